@@ -1,0 +1,215 @@
+# nsherd: add, change and remove zones on running name servers.
+#
+#   make            build nsherdd and nsherdctl into build/
+#   make demo       the main job, end to end, on a real NSD on loopback
+#                   (KEEP=1 leaves it running and prints commands to try)
+#   make check      all tests: unit and system, against real servers
+#   make lint       layers, headers that compile alone, formatting
+#   make fuzz       libFuzzer on every parser, FUZZ_TIME seconds each (60)
+#   make bench      one line per figure, each a ratio of one run
+#   make install    into DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc)
+#   make uninstall  removes exactly what install put there
+#   make deps       what demo, check and bench call first: installs with apt
+#                   what is missing, and says what
+#   make clean      removes every build directory
+#
+# demo, check, fuzz and bench install what they lack with apt and say so. They
+# never start a system service and never use port 53.
+#
+# Variables: CC CFLAGS CPPFLAGS LDFLAGS are yours. SAN=1 adds ASan and UBSan,
+# SAN=thread TSan, each in a build directory of its own. WERROR=1 makes
+# warnings errors. V=1 shows commands. A file config.mk is read if it exists.
+
+-include config.mk
+
+MAKEFLAGS += -r
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+CC       ?= cc
+ifeq ($(origin CC),default)
+CC       := cc
+endif
+CFLAGS   ?= -O2 -g
+PREFIX   ?= /usr/local
+SYSCONFDIR ?= /etc
+MANDIR   ?= $(PREFIX)/share/man
+FUZZ_TIME ?= 60
+FUZZ_CC  ?= clang
+
+ifeq ($(SAN),1)
+B        ?= build-san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifeq ($(SAN),thread)
+B        ?= build-thread
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+else
+B        ?= build
+endif
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+        -Wwrite-strings -Wcast-qual -Wpointer-arith -Wvla -Wundef -Wswitch-enum \
+        -Wformat=2 $(if $(WERROR),-Werror)
+PKG_CFLAGS := $(shell pkg-config --cflags ldns libuv lmdb libcrypto inih 2>/dev/null)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) $(WARN) -fstack-protector-strong \
+             $(SANFLAGS) $(CPPFLAGS) $(CFLAGS)
+LINKFLAGS  = -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
+LIB_LDLIBS   := -lldns -lssl -lcrypto -linih
+AGENT_LDLIBS := -llmdb -luv -lpthread $(LIB_LDLIBS)
+CTL_LDLIBS   := -ljansson $(LIB_LDLIBS)
+
+# The architecture: one archive per room, lowest layer first. What a room's
+# tests link is what doc/LAYERS lets the room see.
+ROOMS := lib agent/store agent/catalog agent/proto agent/net agent/pattern \
+         agent/backend agent/probe agent/deploy
+HEADERS = $(wildcard lib/*.h agent/*.h agent/*/*.h ctl/*.h)
+SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c tests/unit/*.c tests/fuzz/*.c bench/*.c)
+
+room = $(B)/$(subst /,_,$(1)).a
+objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+# each room's archive, highest layer first, as the linker wants them
+archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agent/net \
+           agent/proto agent/catalog agent/store lib,$(if $(filter $(r),$(1)),$(call room,$(r))))
+
+PROGRAMS := $(B)/nsherdd $(B)/nsherdctl
+
+.PHONY: all nsherdd nsherdctl help demo check check-unit check-system lint fuzz bench \
+        install uninstall clean deps FORCE
+
+all: $(PROGRAMS)
+nsherdd: $(B)/nsherdd
+nsherdctl: $(B)/nsherdctl
+
+help:
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
+
+# -- objects and archives ---------------------------------------------------
+
+FLAGS_NOW = $(CC) $(ALL_CFLAGS) $(LINKFLAGS)
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
+	    printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+define archive_rule
+$(call room,$(1)): $(call objs,$(1))
+	$$(call say,AR,$$@)
+	$(Q)rm -f $$@; ar rcs $$@ $(call objs,$(1))
+endef
+$(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
+
+# -- programs ---------------------------------------------------------------
+
+$(B)/nsherdd: $(call objs,agent) $(call archives,$(ROOMS))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKFLAGS) -o $@ $^ $(AGENT_LDLIBS)
+
+$(B)/nsherdctl: $(call objs,ctl) $(call archives,lib)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKFLAGS) -o $@ $^ $(CTL_LDLIBS)
+
+# -- unit tests: tests/unit/<room>_<file>_test.c ----------------------------
+
+SEES_lib           := lib
+SEES_agent_store   := lib agent/store
+SEES_agent_catalog := $(SEES_agent_store) agent/catalog
+SEES_agent_proto   := $(SEES_agent_catalog) agent/proto
+SEES_agent_net     := lib agent/proto agent/net agent/catalog agent/store
+SEES_agent_pattern := lib agent/pattern
+SEES_agent_backend := lib agent/pattern agent/backend
+SEES_agent_probe   := lib agent/store agent/probe
+SEES_agent_deploy  := $(ROOMS)
+SEES_agent_main    := $(ROOMS)
+SEES_ctl           := lib
+
+UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
+# agent_store_members_test -> agent_store ; lib_wire_test -> lib
+test_room = $(if $(filter agent_%,$(1)),agent_$(word 2,$(subst _, ,$(1))),$(word 1,$(subst _, ,$(1))))
+
+define unit_rule
+$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o \
+    $(if $(filter agent_main,$(call test_room,$(1))),$(filter-out %/main.o,$(call objs,agent))) \
+    $(if $(filter ctl,$(call test_room,$(1))),$(filter-out %/main.o,$(call objs,ctl))) \
+    $(call archives,$(SEES_$(call test_room,$(1))))
+	$$(call say,LD,$$@)
+	$(Q)$$(CC) $$(LINKFLAGS) -o $$@ $$^ -lcmocka \
+	    $(if $(filter ctl lib,$(call test_room,$(1))),$(CTL_LDLIBS),$(AGENT_LDLIBS) -ljansson)
+endef
+$(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
+
+check-unit: $(UNIT)
+	$(Q)tests/run-unit $(UNIT)
+
+check-system: all
+	$(Q)B=$(B) tests/run-system
+
+check: deps
+	$(Q)tests/check
+
+demo: deps all
+	$(Q)B=$(B) tests/demo
+
+deps:
+	$(Q)tests/deps
+
+# -- fuzzing ----------------------------------------------------------------
+
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory B=build-fuzz CC=$(FUZZ_CC) \
+	    SANFLAGS='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' \
+	    CFLAGS='-O1 -g' fuzz-build
+	$(Q)tests/run-fuzz build-fuzz $(FUZZ_TIME) $(FUZZERS)
+
+fuzz-build: $(patsubst %,$(B)/%,$(FUZZERS))
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call archives,$(ROOMS))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LDLIBS) -ljansson
+
+# -- bench ------------------------------------------------------------------
+
+BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
+$(B)/bench/%: $(B)/bench/%.o $(call archives,$(ROOMS))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKFLAGS) -o $@ $^ $(AGENT_LDLIBS) -ljansson
+
+bench: deps all $(BENCHES)
+	$(Q)B=$(B) bench/run
+
+# -- lint -------------------------------------------------------------------
+
+lint:
+	$(Q)tests/lint-layers doc/LAYERS
+	$(Q)for h in $(HEADERS); do \
+	    $(CC) $(ALL_CFLAGS) -fsyntax-only -include ./$$h -x c /dev/null || exit 1; done
+	$(Q)clang-format --dry-run -Werror $(HEADERS) $(wildcard tests/unit/*.h) $(SOURCES)
+	@echo "lint: layers, headers and formatting are clean"
+
+# -- install ----------------------------------------------------------------
+
+# mode:source:destination
+FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
+        755:$(B)/nsherdctl:$(PREFIX)/bin/nsherdctl \
+        $(foreach p,$(wildcard patterns/*.ini),644:$(p):$(PREFIX)/share/nsherd/patterns/$(notdir $(p)))
+
+install: all
+	$(Q)set -e; for f in $(FILES); do m=$${f%%:*}; r=$${f#*:}; \
+	    install -D -m $$m "$${r%%:*}" "$(DESTDIR)$${r#*:}"; done
+
+uninstall:
+	$(Q)set -e; for f in $(FILES); do r=$${f#*:}; d="$(DESTDIR)$${r#*:}"; rm -f "$$d"; \
+	    rmdir -p --ignore-fail-on-non-empty "$$(dirname "$$d")" 2>/dev/null || :; done
+
+clean:
+	$(Q)rm -rf build build-san build-thread build-fuzz build-clang
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

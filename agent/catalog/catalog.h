@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_CATALOG_CATALOG_H
+#define AGENT_CATALOG_CATALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/store/catalogs.h"
+#include "agent/store/store.h"
+#include "lib/buf.h"
+#include "lib/member.h"
+#include "lib/rr.h"
+
+/*
+ * What a valid catalog is (RFC 9432), and the one transaction that changes it.
+ *
+ * An edit holds the nodes it touches twice, as they were and as they will be.
+ * Nothing is written before catalog_edit_commit().
+ */
+
+/* A new catalog: serial 1, NS invalid., version 2. ERR_EXISTS. */
+NODISCARD enum err catalog_create(struct store_txn *txn, const struct dname *name,
+    struct catalog_head *head);
+
+/* Why an UPDATE is refused. */
+struct catalog_refusal {
+	char reason[96]; /* such as "duplicate-zone": a word, then key=value */
+	unsigned rr;     /* number of the record in its section, from 1; 0: none */
+};
+
+struct catalog_edit;
+
+/* Names that no member may equal or lie below: the agent's control zones. */
+struct catalog_edit *catalog_edit_new(struct store_txn *txn,
+    const struct catalog_head *head, const struct dname *reserved, size_t n_reserved);
+void catalog_edit_free(struct catalog_edit *edit);
+
+/* The catalog before the edit, for prerequisites (RFC 2136 section 3.2). */
+NODISCARD enum err catalog_edit_name_in_use(struct catalog_edit *edit,
+    const struct dname *owner, bool *in_use);
+typedef enum err catalog_rr_fn(void *arg, const struct rr *rr);
+NODISCARD enum err catalog_edit_each_before(struct catalog_edit *edit,
+    const struct dname *owner, uint16_t type, catalog_rr_fn *fn, void *arg);
+
+/*
+ * Apply one record of the update section (RFC 2136 section 3.4.2; class IN,
+ * ANY or NONE), already prescanned; n is its number. An owner or type that may
+ * not be written: ERR_DENIED, why filled. ERR_FULL: more than the limits of an
+ * UPDATE. Others: the store's.
+ */
+NODISCARD enum err catalog_edit_apply(struct catalog_edit *edit, const struct rr *rr,
+    unsigned n, struct catalog_refusal *why);
+
+/*
+ * For rights: every node touched by an applied record, with its member as it
+ * was and as it will be (NULL: no member there). Not called for records that
+ * belong to no member; for those n_global tells.
+ */
+typedef enum err catalog_node_fn(void *arg, const struct label *id,
+    const struct member *before, const struct member *after, unsigned n);
+NODISCARD enum err catalog_edit_each_node(struct catalog_edit *edit,
+    catalog_node_fn *fn, void *arg);
+unsigned catalog_edit_n_global(const struct catalog_edit *edit);
+
+/* Properties go with their member; then the after-image must be a valid
+ * catalog, else ERR_DENIED with why filled. */
+NODISCARD enum err catalog_edit_check(struct catalog_edit *edit,
+    struct catalog_refusal *why);
+
+struct catalog_origin {
+	const char *by;     /* key */
+	const char *source; /* address and transport */
+	uint64_t now;       /* Unix time */
+};
+
+/*
+ * Write members, head and one work log entry; after OK *serial is the
+ * catalog's serial. No net change: nothing is written, the serial stays, and
+ * *changed is false. A failure of the store is sticky in the transaction.
+ */
+NODISCARD enum err catalog_edit_commit(struct catalog_edit *edit,
+    const struct catalog_origin *origin, uint32_t *serial, bool *changed);
+
+/* -- reading ---------------------------------------------------------------- */
+
+/* Call fn for every record with that owner (type RR_ANY: all types), SOA at the
+ * apex included. *exists: the name exists, records or below it (an empty
+ * non-terminal). */
+NODISCARD enum err catalog_each_at(struct store_txn *txn,
+    const struct catalog_head *head, const struct dname *owner, uint16_t type,
+    catalog_rr_fn *fn, void *arg, bool *exists);
+
+void catalog_soa_rr(const struct catalog_head *head, struct buf *rdata, struct rr *rr);
+
+#endif

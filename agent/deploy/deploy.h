@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_DEPLOY_DEPLOY_H
+#define AGENT_DEPLOY_DEPLOY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/backend/backend.h"
+#include "agent/pattern/pattern.h"
+#include "agent/probe/probe.h"
+#include "agent/store/store.h"
+#include "lib/addr.h"
+#include "lib/dname.h"
+#include "lib/err.h"
+
+/*
+ * The back half: from the work log to the name server. One thread for each
+ * backend reads the log after its mark, coalesces, hands batches to the
+ * driver, has the outcome probed, and records what was seen.
+ */
+
+struct deploy;
+
+struct deploy_catalog {
+	uint8_t nr;
+	char default_pattern[64];   /* "": none */
+	struct dname *accept_zones; /* suffixes; none: any */
+	size_t n_accept_zones;
+	unsigned purge_after_s;
+	unsigned apply_delay_s;
+};
+
+struct deploy_backend_conf {
+	uint8_t nr; /* in the store */
+	const struct backend_driver *driver;
+	struct backend_conf backend;           /* cancel_fd is set by deploy */
+	const struct deploy_catalog *catalogs; /* those it serves */
+	size_t n_catalogs;
+	struct addr probe;         /* where to ask */
+	bool has_probe;            /* without: applied is the last state */
+	struct key *probe_key;     /* or NULL */
+	unsigned probe_rate;       /* a second; default 150 */
+	unsigned probe_interval_s; /* every zone once in; default 3600; 0: never */
+	unsigned apply_rate;       /* secondaries a second; 0: unlimited */
+};
+
+struct deploy_conf {
+	struct store *store;
+	struct pattern_set *patterns; /* a reference is taken */
+	const struct deploy_backend_conf *backends;
+	size_t n_backends;
+};
+
+/* Opens the drivers and starts the threads. conf and what it points to must
+ * live until deploy_stop(). Fails with where filled, nothing started. */
+NODISCARD enum err deploy_start(const struct deploy_conf *conf, struct err_where *where,
+    struct deploy **deploy);
+/* Ends within 5 s, whatever the servers do. */
+void deploy_stop(struct deploy *deploy);
+/* New patterns: zones whose settings changed are applied again. */
+void deploy_set_patterns(struct deploy *deploy, struct pattern_set *patterns);
+/* Reconcile all backends, or the one of that name. */
+void deploy_reconcile(struct deploy *deploy, const char *backend);
+
+#endif

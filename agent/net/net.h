@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_NET_NET_H
+#define AGENT_NET_NET_H
+
+#include <stddef.h>
+
+#include "agent/proto/proto.h"
+#include "lib/addr.h"
+#include "lib/err.h"
+
+/*
+ * Sockets of the agent: UDP and TCP, on one libuv loop. Carries out the
+ * effects of agent/proto.
+ */
+
+struct net;
+struct uv_loop_s;
+
+struct net_conf {
+	const struct addr *listen;
+	size_t n_listen;
+	unsigned max_connections; /* 0: 1000 */
+	unsigned idle_s;          /* 0: 60; a connection without traffic is closed */
+	unsigned stall_s;         /* 0: 10; a transfer without progress is closed */
+	unsigned transfer_s;      /* 0: 120; oldest snapshot of a transfer */
+};
+
+/* The effects to hand to proto_new(); peers are this room's own. */
+extern const struct proto_effects net_effects;
+
+/* ERR_IO: an address cannot be bound; where says which and why. */
+NODISCARD enum err net_open(struct uv_loop_s *loop, const struct net_conf *conf,
+    struct proto *proto, struct err_where *where, struct net **net);
+/* Stops listening and closes every connection; the loop must run until its
+ * handles are closed, then closed() is called and *net is freed. */
+void net_close(struct net *net, void (*closed)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_STORE_STORE_H
+#define AGENT_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+/*
+ * All state, in two LMDB environments below one directory.
+ *
+ * STORE_CATALOG (catalog.mdb): catalogs, members, work log, marks, replay
+ * window, ownership ledger, graveyard. Every commit is on disk before it
+ * counts. STORE_STATUS (status.mdb): what was observed. Commits at most every
+ * 100 ms and not synchronously; after an unclean stop it starts empty.
+ *
+ * One writer thread each; any number of readers in any thread. Maps are set
+ * once, large, and never resized.
+ */
+
+struct store;
+struct store_txn;
+
+enum store_env { STORE_CATALOG, STORE_STATUS };
+
+struct store_conf {
+	const char *dir;    /* made with mode 0700 if it is absent */
+	size_t map_size;    /* of each environment; 0: 64 GiB */
+	uint64_t log_bytes; /* the work log is pruned beyond it; 0: 256 MiB */
+	/* Called by a writer thread after a commit that completed jobs marked reap. */
+	void (*wake)(void *arg);
+	void *wake_arg;
+};
+
+/* Takes an exclusive lock on the directory. ERR_BUSY: another agent has it.
+ * Other failures: ERR_IO, ERR_FULL, ERR_CORRUPT; where says why. */
+NODISCARD enum err store_open(const struct store_conf *conf, struct err_where *where,
+    struct store **store);
+/* Runs what is queued, marks the stop as clean, ends the threads. Takes NULL.
+ * No reader may be open. */
+void store_close(struct store *store);
+/* The last stop was unclean, or this is a new directory: reconcile. */
+bool store_was_unclean(const struct store *store);
+
+/* -- reading --------------------------------------------------------------- */
+
+/*
+ * A snapshot. Never NULL: a failure is sticky and every read of it then fails
+ * the same way. Data read is valid until store_end(). Keep it short, or watch
+ * store_age_ms(): an open snapshot pins pages and lets the file grow.
+ */
+struct store_txn *store_read(struct store *store, enum store_env env);
+void store_end(struct store_txn **txn); /* takes a pointer to NULL */
+uint64_t store_age_ms(const struct store_txn *txn);
+enum err store_err(const struct store_txn *txn);
+
+/* -- writing --------------------------------------------------------------- */
+
+/*
+ * One piece of work in a write transaction; embed it. `run` is called in the
+ * writer's thread, with others in the same transaction (group commit), in the
+ * order of submission. It either writes all it means to and returns OK, or
+ * checks first, writes nothing and returns an error: then only this job fails.
+ * A failure of LMDB is sticky in txn: the whole group is undone, and each job
+ * is run again alone; so run may be called twice and must not change anything
+ * but txn and its own job. Data read inside is valid until the next write.
+ */
+struct store_job {
+	enum err (*run)(struct store_txn *txn, struct store_job *job);
+	/* After the commit: err is that of run, or of the commit (ERR_FULL,
+	 * ERR_IO). May free the job. */
+	void (*done)(struct store_job *job, enum err err);
+	bool reap; /* call done from store_reap(), else from the writer's thread */
+	enum err err;
+	struct store_job *next;
+};
+
+void store_submit(struct store *store, enum store_env env, struct store_job *job);
+/* The same, waiting for the commit; done is not called. Not from the thread
+ * that reaps, not from a writer. */
+NODISCARD enum err store_call(struct store *store, enum store_env env,
+    struct store_job *job);
+/* Calls done of completed jobs marked reap. One thread, after wake(). */
+void store_reap(struct store *store);
+/* Jobs submitted and not yet committed: for back-pressure. */
+size_t store_queued(struct store *store, enum store_env env);
+
+/* -- the work log as a bell ------------------------------------------------ */
+
+/* The sequence of the last committed entry; cheap, any thread. */
+uint64_t store_log_seq(const struct store *store);
+/* fn is called by the writer's thread after each commit that appended. Before
+ * the first store_submit only; at most 16. */
+void store_on_append(struct store *store, void (*fn)(void *arg, uint64_t seq),
+    void *arg);
+
+/* Free bytes of the file system and of the maps. */
+struct store_space {
+	uint64_t disk_free, catalog_used, status_used, map_size;
+};
+void store_get_space(struct store *store, struct store_space *space);
+
+#endif

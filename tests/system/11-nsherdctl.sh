@@ -1,0 +1,67 @@
+# proves: every command of nsherdctl does what its help says, with its exit statuses and its JSON
+. "$(dirname "$0")/lib.sh"
+
+write_patterns
+start_nsd
+shared_zone "$NSD_DIR/zones/shared.zone"
+write_agent "$(nsd_backend)"
+agent_up
+rc() { # STATUS COMMAND...
+	local want=$1 got
+	shift
+	"$@" >"$T/out" 2>"$T/err"
+	got=$?
+	[ $got -eq "$want" ] || { cat "$T/out" "$T/err"; fail "$*: status $got, not $want"; }
+}
+rc 0 ctl add shop.example -p primary --wait=20
+served_at "$NSD_PORT" shop.example || fail "--wait returned before the zone was served"
+rc 0 ctl list
+grep -qx 'shop.example.*primary' "$T/out" || grep -q '^shop.example' "$T/out" || fail "list: $(cat "$T/out")"
+rc 0 ctl -o json list
+jq_py() { $PYTHON -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$T/out" "$1"; }
+[ "$(jq_py 'type(d).__name__')" != str ] || fail "JSON"
+rc 0 ctl show shop.example
+grep -q serving "$T/out" || fail "show: $(cat "$T/out")"
+rc 0 ctl status
+grep -q 'shop.example.*serving' "$T/out" || fail "status: $(cat "$T/out")"
+rc 0 ctl -o json status shop.example
+rc 0 ctl status --summary
+rc 0 ctl backends
+grep -q "$NSD_NAME.*nsd.*up" "$T/out" || fail "backends: $(cat "$T/out")"
+rc 0 ctl patterns
+grep -q '^primary' "$T/out" || fail "patterns: $(cat "$T/out")"
+rc 0 ctl set shop.example -p shared --wait=20
+until_ok 5 status_has shop.example pattern=shared || fail "set"
+rc 0 ctl export
+grep -q '^shop.example shared' "$T/out" || fail "export: $(cat "$T/out")"
+# many from a file, and back
+seq 700 | sed 's/.*/z&.example shared/' >"$T/many"
+rc 0 ctl add --from "$T/many" --wait=60
+rc 0 ctl list 'z6*.example'
+[ "$(grep -c . "$T/out")" -ge 111 ] || fail "list GLOB: $(wc -l <"$T/out")"
+# a part refused: 3, each named
+rc 3 ctl add fresh.example shop.example -p shared
+grep -q shop.example "$T/err" || fail "the refused one is not named: $(cat "$T/err")"
+rc 0 ctl wait fresh.example --timeout 20
+rc 1 ctl add shop.example -p shared
+rc 2 ctl add
+rc 2 ctl nosuch
+rc 2 ctl add 'bad..name' -p shared
+rc 1 ctl del absent.example
+rc 4 ctl add unknown.example -p nosuch --wait=2
+cut -d' ' -f1 "$T/many" >"$T/many.del"
+rc 0 ctl del --from "$T/many.del" --wait=60
+refused_at "$NSD_PORT" z700.example || fail "z700.example is still served"
+rc 0 ctl keygen new.example
+mkdir -p "$T/k" && cp "$T/out" "$T/k/new.key" && chmod 600 "$T/k/new.key"
+grep -q 'algorithm hmac-sha256' "$T/k/new.key" || fail keygen
+out=$(NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/k/new.key NSHERD_CATALOG=$C HOME=$T "$CTL" list 2>&1)
+[ $? -eq 1 ] || fail "unknown key: status"
+case $out in *BADKEY*|*"does not know"*) ;; *) fail "unknown key: $out" ;; esac
+rc 1 env NSHERD_SERVER=127.0.0.1@1 NSHERD_KEY="$T/ctl.example.key" NSHERD_CATALOG=$C "$CTL" list
+grep -qi refused "$T/err" || fail "no agent: $(cat "$T/err")"
+for c in add del set list show export status wait backends patterns keygen; do
+	rc 0 ctl help $c
+	[ -s "$T/out" ] || fail "no help for $c"
+done
+agent_down
