@@ -61,6 +61,7 @@ unsigned msg_rcode(const struct msg *msg); /* extended by OPT where present */
  * until the buffer is reset or grows. OPT and TSIG are passed over. */
 struct msg_cursor {
 	const struct msg *msg;
+	enum msg_section section;
 	struct wire_in in;
 	unsigned left;
 	unsigned n; /* records returned so far: the number of the current one, from 1 */

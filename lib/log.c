@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { LINE_MAX_SIZE = 2048 };
+
+/* The log is the one thing every thread shares; both are set before threads
+ * start, the level also later. */
+static atomic_int log_level_now = LOG_INFO;
+static atomic_bool log_to_journal;
+static const char *_Atomic log_program = "";
+
+static const char *const level_names[] = {
+    [LOG_ERROR] = "error",
+    [LOG_WARN] = "warn",
+    [LOG_INFO] = "info",
+    [LOG_DEBUG] = "debug",
+};
+
+void
+log_init(const char *program, enum log_level level)
+{
+	atomic_store(&log_program, program);
+	atomic_store(&log_level_now, (int)level);
+	atomic_store(&log_to_journal, getenv("JOURNAL_STREAM") != NULL);
+}
+
+void
+log_set_level(enum log_level level)
+{
+	atomic_store(&log_level_now, (int)level);
+}
+
+enum err
+log_level_parse(const char *text, enum log_level *level)
+{
+	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+		if (strcasecmp(text, level_names[i]) == 0) {
+			*level = (enum log_level)i;
+			return OK;
+		}
+	}
+	return ERR_INVALID;
+}
+
+/* A line must stay one line, and must not talk to a terminal. */
+static size_t
+escape(const char *in, char *out, size_t room)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
+	for (; *in != '\0' && n + 4 <= room; in++) {
+		unsigned char c = (unsigned char)*in;
+		if (c >= 0x20 && c < 0x7f) {
+			out[n++] = *in;
+		} else {
+			out[n++] = '\\';
+			out[n++] = 'x';
+			out[n++] = hex[c >> 4];
+			out[n++] = hex[c & 15];
+		}
+	}
+	return n;
+}
+
+static const char *
+prefix(const char *level_name, int journal_priority, char out[static 16])
+{
+	if (!atomic_load(&log_to_journal))
+		snprintf(out, 16, "%s ", level_name);
+	else
+		snprintf(out, 16, "<%d>", journal_priority);
+	return out;
+}
+
+PRINTF(4, 0)
+static void
+put_line(const char *level_name, int journal_priority, const char *subsystem,
+    const char *fmt, va_list args)
+{
+	int saved_errno = errno;
+	char text[LINE_MAX_SIZE], line[LINE_MAX_SIZE], pre[16];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	int head = snprintf(line, 128,
+	    "%s%s: ", prefix(level_name, journal_priority, pre), subsystem);
+	size_t n = head < 0 ? 0 : head > 127 ? 127 : (size_t)head;
+	n += escape(text, line + n, sizeof(line) - n - 1);
+	line[n++] = '\n';
+	/* There is nobody to tell that stderr is gone. */
+	if (write(STDERR_FILENO, line, n) < 0)
+		errno = 0;
+	errno = saved_errno;
+}
+
+static bool
+wanted(enum log_level level)
+{
+	return (int)level <= atomic_load_explicit(&log_level_now, memory_order_relaxed);
+}
+
+void
+log_error(const char *subsystem, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	put_line("error", 3, subsystem, fmt, args);
+	va_end(args);
+}
+
+void
+log_warn(const char *subsystem, const char *fmt, ...)
+{
+	if (!wanted(LOG_WARN))
+		return;
+	va_list args;
+	va_start(args, fmt);
+	put_line("warn", 4, subsystem, fmt, args);
+	va_end(args);
+}
+
+void
+log_info(const char *subsystem, const char *fmt, ...)
+{
+	if (!wanted(LOG_INFO))
+		return;
+	va_list args;
+	va_start(args, fmt);
+	put_line("info", 6, subsystem, fmt, args);
+	va_end(args);
+}
+
+void
+log_debug(const char *subsystem, const char *fmt, ...)
+{
+	if (!wanted(LOG_DEBUG))
+		return;
+	va_list args;
+	va_start(args, fmt);
+	put_line("debug", 7, subsystem, fmt, args);
+	va_end(args);
+}
+
+void
+log_fatal(const char *subsystem, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	put_line("fatal", 2, subsystem, fmt, args);
+	va_end(args);
+	log_error(subsystem, "program=%s aborts", atomic_load(&log_program));
+	abort();
+}
