@@ -21,9 +21,16 @@ enum { MSG_MAX = 65535, MSG_HEADER = 12 };
 
 enum opcode { OPCODE_QUERY = 0, OPCODE_NOTIFY = 4, OPCODE_UPDATE = 5 };
 
-enum msg_section { MSG_QUESTION, MSG_ANSWER, MSG_AUTHORITY, MSG_ADDITIONAL };
-/* The names of RFC 2136 for the same four sections. */
-enum { MSG_ZONE = 0, MSG_PREREQ = 1, MSG_UPDATES = 2 };
+enum msg_section {
+	MSG_QUESTION,
+	MSG_ANSWER,
+	MSG_AUTHORITY,
+	MSG_ADDITIONAL,
+	/* The names of RFC 2136 for the same sections. */
+	MSG_ZONE = MSG_QUESTION,
+	MSG_PREREQ = MSG_ANSWER,
+	MSG_UPDATES = MSG_AUTHORITY,
+};
 
 enum { FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100 };
 
