@@ -274,7 +274,7 @@ parse_generic(const char *text, struct buf *raw)
  * ldns completes relative names without a word. Given an origin that nobody
  * writes, they give themselves away.
  */
-static const uint8_t relative_mark[] = "\x0d\x01relative\x02\x03\x04";
+static const uint8_t relative_mark[] = "\x0c\x01relative\x02\x03\x04";
 
 static bool
 take_rdf(const ldns_rdf *rdf, const struct dname *mark, struct buf *raw)
@@ -507,7 +507,10 @@ strip_head(char *line)
 			return NULL;
 		line++;
 	}
-	line[strcspn(line, "\n")] = '\0';
+	size_t n = strcspn(line, "\n");
+	while (n > 0 && line[n - 1] == ' ')
+		n--;
+	line[n] = '\0';
 	return line;
 }
 
