@@ -44,8 +44,9 @@ NODISCARD enum err catz_control_zone(const char *label, const struct dname *apex
 
 /*
  * A new id for a zone that a tool adds: 16 lower-case hexadecimal digits. Ids
- * of one call order grow: `order` (such as a counter on top of the time) is
- * the high part, so that bulk additions are appended (see agent/store).
+ * of one call order grow: the low 52 bits of `order` (such as a counter that
+ * starts at the time in microseconds) are the high part, so that bulk additions
+ * are appended (see agent/store); the last three digits are random.
  */
 struct label catz_new_id(uint64_t order);
 

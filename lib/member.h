@@ -48,7 +48,8 @@ NODISCARD enum err member_unpack(const uint8_t *data, size_t size, struct member
 
 /* Group values (RFC 9432 section 4.3.2: the whole RDATA of a TXT): the n-th in
  * canonical order of RDATA. Returns false past the last. text is the value's
- * strings joined, cut to fit; several strings never equal one. */
+ * strings joined by blanks, cut to fit; blanks and what does not print are \DDD
+ * within a string, so several strings never equal one. */
 enum { MEMBER_GROUP_MAX = 256 };
 bool member_group(const struct member *m, size_t n, char text[static MEMBER_GROUP_MAX]);
 

@@ -73,7 +73,8 @@ char *settings_zonefile(const struct settings *s, const struct dname *zone);
 
 /*
  * The text of a new primary's zone file: ${zone}, ${serial} and ${<param>} of
- * the template replaced, "@" left alone. NULL if there is no template. Free it.
+ * the template replaced, "@" left alone; ${zone} has no final dot, so that
+ * `ns1.${zone}.` can be written. NULL if there is no template. Free it.
  */
 char *settings_initial_file(const struct settings *s, const struct dname *zone,
     uint32_t serial);
