@@ -31,6 +31,9 @@ extern const struct proto_effects net_effects;
 /* ERR_IO: an address cannot be bound; where says which and why. */
 NODISCARD enum err net_open(struct uv_loop_s *loop, const struct net_conf *conf,
     struct proto *proto, struct err_where *where, struct net **net);
+/* What is listened on, in order of conf; a port 0 there (tests) was chosen by the
+ * system. NULL past the last. */
+const struct addr *net_address(const struct net *net, size_t n);
 /* Stops listening and closes every connection; the loop must run until its
  * handles are closed, then closed() is called and *net is freed. */
 void net_close(struct net *net, void (*closed)(void *arg), void *arg);

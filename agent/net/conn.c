@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/net/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/proto/proto.h"
+#include "lib/buf.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/msg.h"
+
+enum {
+	IN_MAX = 2 + MSG_MAX + HUB_CHUNK, /* less than a message, then one read */
+	OUT_LOW = 128 << 10,              /* transfers fill the queue up to here */
+	OUT_HIGH = 256 << 10,             /* no reading while more is queued */
+	OUT_MAX = 4 << 20,                /* the connection is given up */
+	IDLE_ROOM = 4 << 10,              /* buffers above it are freed when idle */
+	TRANSFERS_MAX = 4,                /* of one connection, before it must wait */
+	ROUNDS_A_TURN = 4,                /* then the other connections have theirs */
+	LINGER_MS = 2000,
+};
+
+enum state {
+	STATE_OPEN,
+	STATE_ENDING, /* send what is queued, read no more requests */
+	STATE_LINGER, /* all is sent and we said so: wait for the peer's end */
+	STATE_DEAD,   /* to be destroyed by the next settle */
+};
+
+struct transfer {
+	TAILQ_ENTRY(transfer) link;
+	struct proto_transfer *t;
+};
+
+struct conn {
+	struct peer peer;
+	struct hub *hub;
+	struct proto_session *session;
+	uv_poll_t poll;
+	int fd;
+	int events;
+	struct addr from;
+	enum state state;
+	bool eof; /* the peer has sent its last */
+	bool is_dirty;
+	uint8_t *in; /* what came and was not handed over yet, or NULL */
+	size_t in_size, in_room;
+	struct buf out;
+	size_t out_at;                    /* octets of out that are sent */
+	TAILQ_HEAD(, transfer) transfers; /* in turn: the next one first */
+	unsigned n_transfers;
+	uint64_t active_ms;   /* a whole message came, or a reply was queued */
+	uint64_t progress_ms; /* the kernel took output, or there was none */
+	TAILQ_ENTRY(conn) link, dirty_link;
+};
+
+/* -- what the connection is doing ------------------------------------------ */
+
+static size_t
+n_unsent(const struct conn *c)
+{
+	return c->out.size - c->out_at;
+}
+
+static bool
+has_message(const struct conn *c)
+{
+	return c->in_size >= 2 && c->in_size - 2 >= (size_t)(c->in[0] << 8 | c->in[1]);
+}
+
+static bool
+takes_output(const struct conn *c)
+{
+	return c->state == STATE_OPEN || c->state == STATE_ENDING;
+}
+
+/* The peer has to take, or wait for, what it asked for before it asks more. */
+static bool
+is_blocked(const struct conn *c)
+{
+	return n_unsent(c) > OUT_HIGH || c->n_transfers >= TRANSFERS_MAX ||
+	       proto_outstanding(c->session) >= HUB_OUTSTANDING_MAX;
+}
+
+static bool
+is_idle(const struct conn *c)
+{
+	return n_unsent(c) == 0 && c->n_transfers == 0 &&
+	       proto_outstanding(c->session) == 0;
+}
+
+static void
+mark_dirty(struct conn *c)
+{
+	if (c->is_dirty)
+		return;
+	c->is_dirty = true;
+	TAILQ_INSERT_TAIL(&c->hub->dirty, c, dirty_link);
+}
+
+static void
+mark_active(struct conn *c)
+{
+	c->active_ms = uv_now(c->hub->loop);
+	TAILQ_REMOVE(&c->hub->conns, c, link);
+	TAILQ_INSERT_TAIL(&c->hub->conns, c, link);
+}
+
+/* -- effects --------------------------------------------------------------- */
+
+/* Room for a message of size octets behind its length. NULL: given up. */
+static uint8_t *
+put_message(struct conn *c, size_t size)
+{
+	if (n_unsent(c) == 0)
+		c->progress_ms = uv_now(c->hub->loop);
+	uint8_t *p = buf_extend(&c->out, 2 + size);
+	if (p == NULL) {
+		char from[ADDR_TEXT_MAX];
+		hub_complain(c->hub, "tcp peer=%s dropped why=\"reads no replies\"",
+		    addr_print(&c->from, from));
+		c->state = STATE_DEAD;
+		return NULL;
+	}
+	p[0] = (uint8_t)(size >> 8);
+	p[1] = (uint8_t)size;
+	return p + 2;
+}
+
+void
+conn_reply(struct conn *c, const uint8_t *msg, size_t size)
+{
+	mark_dirty(c);
+	if (!takes_output(c) || size > MSG_MAX)
+		return;
+	uint8_t *p = put_message(c, size);
+	if (p != NULL) {
+		memcpy(p, msg, size);
+		mark_active(c);
+	}
+}
+
+void
+conn_transfer(struct conn *c, struct proto_transfer *t)
+{
+	mark_dirty(c);
+	if (!takes_output(c)) {
+		proto_transfer_free(t);
+		return;
+	}
+	if (c->hub->n_transfers >= HUB_TRANSFERS_MAX) {
+		char from[ADDR_TEXT_MAX];
+		hub_complain(c->hub, "tcp peer=%s dropped why=\"too many transfers\"",
+		    addr_print(&c->from, from));
+		proto_transfer_free(t);
+		c->state = STATE_DEAD;
+		return;
+	}
+	struct transfer *transfer = mem_alloc(sizeof(*transfer));
+	transfer->t = t;
+	TAILQ_INSERT_TAIL(&c->transfers, transfer, link);
+	c->n_transfers++;
+	c->hub->n_transfers++;
+}
+
+void
+conn_end(struct conn *c)
+{
+	mark_dirty(c);
+	if (c->state == STATE_OPEN)
+		c->state = STATE_ENDING;
+}
+
+/* -- input ----------------------------------------------------------------- */
+
+/* Hand over the whole messages at data; returns how many octets they were. */
+static size_t
+take_messages(struct conn *c, const uint8_t *data, size_t size)
+{
+	size_t at = 0;
+
+	while (c->state == STATE_OPEN && size - at >= 2 && !is_blocked(c)) {
+		size_t n = (size_t)(data[at] << 8 | data[at + 1]);
+		if (size - at - 2 < n)
+			break;
+		mark_active(c);
+		proto_receive(c->session, &c->from, data + at + 2, n);
+		at += 2 + n;
+	}
+	return at;
+}
+
+static void
+take_kept(struct conn *c)
+{
+	size_t taken = take_messages(c, c->in, c->in_size);
+
+	if (taken > 0) {
+		c->in_size -= taken;
+		memmove(c->in, c->in + taken, c->in_size);
+	}
+}
+
+static void
+keep(struct conn *c, const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return;
+	c->in_room = size > IDLE_ROOM ? size : (size_t)IDLE_ROOM;
+	c->in = mem_alloc(c->in_room);
+	memcpy(c->in, data, size);
+	c->in_size = size;
+}
+
+static void
+drop_input(struct conn *c)
+{
+	free(c->in);
+	c->in = NULL;
+	c->in_size = c->in_room = 0;
+}
+
+/* Where the next octets go: behind what is kept, else the buffer that
+ * all share, so that a quiet connection owns none. */
+static uint8_t *
+read_room(struct conn *c)
+{
+	if (c->in == NULL)
+		return c->hub->scratch;
+	size_t want = c->in_size + HUB_CHUNK;
+	assert(want <= IN_MAX); /* for we read only when no whole message is kept */
+	if (want > c->in_room) {
+		c->in = mem_realloc(c->in, want);
+		c->in_room = want;
+	}
+	return c->in + c->in_size;
+}
+
+static void
+read_requests(struct conn *c)
+{
+	uint8_t *room = read_room(c);
+	ssize_t n = recv(c->fd, room, HUB_CHUNK, MSG_DONTWAIT);
+
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+			c->state = STATE_DEAD;
+	} else if (n == 0) {
+		c->eof = true;
+	} else if (c->in != NULL) {
+		c->in_size += (size_t)n;
+		take_kept(c);
+	} else {
+		size_t taken = take_messages(c, room, (size_t)n);
+		keep(c, room + taken, (size_t)n - taken);
+	}
+}
+
+/* After our end was sent: throw away what still comes, for a close with unread
+ * input would be a reset and could destroy the last replies on their way. */
+static void
+read_rest(struct conn *c)
+{
+	ssize_t n = recv(c->fd, c->hub->scratch, HUB_CHUNK, MSG_DONTWAIT);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		c->state = STATE_DEAD;
+}
+
+static void
+on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct conn *c = poll->data;
+
+	mark_dirty(c);
+	if (status < 0)
+		c->state = STATE_DEAD;
+	else if (events & UV_READABLE) {
+		if (c->state == STATE_LINGER)
+			read_rest(c);
+		else if (c->state == STATE_OPEN && !c->eof && !has_message(c))
+			read_requests(c);
+	}
+}
+
+/* -- output ---------------------------------------------------------------- */
+
+static void
+end_transfer(struct conn *c, struct transfer *transfer)
+{
+	TAILQ_REMOVE(&c->transfers, transfer, link);
+	c->n_transfers--;
+	c->hub->n_transfers--;
+	proto_transfer_free(transfer->t);
+	free(transfer);
+}
+
+/* One message of the transfer whose turn it is, written into the queue. */
+static void
+pull_message(struct conn *c)
+{
+	struct transfer *transfer = TAILQ_FIRST(&c->transfers);
+	uint8_t *p = put_message(c, MSG_MAX);
+
+	if (p == NULL)
+		return;
+	size_t size;
+	bool last;
+	enum err err = proto_transfer_next(transfer->t, p, MSG_MAX, &size, &last);
+	if (err != OK) {
+		char from[ADDR_TEXT_MAX];
+		hub_complain(c->hub, "transfer peer=%s failed error=\"%s\"",
+		    addr_print(&c->from, from), err_str(err));
+		c->out.size -= 2 + MSG_MAX;
+		c->state = STATE_DEAD;
+		return;
+	}
+	p[-2] = (uint8_t)(size >> 8);
+	p[-1] = (uint8_t)size;
+	c->out.size -= MSG_MAX - size;
+	mark_active(c);
+	TAILQ_REMOVE(&c->transfers, transfer, link);
+	TAILQ_INSERT_TAIL(&c->transfers, transfer, link);
+	if (last)
+		end_transfer(c, transfer);
+}
+
+/* True: the kernel took all there was. */
+static bool
+flush(struct conn *c)
+{
+	while (n_unsent(c) > 0) {
+		ssize_t n = send(c->fd, c->out.data + c->out_at, n_unsent(c),
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+			c->state = STATE_DEAD;
+		if (n < 0)
+			break;
+		c->out_at += (size_t)n;
+		c->progress_ms = uv_now(c->hub->loop);
+	}
+	if (n_unsent(c) > 0 && c->out_at < OUT_LOW)
+		return false;
+	bool all = n_unsent(c) == 0;
+	buf_consume(&c->out, c->out_at);
+	c->out_at = 0;
+	return all;
+}
+
+/* -- settling -------------------------------------------------------------- */
+
+/* Requests that were kept while the connection was blocked, transfers, output:
+ * as much of it as goes, for a few rounds. */
+static void
+work(struct conn *c)
+{
+	for (int i = 0; i < ROUNDS_A_TURN && c->state != STATE_DEAD; i++) {
+		if (c->in_size > 0)
+			take_kept(c);
+		while (c->n_transfers > 0 && n_unsent(c) < OUT_LOW &&
+		       c->state != STATE_DEAD)
+			pull_message(c);
+		if (c->state == STATE_DEAD || !flush(c))
+			break;
+		if (c->n_transfers == 0 && !(has_message(c) && !is_blocked(c)))
+			break;
+	}
+}
+
+static bool
+is_finished(const struct conn *c)
+{
+	if (n_unsent(c) > 0 || c->n_transfers > 0)
+		return false;
+	if (c->state == STATE_ENDING)
+		return true;
+	return c->eof && proto_outstanding(c->session) == 0 && !has_message(c);
+}
+
+static void
+finish(struct conn *c)
+{
+	if (c->eof || shutdown(c->fd, SHUT_WR) != 0) {
+		c->state = STATE_DEAD;
+		return;
+	}
+	c->state = STATE_LINGER;
+	drop_input(c);
+	mark_active(c);
+}
+
+static int
+wanted_events(const struct conn *c)
+{
+	if (c->state == STATE_LINGER)
+		return UV_READABLE;
+	int events = 0;
+	bool more = c->state == STATE_OPEN && has_message(c);
+	if (c->state == STATE_OPEN && !c->eof && !more && !is_blocked(c))
+		events |= UV_READABLE;
+	/* Also to get another turn soon, when this one ended before the work. */
+	if (n_unsent(c) > 0 || c->n_transfers > 0 || (more && !is_blocked(c)))
+		events |= UV_WRITABLE;
+	return events;
+}
+
+static void
+give_back_memory(struct conn *c)
+{
+	if (c->in_size == 0 && c->in != NULL)
+		drop_input(c);
+	if (is_idle(c) && c->out.room > IDLE_ROOM)
+		buf_fini(&c->out);
+}
+
+static void
+settle(struct conn *c)
+{
+	if (c->state == STATE_OPEN || c->state == STATE_ENDING) {
+		work(c);
+		if (c->state != STATE_DEAD && is_finished(c))
+			finish(c);
+	}
+	if (c->state == STATE_DEAD) {
+		conn_destroy(c);
+		return;
+	}
+	give_back_memory(c);
+	int events = wanted_events(c);
+	if (events == c->events)
+		return;
+	c->events = events;
+	if (events == 0)
+		uv_poll_stop(&c->poll);
+	else
+		uv_poll_start(&c->poll, events, on_poll);
+}
+
+void
+conn_settle_all(struct hub *hub)
+{
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&hub->dirty)) != NULL) {
+		/* Marks made while it settles are about what it just does. */
+		settle(c);
+		if (TAILQ_FIRST(&hub->dirty) == c) {
+			TAILQ_REMOVE(&hub->dirty, c, dirty_link);
+			c->is_dirty = false;
+		}
+	}
+}
+
+/* -- limits ---------------------------------------------------------------- */
+
+/* Why the connection has to go now, or NULL. */
+static const char *
+overdue(const struct conn *c, uint64_t now)
+{
+	const struct hub *hub = c->hub;
+	const struct transfer *transfer;
+
+	if (c->state == STATE_LINGER)
+		return now - c->active_ms > LINGER_MS ? "" : NULL;
+	if (n_unsent(c) > 0 && now - c->progress_ms > hub->stall_ms)
+		return "reads nothing";
+	TAILQ_FOREACH (transfer, &c->transfers, link)
+		if (proto_transfer_age_ms(transfer->t) > hub->transfer_ms)
+			return "the transfer takes too long";
+	if (is_idle(c) && now - c->active_ms > hub->idle_ms)
+		return "";
+	return NULL;
+}
+
+void
+conn_tick_all(struct hub *hub)
+{
+	uint64_t now = uv_now(hub->loop);
+	struct conn *c = TAILQ_FIRST(&hub->conns);
+
+	while (c != NULL) {
+		struct conn *next = TAILQ_NEXT(c, link);
+		const char *why = overdue(c, now);
+		if (why != NULL && why[0] != '\0') {
+			char from[ADDR_TEXT_MAX];
+			hub_complain(hub, "tcp peer=%s dropped why=\"%s\"",
+			    addr_print(&c->from, from), why);
+		}
+		if (why != NULL)
+			conn_destroy(c);
+		else if (c->events == 0)
+			mark_dirty(c); /* may be blocked no longer */
+		c = next;
+	}
+}
+
+bool
+conn_evict(struct hub *hub)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH (c, &hub->conns, link) {
+		if (is_idle(c)) {
+			conn_destroy(c);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* -- life ------------------------------------------------------------------ */
+
+void
+conn_open(struct hub *hub, int fd, const struct addr *from)
+{
+	int one = 1;
+	struct conn *c = mem_zalloc(sizeof(*c));
+
+	c->peer.kind = PEER_CONN;
+	c->hub = hub;
+	c->fd = fd;
+	c->from = *from;
+	int rc = uv_poll_init(hub->loop, &c->poll, fd);
+	if (rc != 0) {
+		hub_complain(hub, "tcp accept error=\"%s\"", uv_strerror(rc));
+		close(fd);
+		free(c);
+		return;
+	}
+	hub_hold(hub);
+	c->poll.data = c;
+	buf_init(&c->out, OUT_MAX);
+	TAILQ_INIT(&c->transfers);
+	TAILQ_INSERT_TAIL(&hub->conns, c, link);
+	hub->n_conns++;
+	c->active_ms = c->progress_ms = uv_now(hub->loop);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	c->session = proto_open(hub->proto, &c->peer, TRANSPORT_TCP);
+	mark_dirty(c);
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct conn *c = handle->data;
+	struct hub *hub = c->hub;
+
+	free(c);
+	hub_release(hub);
+}
+
+void
+conn_destroy(struct conn *c)
+{
+	struct hub *hub = c->hub;
+
+	proto_close(c->session);
+	while (!TAILQ_EMPTY(&c->transfers))
+		end_transfer(c, TAILQ_FIRST(&c->transfers));
+	if (c->is_dirty)
+		TAILQ_REMOVE(&hub->dirty, c, dirty_link);
+	TAILQ_REMOVE(&hub->conns, c, link);
+	hub->n_conns--;
+	drop_input(c);
+	buf_fini(&c->out);
+	uv_close((uv_handle_t *)&c->poll, on_closed);
+	close(c->fd);
+}
+
+void
+conn_shut(struct conn *c)
+{
+	if (c->state == STATE_OPEN || c->state == STATE_ENDING)
+		flush(c);
+	conn_destroy(c);
+}
