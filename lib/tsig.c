@@ -236,8 +236,7 @@ write_record(struct wire_out *out, const struct record *r)
 	wire_put_u16(out, r->original_id);
 	wire_put_u16(out, r->error);
 	wire_put_u16(out, r->other_size);
-	if (r->other_size > 0)
-		wire_put_bytes(out, r->other, r->other_size);
+	wire_put_bytes(out, r->other, r->other_size);
 }
 
 /* Append r to the message, signed over d if there is one. mac gets the MAC. */
