@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+
+static int saved_stderr, reader;
+
+/* stderr becomes a pipe whose other end is `reader`. */
+static void
+capture(void)
+{
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	saved_stderr = dup(STDERR_FILENO);
+	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+	close(ends[1]);
+	reader = ends[0];
+}
+
+static size_t
+captured(char *text, size_t size)
+{
+	size_t n = 0;
+	ssize_t got;
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+	while (n < size - 1 && (got = read(reader, text + n, size - 1 - n)) > 0)
+		n += (size_t)got;
+	close(reader);
+	text[n] = '\0';
+	return n;
+}
+
+static void
+log_info__plain__is_level_subsystem_text(void **state)
+{
+	char text[4096];
+	(void)state;
+	unsetenv("JOURNAL_STREAM");
+	log_init("test", LOG_INFO);
+	capture();
+	log_info("update", "zone=%s serial=%u", "a.example", 7u);
+	log_debug("update", "not wanted");
+	log_error("deploy", "broken");
+	captured(text, sizeof(text));
+	assert_string_equal(text,
+	    "info update: zone=a.example serial=7\nerror deploy: broken\n");
+}
+
+static void
+log_info__under_the_journal__has_its_priority(void **state)
+{
+	char text[4096];
+	(void)state;
+	setenv("JOURNAL_STREAM", "9:1", 1);
+	log_init("test", LOG_DEBUG);
+	capture();
+	log_error("a", "x");
+	log_warn("a", "x");
+	log_info("a", "x");
+	log_debug("a", "x");
+	captured(text, sizeof(text));
+	unsetenv("JOURNAL_STREAM");
+	assert_string_equal(text, "<3>a: x\n<4>a: x\n<6>a: x\n<7>a: x\n");
+}
+
+static void
+log_info__control_characters__stay_one_line(void **state)
+{
+	char text[4096];
+	(void)state;
+	log_init("test", LOG_INFO);
+	capture();
+	log_info("a", "x=%s", "1\n2\x1b[0m\xff");
+	captured(text, sizeof(text));
+	assert_string_equal(text, "info a: x=1\\x0a2\\x1b[0m\\xff\n");
+}
+
+static void
+log_info__long_text__is_cut_and_ends_the_line(void **state)
+{
+	static char big[8192];
+	char text[8192];
+	(void)state;
+	log_init("test", LOG_INFO);
+	for (int c = 0; c < 2; c++) {
+		memset(big, c ? '\x01' : 'y', sizeof(big) - 1);
+		capture();
+		log_info("a", "%s", big);
+		size_t n = captured(text, sizeof(text));
+		assert_in_range(n, 2000, 2048);
+		assert_int_equal(text[n - 1], '\n');
+		assert_null(memchr(text, '\n', n - 1));
+	}
+}
+
+static void
+log_info__errno__is_left_alone(void **state)
+{
+	char text[4096];
+	(void)state;
+	capture();
+	errno = EDOM;
+	log_info("a", "x");
+	int error = errno;
+	captured(text, sizeof(text));
+	assert_int_equal(error, EDOM);
+}
+
+static void
+log_level_parse__names__are_known(void **state)
+{
+	enum log_level level = LOG_WARN;
+	(void)state;
+	assert_int_equal(log_level_parse("debug", &level), OK);
+	assert_int_equal(level, LOG_DEBUG);
+	assert_int_equal(log_level_parse("Error", &level), OK);
+	assert_int_equal(level, LOG_ERROR);
+	assert_int_equal(log_level_parse("loud", &level), ERR_INVALID);
+	assert_int_equal(level, LOG_ERROR);
+}
+
+static void
+log_fatal__any_level__aborts(void **state)
+{
+	char text[4096];
+	int status;
+	(void)state;
+	capture();
+	pid_t pid = fork();
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		log_fatal("mem", "out of it");
+	}
+	captured(text, sizeof(text));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	assert_non_null(strstr(text, "fatal mem: out of it\n"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(log_info__plain__is_level_subsystem_text),
+	    cmocka_unit_test(log_info__under_the_journal__has_its_priority),
+	    cmocka_unit_test(log_info__control_characters__stay_one_line),
+	    cmocka_unit_test(log_info__long_text__is_cut_and_ends_the_line),
+	    cmocka_unit_test(log_info__errno__is_left_alone),
+	    cmocka_unit_test(log_level_parse__names__are_known),
+	    cmocka_unit_test(log_fatal__any_level__aborts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
