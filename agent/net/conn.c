@@ -44,7 +44,8 @@ struct conn {
 	struct proto_session *session;
 	uv_poll_t poll;
 	int fd;
-	int events;
+	int events; /* waited for. UV_WRITABLE alone may be set with nothing unsent: the
+		     * kernel says so only when a third of its buffer is free */
 	struct addr from;
 	enum state state;
 	bool eof; /* the peer has sent its last */
@@ -56,7 +57,7 @@ struct conn {
 	TAILQ_HEAD(, transfer) transfers; /* in turn: the next one first */
 	unsigned n_transfers;
 	uint64_t active_ms;   /* a whole message came, or a reply was queued */
-	uint64_t progress_ms; /* the kernel took output, or there was none */
+	uint64_t progress_ms; /* the kernel took output, or we began to wait for that */
 	TAILQ_ENTRY(conn) link, dirty_link;
 };
 
@@ -118,8 +119,6 @@ mark_active(struct conn *c)
 static uint8_t *
 put_message(struct conn *c, size_t size)
 {
-	if (n_unsent(c) == 0)
-		c->progress_ms = uv_now(c->hub->loop);
 	uint8_t *p = buf_extend(&c->out, 2 + size);
 	if (p == NULL) {
 		char from[ADDR_TEXT_MAX];
@@ -437,6 +436,8 @@ settle(struct conn *c)
 	int events = wanted_events(c);
 	if (events == c->events)
 		return;
+	if ((events & UV_WRITABLE) && !(c->events & UV_WRITABLE))
+		c->progress_ms = uv_now(c->hub->loop);
 	c->events = events;
 	if (events == 0)
 		uv_poll_stop(&c->poll);
@@ -470,7 +471,7 @@ overdue(const struct conn *c, uint64_t now)
 
 	if (c->state == STATE_LINGER)
 		return now - c->active_ms > LINGER_MS ? "" : NULL;
-	if (n_unsent(c) > 0 && now - c->progress_ms > hub->stall_ms)
+	if ((c->events & UV_WRITABLE) && now - c->progress_ms > hub->stall_ms)
 		return "reads nothing";
 	TAILQ_FOREACH (transfer, &c->transfers, link)
 		if (proto_transfer_age_ms(transfer->t) > hub->transfer_ms)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,6 +52,15 @@ accept_one(struct tcp *tcp, struct sockaddr_storage *from)
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+/* accept(2) takes a descriptor before it looks whether anybody waits. */
+static bool
+is_pending(const struct tcp *tcp)
+{
+	struct pollfd p = {.fd = tcp->fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
 /*
  * There is no descriptor left. Take one from an idle connection, else accept
  * with the reserve and close at once, so that the peer knows. False: neither.
@@ -60,8 +70,8 @@ make_descriptor(struct tcp *tcp)
 {
 	struct hub *hub = tcp->hub;
 
-	hub_complain(hub, "tcp accept connections=%u error=\"%s\"", hub->n_conns,
-	    mem_errno_text(errno));
+	hub_complain(hub, "tcp accept connections=%u error=\"no descriptor left\"",
+	    hub->n_conns);
 	if (conn_evict(hub))
 		return true;
 	if (hub->reserve_fd < 0)
@@ -105,6 +115,8 @@ accept_failed(struct tcp *tcp)
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
+		if (!is_pending(tcp))
+			return false;
 		if (make_descriptor(tcp))
 			return true;
 		pause_listening(tcp);
