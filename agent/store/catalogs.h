@@ -19,6 +19,9 @@ struct catalog_head {
 	uint32_t soa_ttl;
 	uint64_t n_members;
 	uint64_t seq; /* work log entry of the last change; 0: none */
+	/* Entry that last changed the SOA beyond its serial; 0: none. No IXFR across
+	 * it, as entries do not hold SOAs. */
+	uint64_t soa_seq;
 };
 
 /* ERR_NOTFOUND. */

@@ -74,7 +74,8 @@ struct store_job {
 	void (*done)(struct store_job *job, enum err err);
 	bool reap; /* call done from store_reap(), else from the writer's thread */
 	enum err err;
-	struct store_job *next;
+	struct store_job *next; /* the store's own from here, until done */
+	struct store_wait *wait;
 };
 
 void store_submit(struct store *store, enum store_env env, struct store_job *job);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "agent/store/status.h"
+#include "agent/store/txn.h"
+
+/* The lines of the status about backends and patterns. */
+
+/* A line that says the same as before changes nothing, the version neither. */
+static void
+put_line(struct store_txn *txn, enum table table, const struct skey *key)
+{
+	MDB_val old;
+	enum err err = txn_get(txn, table, key, &old);
+
+	if (err == OK && old.mv_size == txn->buf.size &&
+	    memcmp(old.mv_data, txn->buf.data, old.mv_size) == 0)
+		return;
+	txn_put_buf(txn, table, key);
+	txn->pending.dirty = true;
+}
+
+/* -- backends ------------------------------------------------------------------------
+ */
+
+enum err
+status_get_backend(struct store_txn *txn, uint8_t backend, struct backend_status *b)
+{
+	MDB_val v;
+	struct skey key;
+	struct wire_in in;
+
+	skey_init(&key);
+	skey_u8(&key, backend);
+	enum err err = txn_get(txn, TABLE_BACKEND_STATES, &key, &v);
+	if (err != OK)
+		return err;
+	wire_in_init(&in, v.mv_data, v.mv_size);
+	b->backend = backend;
+	unpack_text(&in, b->name, sizeof(b->name));
+	unpack_text(&in, b->driver, sizeof(b->driver));
+	unpack_text(&in, b->server, sizeof(b->server));
+	unpack_text(&in, b->state, sizeof(b->state));
+	unpack_text(&in, b->error, sizeof(b->error));
+	b->seq = unpack_u64(&in);
+	err = unpack_end(&in);
+	return err == OK ? OK : txn_fail(txn, err);
+}
+
+void
+status_put_backend(struct store_txn *txn, const struct backend_status *b)
+{
+	struct skey key;
+
+	skey_init(&key);
+	skey_u8(&key, b->backend);
+	buf_reset(&txn->buf);
+	pack_text(&txn->buf, b->name);
+	pack_text(&txn->buf, b->driver);
+	pack_text(&txn->buf, b->server);
+	pack_text(&txn->buf, b->state);
+	pack_text(&txn->buf, b->error);
+	buf_put_u64(&txn->buf, b->seq);
+	put_line(txn, TABLE_BACKEND_STATES, &key);
+}
+
+/* -- patterns ------------------------------------------------------------------------
+ */
+
+static void
+pattern_key(struct skey *key, const char *name)
+{
+	skey_init(key);
+	skey_u8(key, 'p');
+	skey_bytes(key, name,
+	    strnlen(name, sizeof(((struct pattern_status *)0)->name)));
+}
+
+void
+status_put_pattern(struct store_txn *txn, const struct pattern_status *p)
+{
+	struct skey key;
+
+	pattern_key(&key, p->name);
+	buf_reset(&txn->buf);
+	pack_text(&txn->buf, p->name);
+	pack_text(&txn->buf, p->hash);
+	pack_text(&txn->buf, p->usable);
+	pack_text(&txn->buf, p->error);
+	put_line(txn, TABLE_PATTERN_STATES, &key);
+}
+
+void
+status_del_pattern(struct store_txn *txn, const char *name)
+{
+	struct skey key;
+
+	pattern_key(&key, name);
+	if (txn_del(txn, TABLE_PATTERN_STATES, &key))
+		txn->pending.dirty = true;
+}
+
+struct each {
+	struct store_txn *txn;
+	status_pattern_fn *visit;
+	void *arg;
+};
+
+static enum err
+visit_pattern(void *arg, const MDB_val *key, const MDB_val *value)
+{
+	struct wire_in in;
+	struct pattern_status p;
+	struct each *each = arg;
+
+	(void)key;
+	wire_in_init(&in, value->mv_data, value->mv_size);
+	unpack_text(&in, p.name, sizeof(p.name));
+	unpack_text(&in, p.hash, sizeof(p.hash));
+	unpack_text(&in, p.usable, sizeof(p.usable));
+	unpack_text(&in, p.error, sizeof(p.error));
+	enum err err = unpack_end(&in);
+	return err == OK ? each->visit(each->arg, &p) : txn_fail(each->txn, err);
+}
+
+enum err
+status_each_pattern(struct store_txn *txn, status_pattern_fn *visit, void *arg)
+{
+	struct skey start;
+	struct each each = {.txn = txn, .visit = visit, .arg = arg};
+	const struct walk walk = {.table = TABLE_PATTERN_STATES,
+	    .start = &start,
+	    .max = SIZE_MAX};
+
+	skey_init(&start);
+	return txn_walk(txn, &walk, visit_pattern, &each);
+}
