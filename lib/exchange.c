@@ -197,14 +197,16 @@ belongs(const struct slot *slot, const struct msg *msg)
 }
 
 static const char *
-auth_reason(unsigned error)
+auth_reason(const struct msg *msg, unsigned error)
 {
+	if (msg->tsig_at == 0)
+		return "the reply is not signed";
 	switch (error) {
 	case RCODE_BADSIG: return "BADSIG: the secret is not the server's";
 	case RCODE_BADKEY: return "BADKEY: the server has no such key or algorithm";
 	case RCODE_BADTIME: return "BADTIME: the clocks differ too much";
 	case RCODE_BADTRUNC: return "BADTRUNC: the signature is too short";
-	case 0: return "the reply is not signed, or wrongly";
+	case 0: return "the reply is wrongly signed";
 	default: return "an unknown TSIG error";
 	}
 }
@@ -221,7 +223,7 @@ verify(struct exchange *x, struct slot *slot, const struct msg *msg)
 	if (err == OK)
 		return OK;
 	return stream_fail(&x->stream, err, "%s (key %s, %s)",
-	    rcode_str(msg_rcode(msg)), key_name_text(x->key), auth_reason(error));
+	    rcode_str(msg_rcode(msg)), key_name_text(x->key), auth_reason(msg, error));
 }
 
 /* For exchange_error(): the rcode, and what the server has to say about it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/unit/test.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/hmac.h>
@@ -21,7 +23,8 @@ struct wire {
 static struct wire
 wire_of(const uint8_t *data, size_t size)
 {
-	struct wire w = {.data = test_malloc(size), .size = size};
+	struct wire w = {.data = malloc(size), .size = size};
+	assert_non_null(w.data);
 	memcpy(w.data, data, size);
 	return w;
 }
@@ -192,7 +195,7 @@ judge_forgery(const struct forgery *f, uint64_t now, struct tsig *tsig)
 	enum tsig_verdict verdict = verify(w, key, now, tsig);
 
 	assert_int_equal(verdict, tsig->verdict);
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 	tsig->key = tsig->key != NULL ? (struct key *)-1 : NULL; /* only whether */
 	return verdict;
@@ -231,8 +234,8 @@ tsig_verify__dnspython_pairs__are_good(void **state)
 		assert_int_equal(tsig.original_id, 0x1234);
 		/* The client's state after signing is the server's after verifying. */
 		assert_int_equal(verify_reply(&tsig, reply, NOW, &rcode), OK);
-		test_free(request.data);
-		test_free(reply.data);
+		free(request.data);
+		free(reply.data);
 		key_unref(key);
 	}
 }
@@ -259,8 +262,8 @@ tsig_sign__dnspython_pairs__gives_the_same_octets(void **state)
 		strip(reply, &out, room, sizeof(room));
 		assert_int_equal(tsig_sign_reply(&server, &out, NOW + 1), OK);
 		assert_same(&out, reply);
-		test_free(request.data);
-		test_free(reply.data);
+		free(request.data);
+		free(reply.data);
 		key_unref(key);
 	}
 }
@@ -289,9 +292,9 @@ tsig__dnspython_transfer__is_signed_and_verified_as_a_chain(void **state)
 		assert_same(&out, reply);
 		assert_int_equal(verify_reply(&client, reply, NOW, &rcode), OK);
 		assert_int_equal(client.n_replies, i + 1);
-		test_free(reply.data);
+		free(reply.data);
 	}
-	test_free(request.data);
+	free(request.data);
 	key_unref(key);
 }
 
@@ -311,9 +314,9 @@ tsig__chain_with_a_gap_or_a_repetition__is_an_error(void **state)
 	assert_int_equal(verify_reply(&tsig, third, NOW, &rcode), ERR_AUTH);
 	assert_int_equal(verify_reply(&tsig, first, NOW, &rcode), ERR_AUTH);
 	assert_int_equal(rcode, 0);
-	test_free(request.data);
-	test_free(first.data);
-	test_free(third.data);
+	free(request.data);
+	free(first.data);
+	free(third.data);
 	key_unref(key);
 }
 
@@ -335,9 +338,9 @@ tsig__yadifa_vectors__are_good(void **state)
 	assert_same(&out, reload);
 	assert_int_equal(verify_reply(&tsig, reply, YADIFA_NOW, &rcode), OK);
 	assert_int_equal(verify(zone, key, YADIFA_NOW, &tsig), TSIG_GOOD);
-	test_free(reload.data);
-	test_free(reply.data);
-	test_free(zone.data);
+	free(reload.data);
+	free(reply.data);
+	free(zone.data);
 	key_unref(key);
 }
 
@@ -372,8 +375,8 @@ tsig_sign_reply__badtime__is_signed_with_both_times(void **state)
 	assert_int_equal(verify_reply(&client, reply, NOW, &rcode), ERR_AUTH);
 	assert_int_equal(rcode, RCODE_BADTIME);
 	assert_int_equal(client.n_replies, 0);
-	test_free(request.data);
-	test_free(reply.data);
+	free(request.data);
+	free(reply.data);
 	key_unref(key);
 }
 
@@ -424,8 +427,8 @@ tsig_verify_reply__out_of_time__is_an_error_that_says_so(void **state)
 	assert_int_equal(verify_reply(&tsig, reply, NOW + 302, &rcode), ERR_AUTH);
 	assert_int_equal(rcode, RCODE_BADTIME);
 	assert_int_equal(verify_reply(&tsig, reply, NOW + 301, &rcode), OK);
-	test_free(request.data);
-	test_free(reply.data);
+	free(request.data);
+	free(reply.data);
 	key_unref(key);
 }
 
@@ -448,7 +451,7 @@ tsig_verify_request__any_octet_changed__is_not_good(void **state)
 			    TSIG_GOOD);
 		w.data[i] ^= 1;
 	}
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -464,7 +467,7 @@ tsig_verify_request__id_rewritten_by_a_forwarder__is_good(void **state)
 	w.data[1] ^= 0x55;
 	assert_int_equal(verify(w, key, NOW, &tsig), TSIG_GOOD);
 	assert_int_equal(tsig.original_id, 0x1234);
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -486,8 +489,8 @@ tsig_verify_request__no_tsig__is_none_and_the_reply_is_not_signed(void **state)
 	assert_int_equal(tsig_room(&tsig), 0);
 	assert_int_equal(tsig_sign_reply(&tsig, &out, NOW), OK);
 	assert_int_equal(out.size, size);
-	test_free(bare.data);
-	test_free(w.data);
+	free(bare.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -528,7 +531,7 @@ tsig__unknown_key__is_badkey_unsigned(void **state)
 
 	(void)state;
 	assert_unsigned_reply(w, key, TSIG_BADKEY, RCODE_BADKEY);
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -543,7 +546,7 @@ tsig__other_algorithm_than_the_keys__is_badkey_unsigned(void **state)
 	assert_unsigned_reply(w, key, TSIG_BADKEY, RCODE_BADKEY);
 	assert_int_equal(verify(w, key, NOW, &tsig), TSIG_BADKEY);
 	assert_null(tsig.key);
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -555,7 +558,7 @@ tsig__wrong_secret__is_badsig_unsigned(void **state)
 
 	(void)state;
 	assert_unsigned_reply(w, key, TSIG_BADSIG, RCODE_BADSIG);
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -611,7 +614,7 @@ tsig_verify_request__every_mac_size__has_its_verdict(void **state)
 						 : size < full ? TSIG_BADTRUNC
 							       : TSIG_GOOD;
 			assert_int_equal(verify(w, key, NOW, &tsig), want);
-			test_free(w.data);
+			free(w.data);
 		}
 		key_unref(key);
 	}
@@ -642,7 +645,7 @@ tsig_sign_reply__badtrunc__covers_the_mac_as_it_came(void **state)
 			     &rcode),
 	    ERR_AUTH);
 	assert_int_equal(rcode, RCODE_BADTRUNC); /* so the signature was good */
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -681,9 +684,9 @@ tsig_verify_request__cut_anywhere_in_the_rdata__is_formerr(void **state)
 		cut.data[rdata - 2] = 0;
 		cut.data[rdata - 1] = (uint8_t)(size - rdata);
 		assert_int_equal(verify(cut, key, NOW, &tsig), TSIG_FORMERR);
-		test_free(cut.data);
+		free(cut.data);
 	}
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -732,8 +735,8 @@ tsig_verify_reply__unsigned_or_of_another_exchange__is_an_error(void **state)
 			     &rcode),
 	    ERR_AUTH);
 	assert_int_equal(rcode, 0);
-	test_free(request.data);
-	test_free(reply.data);
+	free(request.data);
+	free(reply.data);
 	key_unref(key);
 	key_unref(other);
 	key_unref(longer);
@@ -754,11 +757,11 @@ tsig_verify_reply__truncated_mac__is_an_error(void **state)
 	f.mac_size = 16; /* with no MAC before it, a request verifies as a reply */
 	struct wire w = forge(&f, EVP_sha256(), 32);
 	assert_int_equal(verify_reply(&tsig, w, NOW, &rcode), ERR_AUTH);
-	test_free(w.data);
+	free(w.data);
 	f.mac_size = 32;
 	w = forge(&f, EVP_sha256(), 32);
 	assert_int_equal(verify_reply(&tsig, w, NOW, &rcode), OK);
-	test_free(w.data);
+	free(w.data);
 	key_unref(key);
 }
 
@@ -788,7 +791,7 @@ tsig_sign__no_room__leaves_the_message_alone(void **state)
 	out.room++;
 	assert_int_equal(tsig_sign_reply(&server, &out, NOW), OK);
 	assert_int_equal(out.size, out.room);
-	test_free(request.data);
+	free(request.data);
 	key_unref(key);
 }
 
@@ -818,7 +821,44 @@ tsig_sign__message_with_opt__round_trip(void **state)
 	assert_int_equal(verify_reply(&client, (struct wire){out.msg, out.size}, NOW,
 			     &rcode),
 	    OK);
-	test_free(request.data);
+	free(request.data);
+	key_unref(key);
+}
+
+/* -- threads -------------------------------------------------------------- */
+
+static void *
+verify_often(void *arg)
+{
+	struct key *key = arg;
+	size_t n_good = 0;
+	struct wire w = load(DNSPYTHON, "sha256-request");
+
+	for (unsigned i = 0; i < 500; i++) {
+		struct tsig tsig;
+		struct key *mine = key_ref(key);
+		n_good += verify(w, mine, NOW, &tsig) == TSIG_GOOD;
+		key_unref(mine);
+	}
+	free(w.data);
+	return n_good == 500 ? key : NULL;
+}
+
+static void
+tsig_verify_request__one_key_in_many_threads__is_good_in_each(void **state)
+{
+	pthread_t threads[4];
+	struct key *key = counted_key("ctl.key", KEY_SHA256);
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, verify_often, key),
+		    0);
+	for (size_t i = 0; i < 4; i++) {
+		void *result;
+		assert_int_equal(pthread_join(threads[i], &result), 0);
+		assert_ptr_equal(result, key);
+	}
 	key_unref(key);
 }
 
@@ -856,6 +896,8 @@ main(void)
 	    cmocka_unit_test(tsig_verify_reply__truncated_mac__is_an_error),
 	    cmocka_unit_test(tsig_sign__no_room__leaves_the_message_alone),
 	    cmocka_unit_test(tsig_sign__message_with_opt__round_trip),
+	    cmocka_unit_test(
+		tsig_verify_request__one_key_in_many_threads__is_good_in_each),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
