@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/await.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/ask.h"
+#include "ctl/observed.h"
+#include "ctl/options.h"
+#include "ctl/output.h"
+#include "ctl/say.h"
+#include "lib/mem.h"
+
+enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 1000 };
+
+/* One zone that is waited for. */
+struct watch {
+	struct order *order;
+	bool there;          /* seen as it should be: not looked at again */
+	unsigned n, n_wrong; /* of its records, in this look */
+};
+
+/* One look at _status after the other. */
+struct look {
+	struct await *a;
+	struct watch *watches;
+	size_t n, n_there;
+	size_t n_wrong;   /* without orders: records that are not as they should be */
+	bool collect;     /* the last look: note what is missing, and why */
+	bool no_backends; /* nobody will ever serve anything */
+	bool no_transfer; /* the key may not; ask zone by zone */
+	bool looked;
+	bool has_serial; /* of _status, at the last transfer */
+	uint32_t serial;
+	struct watch *asked; /* whose answer is being read */
+};
+
+void
+await_fini(struct await *a)
+{
+	free(a->missing);
+	a->missing = NULL;
+	a->n_missing = a->missing_room = 0;
+	pool_fini(&a->pool);
+}
+
+/* -- records -------------------------------------------------------------- */
+
+static const char *
+keep(struct await *a, const char *text)
+{
+	return text ? pool_strdup(&a->pool, text) : NULL;
+}
+
+static void
+note_missing(struct await *a, const char *zone, const char *backend, const char *state,
+    const char *error)
+{
+	a->missing =
+	    mem_grow(a->missing, a->n_missing, &a->missing_room, sizeof(*a->missing));
+	a->missing[a->n_missing++] = (struct await_missing){
+	    .zone = keep(a, zone),
+	    .backend = keep(a, backend),
+	    .state = keep(a, state),
+	    .error = keep(a, error),
+	};
+}
+
+static void
+note_record(struct look *l, const char *zone, const struct rr *rr)
+{
+	char backend[OBSERVED_VALUE_MAX], state[OBSERVED_VALUE_MAX];
+	char error[OBSERVED_VALUE_MAX];
+	if (l->collect)
+		note_missing(l->a, zone, observed_get(rr, "backend", backend),
+		    observed_get(rr, "state", state), observed_get(rr, "error", error));
+}
+
+static bool
+has_id(const struct rr *rr, const struct order *o)
+{
+	char text[OBSERVED_VALUE_MAX];
+	struct dname id;
+	struct label label, wanted = order_id(o);
+	if (wanted.size == 0 || !observed_get(rr, "id", text))
+		return true;
+	return !dname_parse(text, &id) && !dname_first_label(&id, &label) &&
+	       label_equal(&label, &wanted);
+}
+
+static bool
+is_serving(const struct rr *rr)
+{
+	char state[OBSERVED_VALUE_MAX];
+	const char *is = observed_get(rr, "state", state);
+	return is && strcmp(is, "serving") == 0;
+}
+
+static void
+check_backend(struct look *l, const struct rr *rr)
+{
+	char backend[OBSERVED_VALUE_MAX];
+	const char *is = observed_get(rr, "backend", backend);
+	l->no_backends = l->no_backends || (is && strcmp(is, "-") == 0);
+}
+
+static void
+take_for(struct look *l, struct watch *w, const struct rr *rr)
+{
+	char zone[DNAME_TEXT_MAX];
+	bool ours = has_id(rr, w->order);
+	check_backend(l, rr);
+	w->n++;
+	if (l->a->end == AWAIT_GONE ? !ours : ours && is_serving(rr))
+		return;
+	w->n_wrong++;
+	note_record(l, order_zone_text(w->order, zone), rr);
+}
+
+/* -- looking by queries ---------------------------------------------------- */
+
+static enum err
+name_of(void *arg, size_t i, struct dname *owner)
+{
+	struct look *l = arg;
+	struct watch *w = &l->watches[i];
+	struct dname zone;
+	if (w->there)
+		return ERR_NOTFOUND;
+	w->n = w->n_wrong = 0;
+	order_zone(w->order, &zone);
+	struct label id = order_id(w->order);
+	return observed_owner(&zone, &id, &l->a->s->status, owner);
+}
+
+static enum err
+take_answered(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	struct look *l = arg;
+	(void)kind;
+	(void)name;
+	take_for(l, l->asked, rr);
+	return OK;
+}
+
+static enum err
+answer_of(void *arg, size_t i, const struct msg *msg)
+{
+	struct look *l = arg;
+	l->asked = &l->watches[i];
+	enum err e = observed_read(l->a->s, msg, take_answered, l);
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
+/* -- looking by transfer --------------------------------------------------- */
+
+static int
+compare_watch(const void *key, const void *element)
+{
+	const struct order *o = key;
+	const struct watch *w = element;
+	return (o > w->order) - (o < w->order);
+}
+
+static struct watch *
+watch_of(const struct look *l, enum observed_kind kind, const struct dname *name)
+{
+	if (kind == OBSERVED_ZONE) {
+		const struct order *o = orders_find(l->a->orders, name);
+		return o ? bsearch(o, l->watches, l->n, sizeof(*l->watches),
+			       compare_watch)
+			 : NULL;
+	}
+	struct label id;
+	if (dname_first_label(name, &id))
+		return NULL;
+	for (size_t i = 0; i < l->n; i++) {
+		struct label wanted = order_id(l->watches[i].order);
+		if (label_equal(&wanted, &id))
+			return &l->watches[i];
+	}
+	return NULL;
+}
+
+static enum err
+take_transferred(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	struct look *l = arg;
+	char zone[DNAME_TEXT_MAX];
+	if (kind != OBSERVED_ZONE && kind != OBSERVED_ID)
+		return OK;
+	if (l->a->orders) {
+		struct watch *w = watch_of(l, kind, name);
+		if (w && !w->there)
+			take_for(l, w, rr);
+		return OK;
+	}
+	check_backend(l, rr);
+	if (!is_serving(rr)) {
+		l->n_wrong++;
+		note_record(l, dname_print_short(name, zone), rr);
+	}
+	return OK;
+}
+
+/* Whether _status is another than at the last transfer. */
+static enum err
+ask_serial(struct look *l, bool *changed)
+{
+	struct session *s = l->a->s;
+	struct msg msg;
+	struct msg_cursor c;
+	struct rr rr;
+	struct soa soa;
+	struct buf rdata;
+	enum err e = session_query(s, &s->status, RR_SOA, &msg);
+	if (e)
+		return e;
+	*changed = true;
+	buf_init(&rdata, MSG_MAX);
+	msg_walk(&msg, MSG_ANSWER, &c);
+	if (!msg_next(&c, &rdata, &rr) && rr.type == RR_SOA &&
+	    !soa_read(rr.rdata, rr.rdata_size, &soa)) {
+		*changed = !l->has_serial || l->serial != soa.serial;
+		l->serial = soa.serial;
+		l->has_serial = true;
+	}
+	buf_fini(&rdata);
+	return OK;
+}
+
+static enum err
+look_by_transfer(struct look *l)
+{
+	bool changed;
+	enum err e = ask_serial(l, &changed);
+	if (e || (!changed && !l->collect))
+		return e;
+	for (size_t i = 0; i < l->n; i++)
+		l->watches[i].n = l->watches[i].n_wrong = 0;
+	l->n_wrong = 0;
+	e = observed_transfer(l->a->s, take_transferred, l);
+	if (e)
+		l->has_serial = false;
+	return e;
+}
+
+/* -- one look --------------------------------------------------------------- */
+
+static void
+count_there(struct look *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct watch *w = &l->watches[i];
+		char zone[DNAME_TEXT_MAX];
+		if (w->there)
+			continue;
+		if (w->n_wrong == 0 && (w->n > 0 || l->a->end == AWAIT_GONE)) {
+			w->there = true;
+			l->n_there++;
+		} else if (w->n == 0 && l->collect) {
+			note_missing(l->a, order_zone_text(w->order, zone), NULL, NULL,
+			    "not in the catalog");
+		}
+	}
+	if (l->n > 0)
+		say_progress("waiting", l->n_there, l->n);
+	else
+		say_progress("waiting, states to come:", l->n_wrong, 0);
+}
+
+static enum err
+look_once(struct look *l)
+{
+	enum err e;
+	if (l->a->orders && (l->n - l->n_there <= OBSERVED_FEW || l->no_transfer)) {
+		e = ask_txt(l->a->s, l->n, name_of, answer_of, l);
+		l->has_serial = false;
+	} else {
+		e = look_by_transfer(l);
+		if (e == ERR_DENIED && l->a->orders) {
+			l->no_transfer = true;
+			return look_once(l);
+		}
+	}
+	if (!e) {
+		l->looked = true;
+		count_there(l);
+	}
+	return e;
+}
+
+static bool
+is_over(const struct look *l)
+{
+	return l->a->orders ? l->n_there == l->n : l->looked && l->n_wrong == 0;
+}
+
+/* -- waiting ---------------------------------------------------------------- */
+
+static void
+sleep_ms(uint64_t ms)
+{
+	const struct timespec ts = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+	nanosleep(&ts, NULL);
+}
+
+/* Looks that keep the connection less than a quarter busy, between 20 ms and 1 s
+ * apart. A lost connection is made anew: the agent may be restarting. */
+static enum err
+poll_until(struct look *l, uint64_t deadline)
+{
+	uint64_t pause = POLL_FIRST_MS;
+	bool lost = false;
+	for (;;) {
+		uint64_t start = say_now_ms();
+		enum err e = lost ? session_reopen(l->a->s) : OK;
+		if (!e)
+			e = look_once(l);
+		lost = e != OK;
+		if (e && !session_is_lost(e))
+			return e;
+		if (!e && (is_over(l) || l->no_backends))
+			return OK;
+		uint64_t now = say_now_ms(), wait = pause;
+		if (now >= deadline)
+			return e ? e : ERR_TIMEOUT;
+		if (wait < 3 * (now - start))
+			wait = 3 * (now - start);
+		sleep_ms(wait < deadline - now ? wait : deadline - now);
+		pause = pause * 3 / 2 > POLL_LAST_MS ? POLL_LAST_MS : pause * 3 / 2;
+	}
+}
+
+static void
+watch_orders(struct look *l)
+{
+	const struct orders *orders = l->a->orders;
+	l->watches = mem_zalloc((orders->n + 1) * sizeof(*l->watches));
+	for (size_t i = 0; i < orders->n; i++) {
+		struct order *o = &orders->items[i];
+		if (o->state == ORDER_DONE || o->state == ORDER_OPEN)
+			l->watches[l->n++].order = o;
+	}
+}
+
+enum exit_status
+await_run(struct await *a)
+{
+	struct look l = {.a = a};
+	uint64_t deadline = say_now_ms() + (uint64_t)a->timeout_s * 1000;
+	if (a->orders)
+		watch_orders(&l);
+	enum err e = poll_until(&l, deadline);
+	if (e == ERR_TIMEOUT || (!e && !is_over(&l))) {
+		l.collect = true;
+		e = look_once(&l);
+	}
+	say_progress_end();
+	free(l.watches);
+	if (e) {
+		say_error("%s", a->s->error);
+		return EXIT_FAILED;
+	}
+	return is_over(&l) ? EXIT_DONE : EXIT_NOT_SERVED;
+}
+
+void
+await_report(const struct ctl *ctl, const struct await *a)
+{
+	static const struct column columns[] = {
+	    {"zone", NULL, CELL_TEXT},
+	    {"backend", NULL, CELL_TEXT},
+	    {"state", NULL, CELL_STATE},
+	    {"error", NULL, CELL_TEXT},
+	};
+	for (size_t i = 0; i < a->n_missing; i++) {
+		const struct await_missing *m = &a->missing[i];
+		bool none = m->backend && strcmp(m->backend, "-") == 0;
+		const char *to = a->end == AWAIT_GONE ? "not gone" : "not served";
+		if (none || !m->backend)
+			say_error("%s: %s: %s", m->zone, to,
+			    none ? "the agent has no backend" : m->error);
+		else
+			say_error("%s: %s by %s: %s%s%s", m->zone, to, m->backend,
+			    m->state ? m->state : "?", m->error ? ", " : "",
+			    m->error ? m->error : "");
+	}
+	if (!ctl->opt->json)
+		return;
+	output_table(ctl->out, "missing", columns, 4);
+	for (size_t i = 0; i < a->n_missing; i++) {
+		const struct await_missing *m = &a->missing[i];
+		const struct cell row[] = {cell_text(m->zone), cell_text(m->backend),
+		    cell_text(m->state), cell_text(m->error)};
+		output_row(ctl->out, row);
+	}
+	output_table_end(ctl->out);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CTL_AWAIT_H
+#define CTL_AWAIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ctl/ctl.h"
+#include "ctl/orders.h"
+#include "ctl/pool.h"
+#include "ctl/session.h"
+
+/*
+ * Waiting until every backend of each zone serves it, or has let go of it:
+ * _status is looked at again and again, by queries for few zones and by
+ * transfer for many, at first every 20 ms and at last once a second.
+ */
+
+enum await_end { AWAIT_SERVING, AWAIT_GONE };
+
+/* What was not as it should be when time was up. */
+struct await_missing {
+	const char *zone, *backend, *state, *error; /* backend to error: or NULL */
+};
+
+struct await {
+	struct session *s;
+	struct orders *orders; /* NULL: every zone of the catalog. Only done orders
+				* count, for AWAIT_SERVING open ones too */
+	enum await_end end;
+	unsigned timeout_s;
+	/* found */
+	struct await_missing *missing;
+	size_t n_missing, missing_room;
+	struct pool pool;
+};
+
+/* EXIT_DONE; EXIT_NOT_SERVED, with `missing` filled; EXIT_FAILED: said on stderr.
+ * await_fini() in any case. */
+enum exit_status await_run(struct await *a);
+void await_fini(struct await *a);
+/* What is missing: a line each on stderr, and a table in JSON. */
+void await_report(const struct ctl *ctl, const struct await *a);
+
+#endif

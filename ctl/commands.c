@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/commands.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "ctl/options.h"
+#include "ctl/output.h"
+#include "ctl/say.h"
+
+enum { ANY = 0x7fffffff };
+
+static const struct command table[] = {
+    {
+	.name = "add",
+	.args = "ZONE... -p PATTERN [-P NAME=VALUE]... | --from FILE",
+	.description = "Add zones to the catalog",
+	.more = "A line of FILE is: zone [pattern[,pattern]] [name=value]...\n"
+		"as `nsherdctl export` prints it. What a line does not say is taken "
+		"from -p and -P.",
+	.options = OPTION_PATTERN | OPTION_PARAM | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = add_run,
+    },
+    {
+	.name = "del",
+	.args = "ZONE... | --from FILE",
+	.description = "Remove zones from the catalog",
+	.more = "FILE has one zone a line.",
+	.options = OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = del_run,
+    },
+    {
+	.name = "set",
+	.args = "ZONE... [-p PATTERN] [-P NAME=VALUE]...",
+	.description = "Change the pattern or parameters of zones",
+	.more = "-P NAME= removes that parameter. What is not named stays as it is.\n"
+		"FILE has one zone a line.",
+	.options = OPTION_PATTERN | OPTION_PARAM | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = set_run,
+    },
+    {
+	.name = "list",
+	.args = "[GLOB]",
+	.description = "List the zones of the catalog",
+	.more = "GLOB is matched against the whole name, as in '*.example'.",
+	.max_args = 1,
+	.run = list_run,
+    },
+    {
+	.name = "show",
+	.args = "ZONE",
+	.description = "Show one zone: what it is to be, and what was seen of it",
+	.min_args = 1,
+	.max_args = 1,
+	.run = show_run,
+    },
+    {
+	.name = "export",
+	.args = "",
+	.description = "Print the catalog as lines that add --from reads",
+	.run = export_run,
+    },
+    {
+	.name = "status",
+	.args = "[ZONE...]",
+	.description = "Show what each backend answers for each zone",
+	.options = OPTION_SUMMARY,
+	.max_args = ANY,
+	.run = status_run,
+    },
+    {
+	.name = "wait",
+	.args = "[ZONE...]",
+	.description = "Wait until every backend serves the zones, or all zones",
+	.more = "Ends with status 4 when time is up, and says what is missing.",
+	.options = OPTION_TIMEOUT | OPTION_FROM,
+	.max_args = ANY,
+	.run = wait_run,
+    },
+    {
+	.name = "backends",
+	.args = "",
+	.description = "List the name servers of the agent",
+	.run = backends_run,
+    },
+    {
+	.name = "patterns",
+	.args = "",
+	.description = "List the patterns the agent knows",
+	.run = patterns_run,
+    },
+    {
+	.name = "keygen",
+	.args = "NAME",
+	.description = "Print a new key file",
+	.more = "For example: (umask 077; nsherdctl keygen ctl.example > ctl.key)\n"
+		"Talks to no agent.",
+	.options = OPTION_ALGORITHM,
+	.min_args = 1,
+	.max_args = 1,
+	.run = keygen_run,
+    },
+    {
+	.name = "help",
+	.args = "[COMMAND]",
+	.description = "Show this, or more about one command",
+	.max_args = 1,
+	.run = help_run,
+    },
+};
+
+enum { N_COMMANDS = sizeof(table) / sizeof(*table) };
+
+const struct command *
+commands_find(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+/* -- help ------------------------------------------------------------------- */
+
+static void
+print_overview(FILE *to)
+{
+	fputs("Usage: nsherdctl [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:\n", to);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(to, "  %-9s %s\n", table[i].name, table[i].description);
+	fputs("\nOptions, before or after the command:\n"
+	      "  -s ADDRESS[@PORT]  the agent (NSHERD_SERVER; 127.0.0.1@5300)\n"
+	      "  -k KEYFILE         the key, as of nsupdate -k (NSHERD_KEY)\n"
+	      "  -z CATALOG         the catalog zone (NSHERD_CATALOG)\n"
+	      "  -o text|json       how to write results\n"
+	      "  -h, --help         help, also about a command\n"
+	      "  -V, --version      the version\n"
+	      "\nExit status: 0 done, 1 refused or failed, 2 usage, 3 some done and\n"
+	      "some not, 4 not served in time.\n",
+	    to);
+}
+
+static void
+print_command(const struct command *c)
+{
+	printf("Usage: nsherdctl [OPTION]... %s%s%s\n\n%s.\n", c->name,
+	    *c->args ? " " : "", c->args, c->description);
+	if (c->more)
+		printf("%s\n", c->more);
+	if (c->options)
+		puts("\nOptions:");
+	for (unsigned bit = 1; bit <= OPTION_ALGORITHM; bit <<= 1)
+		if (c->options & bit)
+			printf("  %s\n", options_help(bit));
+}
+
+enum exit_status
+help_run(struct ctl *ctl)
+{
+	if (ctl->n_args == 0) {
+		print_overview(stdout);
+		return EXIT_DONE;
+	}
+	const struct command *c = commands_find(ctl->args[0]);
+	if (!c) {
+		say_error("no such command: %s; see nsherdctl help", ctl->args[0]);
+		return EXIT_USAGE;
+	}
+	print_command(c);
+	return EXIT_DONE;
+}
+
+/* -- running ---------------------------------------------------------------- */
+
+static enum exit_status
+check_usage(const struct command *c, const struct options *opt)
+{
+	size_t n = opt->n_args - 1;
+	for (unsigned bit = 1; bit <= OPTION_ALGORITHM; bit <<= 1)
+		if (opt->given & bit & ~c->options) {
+			say_error("%s takes no %s; see nsherdctl help %s", c->name,
+			    options_name(bit), c->name);
+			return EXIT_USAGE;
+		}
+	if (n < c->min_args || n > c->max_args) {
+		say_error("usage: nsherdctl %s%s%s", c->name, *c->args ? " " : "",
+		    c->args);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
+enum exit_status
+commands_run(const struct options *opt, struct output *out)
+{
+	struct ctl ctl = {.opt = opt, .out = out};
+	if (opt->n_args == 0) {
+		print_overview(opt->help ? stdout : stderr);
+		return opt->help ? EXIT_DONE : EXIT_USAGE;
+	}
+	if (opt->help) {
+		ctl.args = opt->args;
+		ctl.n_args = 1;
+		return help_run(&ctl);
+	}
+	const struct command *c = commands_find(opt->args[0]);
+	if (!c) {
+		say_error("no such command: %s; see nsherdctl help", opt->args[0]);
+		return EXIT_USAGE;
+	}
+	enum exit_status rc = check_usage(c, opt);
+	if (rc)
+		return rc;
+	ctl.args = opt->args + 1;
+	ctl.n_args = opt->n_args - 1;
+	return c->run(&ctl);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CTL_COMMANDS_H
+#define CTL_COMMANDS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "ctl/ctl.h"
+
+/* The commands: each in a file of its name, all in one table. */
+
+struct command {
+	const char *name;
+	const char *args;        /* for the usage line */
+	const char *description; /* one line */
+	const char *more;        /* for its own help; NULL: nothing to add */
+	unsigned options;        /* of enum option_bit, or-ed */
+	size_t min_args, max_args;
+	command_fn *run;
+};
+
+command_fn add_run, backends_run, del_run, export_run, help_run, keygen_run, list_run,
+    patterns_run, set_run, show_run, status_run, wait_run;
+
+/* NULL: there is no such command. */
+const struct command *commands_find(const char *name);
+
+/* Run what the options name, with usage errors said on stderr. */
+struct options;
+enum exit_status commands_run(const struct options *opt, struct output *out);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CTL_INVENTORY_H
+#define CTL_INVENTORY_H
+
+#include "ctl/ctl.h"
+#include "ctl/observed.h"
+#include "ctl/row.h"
+
+/* The table of all _status records of one kind: backends, patterns. */
+enum exit_status inventory_run(struct ctl *ctl, enum observed_kind kind,
+    const struct row_table *table);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/members.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/say.h"
+#include "lib/catz.h"
+#include "lib/mem.h"
+#include "lib/rr.h"
+
+void
+members_fini(struct members *members)
+{
+	free(members->items);
+	members->items = NULL;
+	members->n = members->room = 0;
+	pool_fini(&members->pool);
+}
+
+void
+member_entry_zone(const struct member_entry *m, struct dname *zone)
+{
+	if (dname_from_key(m->zone, m->zone_size, zone))
+		*zone = dname_root; /* cannot be: it was a name before */
+}
+
+/* -- taking records ------------------------------------------------------- */
+
+void
+members_begin(struct members *members, const struct dname *apex)
+{
+	*members = (struct members){.apex = *apex, .sorted_by_id = true};
+}
+
+static int
+compare_bytes(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+{
+	int c = memcmp(a, b, a_size < b_size ? a_size : b_size);
+	return c ? c : (a_size > b_size) - (a_size < b_size);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	const struct member_entry *x = a, *y = b;
+	return compare_bytes(x->id, x->id_size, y->id, y->id_size);
+}
+
+/* The entry of the id, if it was the last one, or another: a zone whose records
+ * come in any order is put right at the end. */
+static struct member_entry *
+entry_of(struct members *m, const struct label *id)
+{
+	struct member_entry *last = m->n > 0 ? &m->items[m->n - 1] : NULL;
+	int c = last ? compare_bytes(last->id, last->id_size, id->data, id->size) : -1;
+	if (c == 0)
+		return last;
+	if (c > 0)
+		m->sorted_by_id = false;
+	m->items = mem_grow(m->items, m->n, &m->room, sizeof(*m->items));
+	struct member_entry *e = &m->items[m->n++];
+	*e = (struct member_entry){
+	    .id = pool_dup(&m->pool, id->data, id->size),
+	    .id_size = id->size,
+	};
+	return e;
+}
+
+static void
+take_zone(struct members *m, struct member_entry *e, const struct rr *rr)
+{
+	struct dname zone;
+	uint8_t key[DNAME_KEY_MAX];
+	if (dname_from_wire(rr->rdata, rr->rdata_size, &zone))
+		return; /* read by its type, so it is a name */
+	size_t size = dname_key(&zone, key);
+	e->zone = pool_dup(&m->pool, key, size);
+	e->zone_size = (uint16_t)size;
+}
+
+/* The strings of a TXT joined; *n counts them. */
+static void
+join_strings(const struct rr *rr, struct buf *out, unsigned *n)
+{
+	const uint8_t *string;
+	uint8_t size;
+	size_t pos = 0;
+	*n = 0;
+	while (txt_next(rr->rdata, rr->rdata_size, &pos, &string, &size)) {
+		buf_put(out, string, size);
+		++*n;
+	}
+}
+
+static void
+take_group(struct members *m, struct member_entry *e, const struct rr *rr)
+{
+	struct buf text;
+	unsigned n;
+	buf_init(&text, 0);
+	join_strings(rr, &text, &n);
+	/* The whole RDATA is the value: two strings are not their sum. */
+	if (n == 1 && text.size > 0) {
+		struct props_group *g = pool_zalloc(&m->pool, sizeof(*g));
+		g->data = pool_dup(&m->pool, text.data, text.size);
+		g->size = text.size;
+		g->next = e->props.groups;
+		e->props.groups = g;
+		e->props.has_groups = true;
+	} else {
+		e->n_other++;
+	}
+	buf_fini(&text);
+}
+
+static void
+take_param(struct members *m, struct member_entry *e, const struct label *name,
+    const struct rr *rr)
+{
+	struct buf text;
+	unsigned n;
+	const char *why;
+	buf_init(&text, 0);
+	join_strings(rr, &text, &n);
+	if (text.size == 0 || props_add_param((const char *)name->data, name->size,
+				  text.data, text.size, &m->pool, &e->props, &why))
+		e->n_other++;
+	buf_fini(&text);
+}
+
+enum err
+members_take(struct members *m, const struct rr *rr)
+{
+	struct catz_name name;
+	struct soa soa;
+	struct label param;
+	catz_classify(&rr->owner, &m->apex, &name);
+	if (name.kind == CATZ_APEX && rr->type == RR_SOA &&
+	    !soa_read(rr->rdata, rr->rdata_size, &soa))
+		m->serial = soa.serial;
+	if (name.kind == CATZ_MEMBER && rr->type == RR_PTR)
+		take_zone(m, entry_of(m, &name.id), rr);
+	else if (name.kind == CATZ_GROUP && rr->type == RR_TXT)
+		take_group(m, entry_of(m, &name.id), rr);
+	else if (name.kind == CATZ_MEMBER_EXT && rr->type == RR_TXT &&
+		 !props_param_name(name.prefix, name.prefix_size, &param))
+		take_param(m, entry_of(m, &name.id), &param, rr);
+	else if (name.kind == CATZ_MEMBER || name.kind == CATZ_GROUP ||
+		 name.kind == CATZ_COO || name.kind == CATZ_MEMBER_EXT ||
+		 name.kind == CATZ_MEMBER_OTHER)
+		entry_of(m, &name.id)->n_other++;
+	return OK;
+}
+
+/* -- putting together ----------------------------------------------------- */
+
+static void
+append_groups(struct props_group **end, struct props_group *more)
+{
+	while (*end)
+		end = &(*end)->next;
+	*end = more;
+}
+
+static void
+absorb(struct member_entry *into, const struct member_entry *from)
+{
+	if (from->zone) {
+		into->zone = from->zone;
+		into->zone_size = from->zone_size;
+	}
+	append_groups(&into->props.groups, from->props.groups);
+	into->props.has_groups = into->props.has_groups || from->props.has_groups;
+	struct props_param **end = &into->props.params;
+	while (*end)
+		end = &(*end)->next;
+	*end = from->props.params;
+	into->n_other += from->n_other;
+}
+
+static void
+merge_ids(struct members *m)
+{
+	if (!m->sorted_by_id)
+		qsort(m->items, m->n, sizeof(*m->items), compare_ids);
+	size_t kept = 0;
+	for (size_t i = 0; i < m->n; i++)
+		if (kept > 0 && compare_ids(&m->items[kept - 1], &m->items[i]) == 0)
+			absorb(&m->items[kept - 1], &m->items[i]);
+		else
+			m->items[kept++] = m->items[i];
+	m->n = kept;
+}
+
+static int
+compare_groups(const struct props_group *a, const struct props_group *b)
+{
+	return compare_bytes(a->data, a->size, b->data, b->size);
+}
+
+static int
+compare_params(const struct props_param *a, const struct props_param *b)
+{
+	int c = compare_bytes(a->name.data, a->name.size, b->name.data, b->name.size);
+	return c ? c : compare_bytes(a->value, a->size, b->value, b->size);
+}
+
+/* Short lists, in a fixed order, so that two exports of one catalog are alike. */
+static void
+sort_props(struct props *props)
+{
+	struct props_group *groups = NULL, *g, **gp;
+	while ((g = props->groups)) {
+		props->groups = g->next;
+		for (gp = &groups; *gp && compare_groups(*gp, g) < 0;)
+			gp = &(*gp)->next;
+		g->next = *gp;
+		*gp = g;
+	}
+	props->groups = groups;
+	struct props_param *params = NULL, *p, **pp;
+	while ((p = props->params)) {
+		props->params = p->next;
+		for (pp = &params; *pp && compare_params(*pp, p) < 0;)
+			pp = &(*pp)->next;
+		p->next = *pp;
+		*pp = p;
+	}
+	props->params = params;
+}
+
+static int
+compare_zones(const void *a, const void *b)
+{
+	const struct member_entry *x = a, *y = b;
+	return compare_bytes(x->zone, x->zone_size, y->zone, y->zone_size);
+}
+
+void
+members_end(struct members *m)
+{
+	merge_ids(m);
+	size_t kept = 0;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->items[i].zone) {
+			sort_props(&m->items[i].props);
+			m->items[kept++] = m->items[i];
+		}
+	m->n = kept;
+	if (m->n > 1)
+		qsort(m->items, m->n, sizeof(*m->items), compare_zones);
+}
+
+const struct member_entry *
+members_find(const struct members *m, const struct dname *zone)
+{
+	uint8_t key[DNAME_KEY_MAX];
+	struct member_entry wanted = {.zone = key};
+	wanted.zone_size = (uint16_t)dname_key(zone, key);
+	return m->n == 0
+		   ? NULL
+		   : bsearch(&wanted, m->items, m->n, sizeof(*m->items), compare_zones);
+}
+
+static enum err
+take_rr(void *arg, const struct rr *rr)
+{
+	struct members *m = arg;
+	say_progress("reading the catalog", m->n, 0);
+	return members_take(m, rr);
+}
+
+enum err
+members_load(struct session *s, struct members *members)
+{
+	members_begin(members, &s->catalog);
+	enum err e = session_transfer(s, &s->catalog, take_rr, members);
+	if (!e)
+		members_end(members);
+	say_progress_end();
+	return e;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CTL_OBSERVED_H
+#define CTL_OBSERVED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctl/session.h"
+#include "lib/dname.h"
+#include "lib/err.h"
+#include "lib/rr.h"
+
+/*
+ * _status.C: what the agent saw. Its records are TXT, each a list of
+ * `key=value` strings.
+ */
+
+enum { OBSERVED_FEW = 50 }; /* as many zones are asked for one by one */
+enum { OBSERVED_VALUE_MAX = 256 };
+
+enum observed_kind {
+	OBSERVED_ZONE,    /* <zone>._status.C: name is the zone */
+	OBSERVED_ID,      /* <id>._id._status.C: name is the id */
+	OBSERVED_BACKEND, /* <backend>._backend._status.C */
+	OBSERVED_PATTERN, /* <pattern>._pattern._status.C */
+	OBSERVED_AGENT,   /* _status.C */
+	OBSERVED_OTHER,
+};
+
+void observed_classify(const struct dname *owner, const struct dname *status,
+    enum observed_kind *kind, struct dname *name);
+
+/* Where a zone's status stands. id is only looked at where the name cannot hold
+ * the zone's: ERR_NOTFOUND if it is empty then. */
+NODISCARD enum err observed_owner(const struct dname *zone, const struct label *id,
+    const struct dname *status, struct dname *owner);
+
+/* The value of a key, NULL if the record has none; into value. */
+const char *observed_get(const struct rr *rr, const char *key,
+    char value[static OBSERVED_VALUE_MAX]);
+
+/* Called for each TXT record; its error ends the reading and is returned. */
+typedef enum err observed_fn(void *arg, enum observed_kind kind,
+    const struct dname *name, const struct rr *rr);
+
+/* The whole of _status.C by AXFR. Fails with s->error; ERR_DENIED: refused. */
+NODISCARD enum err observed_transfer(struct session *s, observed_fn *fn, void *arg);
+
+/* The TXT records at one name. ERR_NOTFOUND: there are none. Fails with
+ * s->error. */
+NODISCARD enum err observed_query(struct session *s, const struct dname *owner,
+    observed_fn *fn, void *arg);
+
+/* The same for an answer that was already received. */
+NODISCARD enum err observed_read(struct session *s, const struct msg *msg,
+    observed_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/options.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/say.h"
+#include "lib/inifile.h"
+#include "lib/mem.h"
+
+enum { LONG_FROM = 256, LONG_WAIT, LONG_TIMEOUT, LONG_SUMMARY };
+
+enum { WAIT_MAX_S = 7 * 86400 };
+
+static const char short_options[] = "+:s:k:z:o:p:P:a:hV";
+
+static const struct option long_options[] = {
+    {"server", required_argument, NULL, 's'},
+    {"key", required_argument, NULL, 'k'},
+    {"catalog", required_argument, NULL, 'z'},
+    {"output", required_argument, NULL, 'o'},
+    {"pattern", required_argument, NULL, 'p'},
+    {"param", required_argument, NULL, 'P'},
+    {"algorithm", required_argument, NULL, 'a'},
+    {"from", required_argument, NULL, LONG_FROM},
+    {"wait", optional_argument, NULL, LONG_WAIT},
+    {"timeout", required_argument, NULL, LONG_TIMEOUT},
+    {"summary", no_argument, NULL, LONG_SUMMARY},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static const struct {
+	unsigned bit;
+	const char *name, *help;
+} of_commands[] = {
+    {OPTION_PATTERN, "-p",
+	"-p PATTERN       how the zones are served; several by commas, - for none"},
+    {OPTION_PARAM, "-P",
+	"-P NAME=VALUE    a parameter of the pattern; may be repeated"},
+    {OPTION_FROM, "--from", "--from FILE      read zones from FILE, - for stdin"},
+    {OPTION_WAIT, "--wait",
+	"--wait[=SECONDS] wait until every backend has answered (60 s)"},
+    {OPTION_TIMEOUT, "--timeout", "--timeout SECONDS  give up after that time (60 s)"},
+    {OPTION_SUMMARY, "--summary", "--summary        the agent and its backends alone"},
+    {OPTION_ALGORITHM, "-a",
+	"-a ALGORITHM     hmac-sha256 (default), hmac-sha384, hmac-sha512"},
+};
+
+static size_t
+find_bit(unsigned bit)
+{
+	size_t i = 0;
+	while (i + 1 < sizeof(of_commands) / sizeof(*of_commands) &&
+	       of_commands[i].bit != bit)
+		i++;
+	return i;
+}
+
+const char *
+options_name(unsigned bit)
+{
+	return of_commands[find_bit(bit)].name;
+}
+
+const char *
+options_help(unsigned bit)
+{
+	return of_commands[find_bit(bit)].help;
+}
+
+static enum err
+take_seconds(const char *option, const char *text, struct options *opt)
+{
+	if (inifile_duration(text, &opt->wait_s) || opt->wait_s > WAIT_MAX_S) {
+		say_error("%s: \"%s\" is no time in seconds", option, text);
+		return ERR_INVALID;
+	}
+	return OK;
+}
+
+static enum err
+take_output(const char *text, struct options *opt)
+{
+	if (strcmp(text, "json") == 0)
+		opt->json = true;
+	else if (strcmp(text, "text") == 0)
+		opt->json = false;
+	else {
+		say_error("-o: \"%s\" is neither text nor json", text);
+		return ERR_INVALID;
+	}
+	return OK;
+}
+
+static void
+take_param(const char *text, struct options *opt)
+{
+	opt->params = mem_grow(opt->params, opt->n_params, &opt->params_room,
+	    sizeof(*opt->params));
+	opt->params[opt->n_params++] = text;
+	opt->given |= OPTION_PARAM;
+}
+
+/* An option that only some commands take. */
+static enum err
+take_of_command(int c, struct options *opt)
+{
+	switch (c) {
+	case 'p':
+		opt->pattern = optarg;
+		opt->given |= OPTION_PATTERN;
+		return OK;
+	case 'P': take_param(optarg, opt); return OK;
+	case 'a':
+		opt->algorithm = optarg;
+		opt->given |= OPTION_ALGORITHM;
+		return OK;
+	case LONG_FROM:
+		opt->from = optarg;
+		opt->given |= OPTION_FROM;
+		return OK;
+	case LONG_WAIT:
+		opt->given |= OPTION_WAIT;
+		return optarg ? take_seconds("--wait", optarg, opt) : OK;
+	case LONG_TIMEOUT:
+		opt->given |= OPTION_TIMEOUT;
+		return take_seconds("--timeout", optarg, opt);
+	default: opt->given |= OPTION_SUMMARY; return OK;
+	}
+}
+
+static enum err
+take(int c, char *const *argv, struct options *opt)
+{
+	switch (c) {
+	case 's': opt->server = optarg; return OK;
+	case 'k': opt->key_file = optarg; return OK;
+	case 'z': opt->catalog = optarg; return OK;
+	case 'o': return take_output(optarg, opt);
+	case 'h': opt->help = true; return OK;
+	case 'V': opt->version = true; return OK;
+	case ':':
+		say_error("%s needs a value; see nsherdctl help", argv[optind - 1]);
+		return ERR_INVALID;
+	case '?':
+		if (optopt && optopt < LONG_FROM)
+			say_error("no such option: -%c; see nsherdctl help", optopt);
+		else
+			say_error("no such option: %s; see nsherdctl help",
+			    argv[optind - 1]);
+		return ERR_INVALID;
+	default: return take_of_command(c, opt);
+	}
+}
+
+/*
+ * getopt_long stops at the first word that is no option ("+"), so that the
+ * words between options can be kept in order without its permuting, which a
+ * POSIXLY_CORRECT in the environment would switch off.
+ */
+enum err
+options_parse(int argc, char **argv, struct options *opt)
+{
+	*opt = (struct options){.wait_s = OPTIONS_WAIT_S};
+	opt->args = mem_zalloc(((size_t)argc + 1) * sizeof(*opt->args));
+	optind = 1;
+	opterr = 0;
+	bool only_words = false;
+	while (optind < argc) {
+		if (only_words || argv[optind][0] != '-' || argv[optind][1] == '\0') {
+			opt->args[opt->n_args++] = argv[optind++];
+			continue;
+		}
+		if (strcmp(argv[optind], "--") == 0) {
+			only_words = true;
+			optind++;
+			continue;
+		}
+		int c = getopt_long(argc, argv, short_options, long_options, NULL);
+		enum err e = take(c, argv, opt);
+		if (e)
+			return e;
+	}
+	return OK;
+}
+
+void
+options_fini(struct options *opt)
+{
+	free(opt->params);
+	free(opt->args);
+	opt->params = NULL;
+	opt->args = NULL;
+}

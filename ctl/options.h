@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CTL_OPTIONS_H
+#define CTL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/err.h"
+
+/*
+ * The command line, taken apart once for all commands. Options may stand
+ * before or after the command; which of them a command takes, its table entry
+ * says (ctl/command.h).
+ */
+
+enum option_bit {
+	OPTION_PATTERN = 1,
+	OPTION_PARAM = 2,
+	OPTION_FROM = 4,
+	OPTION_WAIT = 8,
+	OPTION_TIMEOUT = 16,
+	OPTION_SUMMARY = 32,
+	OPTION_ALGORITHM = 64,
+};
+
+enum { OPTIONS_WAIT_S = 60 }; /* when --wait or wait names no time */
+
+/* Strings are those of argv. */
+struct options {
+	const char *server;   /* -s; NULL: not given, here and below */
+	const char *key_file; /* -k */
+	const char *catalog;  /* -z */
+	bool json;            /* -o json */
+	bool help, version;
+
+	unsigned given;      /* of enum option_bit, or-ed */
+	const char *pattern; /* -p */
+	const char **params; /* -P, in order */
+	size_t n_params, params_room;
+	const char *from;      /* --from */
+	unsigned wait_s;       /* --wait, --timeout */
+	const char *algorithm; /* -a */
+
+	char **args; /* the command and what follows it */
+	size_t n_args;
+};
+
+/*
+ * ERR_INVALID: the fault was said on stderr. argv is permuted. Fini in either
+ * case.
+ */
+NODISCARD enum err options_parse(int argc, char **argv, struct options *opt);
+void options_fini(struct options *opt);
+
+/* How an option of the bit is written, for messages: "--from". */
+const char *options_name(unsigned bit);
+/* One line of help for the option of the bit. */
+const char *options_help(unsigned bit);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/commands.h"
+#include "ctl/inventory.h"
+#include "ctl/row.h"
+
+enum exit_status
+patterns_run(struct ctl *ctl)
+{
+	return inventory_run(ctl, OBSERVED_PATTERN, &row_patterns);
+}

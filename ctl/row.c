@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/row.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/observed.h"
+#include "lib/mem.h"
+
+#define N(array) (sizeof(array) / sizeof(*(array)))
+
+static const struct row_key zone_keys[] = {
+    {{"zone", "ZONE", CELL_TEXT}, NULL},
+    {{"backend", "BACKEND", CELL_TEXT}, "backend"},
+    {{"state", "STATE", CELL_STATE}, "state"},
+    {{"serial", "SERIAL", CELL_NUMBER}, "serial"},
+    {{"pattern", "PATTERN", CELL_TEXT}, "pattern"},
+    {{"since", "SINCE", CELL_TIME}, "since"},
+    {{"seen", NULL, CELL_TIME}, "seen"},
+    {{"id", NULL, CELL_TEXT}, "id"},
+    {{"by", NULL, CELL_TEXT}, "by"},
+    {{"last_command", NULL, CELL_TEXT}, "last-command"},
+    {{"error", "ERROR", CELL_TEXT}, "error"},
+};
+
+static const struct row_key zone_backend_keys[] = {
+    {{"backend", "BACKEND", CELL_TEXT}, "backend"},
+    {{"state", "STATE", CELL_STATE}, "state"},
+    {{"serial", "SERIAL", CELL_NUMBER}, "serial"},
+    {{"pattern", "PATTERN", CELL_TEXT}, "pattern"},
+    {{"since", "SINCE", CELL_TIME}, "since"},
+    {{"seen", "SEEN", CELL_TIME}, "seen"},
+    {{"by", "BY", CELL_TEXT}, "by"},
+    {{"last_command", "LAST COMMAND", CELL_TEXT}, "last-command"},
+    {{"error", "ERROR", CELL_TEXT}, "error"},
+};
+
+static const struct row_key backend_keys[] = {
+    {{"backend", "BACKEND", CELL_TEXT}, NULL},
+    {{"driver", "DRIVER", CELL_TEXT}, "driver"},
+    {{"server", "SERVER", CELL_TEXT}, "server"},
+    {{"state", "STATE", CELL_STATE}, "state"},
+    {{"applied", "APPLIED", CELL_NUMBER}, "applied"},
+    {{"serving", "SERVING", CELL_NUMBER}, "serving"},
+    {{"pending", "PENDING", CELL_NUMBER}, "pending"},
+    {{"failed", "FAILED", CELL_NUMBER}, "failed"},
+    {{"queue", "QUEUE", CELL_NUMBER}, "queue"},
+    {{"error", "ERROR", CELL_TEXT}, "error"},
+};
+
+static const struct row_key pattern_keys[] = {
+    {{"pattern", "PATTERN", CELL_TEXT}, NULL},
+    {{"hash", "HASH", CELL_TEXT}, "hash"},
+    {{"zones", "ZONES", CELL_NUMBER}, "zones"},
+    {{"usable", "USABLE", CELL_TEXT}, "usable"},
+    {{"error", "ERROR", CELL_TEXT}, "error"},
+};
+
+const struct row_table row_zones = {"zones", zone_keys, N(zone_keys)};
+const struct row_table row_zone_backends = {"backends", zone_backend_keys,
+    N(zone_backend_keys)};
+const struct row_table row_backends = {"backends", backend_keys, N(backend_keys)};
+const struct row_table row_patterns = {"patterns", pattern_keys, N(pattern_keys)};
+
+void
+row_begin(struct output *o, const struct row_table *t,
+    struct column columns[static ROW_COLUMNS_MAX])
+{
+	assert(t->n <= ROW_COLUMNS_MAX);
+	for (size_t i = 0; i < t->n; i++)
+		columns[i] = t->keys[i].column;
+	output_table(o, t->name, columns, t->n);
+}
+
+void
+row_print(struct output *o, const struct row_table *t, const char *name,
+    const struct rr *rr)
+{
+	char values[ROW_COLUMNS_MAX][OBSERVED_VALUE_MAX];
+	struct cell cells[ROW_COLUMNS_MAX];
+	for (size_t i = 0; i < t->n; i++) {
+		const struct row_key *k = &t->keys[i];
+		const char *text = k->key ? observed_get(rr, k->key, values[i]) : name;
+		bool number =
+		    k->column.kind == CELL_NUMBER || k->column.kind == CELL_TIME;
+		cells[i] = number ? cell_digits(text) : cell_text(text);
+	}
+	output_row(o, cells);
+}
+
+/* -- members --------------------------------------------------------------- */
+
+void
+row_props_init(struct row_props *r, const struct props *props)
+{
+	size_t n_groups = 0, n_params = 0, i = 0;
+	for (const struct props_group *g = props->groups; g; g = g->next)
+		n_groups++;
+	for (const struct props_param *p = props->params; p; p = p->next)
+		n_params++;
+	r->items = mem_zalloc((n_groups + n_params + 1) * sizeof(*r->items));
+	for (const struct props_group *g = props->groups; g; g = g->next)
+		r->items[i++] =
+		    (struct cell_item){.value = g->data, .value_size = g->size};
+	for (const struct props_param *p = props->params; p; p = p->next)
+		r->items[i++] = (struct cell_item){
+		    .name = p->name.data,
+		    .name_size = p->name.size,
+		    .value = p->value,
+		    .value_size = p->size,
+		};
+	r->patterns = cell_items(r->items, n_groups);
+	r->params = cell_items(r->items + n_groups, n_params);
+}
+
+void
+row_props_fini(struct row_props *r)
+{
+	free(r->items);
+	r->items = NULL;
+}
+
+char *
+row_id(const uint8_t *id, size_t size, char out[static DNAME_TEXT_MAX])
+{
+	struct label label = {.size = (uint8_t)size};
+	struct dname name;
+	memcpy(label.data, id, size);
+	if (size == 0 || dname_prepend(&label, &dname_root, &name))
+		name = dname_root; /* cannot be: it was a label before */
+	return dname_print_short(&name, out);
+}

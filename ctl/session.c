@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/session.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/defaults.h"
+#include "ctl/orders.h"
+#include "ctl/say.h"
+#include "lib/catz.h"
+
+enum { TIMEOUT_MS = 20000, PORT = 5300, EDNS_SIZE = 1232, EDE_TEXT_MAX = 400 };
+
+/* -- where to ------------------------------------------------------------- */
+
+static enum exit_status
+usage(const char *text)
+{
+	say_error("%s", text);
+	return EXIT_USAGE;
+}
+
+static enum exit_status
+set_catalog(struct session *s, const char *text)
+{
+	const char *why;
+	if (orders_parse_zone(text, &s->catalog, &why)) {
+		say_error("catalog \"%s\": %s", text, why);
+		return EXIT_USAGE;
+	}
+	dname_print_short(&s->catalog, s->catalog_text);
+	if (catz_control_zone("_status", &s->catalog, &s->status)) {
+		say_error("catalog \"%s\": the name is too long", text);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
+static enum exit_status
+configure(struct session *s, const struct defaults *d)
+{
+	const char *server = d->server ? d->server : "127.0.0.1";
+	if (addr_parse(server, PORT, &s->conf.server)) {
+		say_error("agent \"%s\": an address is written ADDRESS[@PORT], with "
+			  "digits only",
+		    server);
+		return EXIT_USAGE;
+	}
+	addr_print(&s->conf.server, s->server);
+	if (!d->catalog)
+		return usage("which catalog? -z CATALOG, NSHERD_CATALOG, or catalog = "
+			     "in ctl.conf");
+	if (!d->key_file)
+		return usage("which key? -k KEYFILE, NSHERD_KEY, or key = in ctl.conf");
+	enum exit_status rc = set_catalog(s, d->catalog);
+	if (rc)
+		return rc;
+	struct err_where where = {0};
+	if (key_load(d->key_file, &s->conf.key, &where)) {
+		if (where.line)
+			say_error("%s:%u: %s", where.file, where.line, where.what);
+		else
+			say_error("%s: %s", where.file, where.what);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+/* -- failures in plain words ---------------------------------------------- */
+
+PRINTF(3, 4)
+static enum err
+fail(struct session *s, enum err err, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(s->error, sizeof(s->error), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static enum err
+fail_exchange(struct session *s, enum err err)
+{
+	const char *text = s->x ? exchange_error(s->x) : "";
+	return fail(s, err, "%s", *text ? text : err_str(err));
+}
+
+/* What a TSIG record says went wrong (RFC 8945 section 4.2). */
+struct complaint {
+	unsigned error;
+	uint64_t signed_at, server_time; /* server_time 0: not told */
+};
+
+static enum err
+read_complaint(const struct msg *msg, struct complaint *c)
+{
+	struct wire_in in;
+	if (msg->tsig_at == 0)
+		return ERR_NOTFOUND;
+	wire_in_init(&in, msg->wire, msg->size);
+	in.pos = msg->tsig_at;
+	wire_skip_name(&in);
+	wire_get_bytes(&in, 10); /* type, class, TTL, size */
+	wire_skip_name(&in);     /* algorithm */
+	c->signed_at = wire_get_u48(&in);
+	wire_get_u16(&in); /* fudge */
+	wire_get_bytes(&in, wire_get_u16(&in));
+	wire_get_u16(&in); /* original id */
+	c->error = wire_get_u16(&in);
+	c->server_time = wire_get_u16(&in) == 6 ? wire_get_u48(&in) : 0;
+	return in.err;
+}
+
+static enum err
+fail_clock(struct session *s, const struct complaint *c)
+{
+	int64_t ahead = (int64_t)c->server_time - (int64_t)time(NULL);
+	if (c->server_time == 0)
+		return fail(s, ERR_AUTH, "%s: the clocks differ too much (BADTIME)",
+		    s->server);
+	return fail(s, ERR_AUTH,
+	    "%s: the agent's clock is %" PRId64 " s %s ours, too much (BADTIME)",
+	    s->server, ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of");
+}
+
+static enum err
+fail_auth(struct session *s, const struct msg *msg)
+{
+	const char *key = key_name_text(s->conf.key);
+	struct complaint c = {0};
+	if (read_complaint(msg, &c) || c.error == 0) {
+		char why[SESSION_REASON_MAX];
+		if (msg_rcode(msg) == RCODE_NOERROR)
+			return fail_exchange(s, ERR_AUTH);
+		return fail(s, ERR_AUTH, "%s: an answer that is not signed: %s",
+		    s->server, session_reason(msg, why));
+	}
+	switch (c.error) {
+	case RCODE_BADKEY:
+		return fail(s, ERR_AUTH,
+		    "key %s: the agent does not know this key (BADKEY)", key);
+	case RCODE_BADSIG:
+		return fail(s, ERR_AUTH,
+		    "key %s: the agent has another secret for this key (BADSIG)", key);
+	case RCODE_BADTIME: return fail_clock(s, &c);
+	default: return fail_exchange(s, ERR_AUTH);
+	}
+}
+
+static const char *
+plain_rcode(unsigned rcode)
+{
+	switch (rcode) {
+	case RCODE_NOTAUTH: return "the agent has no such catalog (NOTAUTH)";
+	case RCODE_SERVFAIL: return "the agent could not do it (SERVFAIL)";
+	case RCODE_REFUSED: return "refused";
+	case RCODE_NOTZONE: return "a name outside of the catalog (NOTZONE)";
+	case RCODE_YXRRSET: return "its id is taken (YXRRSET)";
+	case RCODE_NXRRSET: return "not in the catalog any more (NXRRSET)";
+	case RCODE_NXDOMAIN: return "not in the catalog";
+	default: return rcode_str(rcode);
+	}
+}
+
+/* It may go to a terminal. */
+static void
+make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+char *
+session_reason(const struct msg *msg, char out[static SESSION_REASON_MAX])
+{
+	char text[EDE_TEXT_MAX];
+	unsigned code, rcode = msg_rcode(msg);
+	if (msg_get_ede(msg, &code, text, sizeof(text)) || text[0] == '\0') {
+		snprintf(out, SESSION_REASON_MAX, "%s", plain_rcode(rcode));
+		return out;
+	}
+	make_printable(text);
+	snprintf(out, SESSION_REASON_MAX, "%s: %s", plain_rcode(rcode), text);
+	return out;
+}
+
+bool
+session_blames_record(const struct msg *msg)
+{
+	char text[EDE_TEXT_MAX];
+	unsigned code;
+	if (msg_get_ede(msg, &code, text, sizeof(text)))
+		return true; /* nothing was said: find out */
+	const char *rr = strstr(text, "rr=");
+	return rr && strncmp(rr, "rr=0", 4) != 0;
+}
+
+/* -- the connection ------------------------------------------------------- */
+
+enum err
+session_reopen(struct session *s)
+{
+	exchange_close(s->x);
+	s->x = NULL;
+	enum err e = exchange_open(&s->conf, &s->x);
+	return e ? fail_exchange(s, e) : OK;
+}
+
+enum exit_status
+session_open(struct session *s, const struct ctl *ctl)
+{
+	*s = (struct session){.conf = {.timeout_ms = TIMEOUT_MS, .cancel_fd = -1}};
+	struct defaults d;
+	struct err_where where = {0};
+	enum exit_status rc = EXIT_FAILED;
+	if (defaults_load(ctl->opt, &d, &where))
+		say_error("%s:%u: %s", where.file, where.line, where.what);
+	else
+		rc = configure(s, &d);
+	defaults_fini(&d);
+	if (!rc && session_reopen(s)) {
+		say_error("%s", s->error);
+		rc = EXIT_FAILED;
+	}
+	return rc;
+}
+
+void
+session_close(struct session *s)
+{
+	exchange_close(s->x);
+	s->x = NULL;
+	if (s->conf.key)
+		key_unref(s->conf.key);
+	s->conf.key = NULL;
+}
+
+bool
+session_is_lost(enum err err)
+{
+	return err == ERR_CLOSED || err == ERR_IO || err == ERR_TIMEOUT;
+}
+
+struct wire_out *
+session_begin(struct session *s, enum opcode opcode, const struct dname *name,
+    uint16_t type)
+{
+	struct wire_out *out = exchange_begin(s->x);
+	msg_start(out, 0, (uint16_t)(opcode << 11));
+	msg_put_question(out, name, type, CLASS_IN);
+	return out;
+}
+
+enum err
+session_send(struct session *s, struct wire_out *out, uint16_t *id)
+{
+	msg_put_opt(out, EDNS_SIZE, 0, 0, NULL);
+	if (out->err)
+		return fail(s, ERR_SPACE, "the request is too large for one message");
+	enum err e = exchange_send(s->x, id);
+	return e ? fail_exchange(s, e) : OK;
+}
+
+enum err
+session_receive(struct session *s, struct msg *msg)
+{
+	enum err e = exchange_receive(s->x, msg);
+	if (e == ERR_AUTH)
+		return fail_auth(s, msg);
+	return e ? fail_exchange(s, e) : OK;
+}
+
+enum err
+session_query(struct session *s, const struct dname *name, uint16_t type,
+    struct msg *msg)
+{
+	uint16_t id;
+	enum err e = session_send(s, session_begin(s, OPCODE_QUERY, name, type), &id);
+	return e ? e : session_receive(s, msg);
+}
+
+enum err
+session_transfer(struct session *s, const struct dname *zone, exchange_rr_fn *fn,
+    void *arg)
+{
+	unsigned rcode = 0;
+	enum err e = exchange_transfer(s->x, zone, NULL, fn, arg, &rcode);
+	return e ? fail_exchange(s, e) : OK;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CTL_SESSION_H
+#define CTL_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctl/ctl.h"
+#include "lib/dname.h"
+#include "lib/err.h"
+#include "lib/exchange.h"
+#include "lib/wire.h"
+
+/*
+ * The connection to one agent: where it is, which key and which catalog, and
+ * why something failed, in plain words.
+ */
+
+struct session {
+	struct exchange *x;
+	struct exchange_conf conf;
+	struct dname catalog; /* C */
+	struct dname status;  /* _status.C */
+	char catalog_text[DNAME_TEXT_MAX];
+	char server[ADDR_TEXT_MAX];
+	char error[1024]; /* of the last failure */
+};
+
+/*
+ * Connect as the options and defaults say. Anything but EXIT_DONE was said on
+ * stderr. Call session_close() in any case.
+ */
+NODISCARD enum exit_status session_open(struct session *s, const struct ctl *ctl);
+void session_close(struct session *s);
+
+/* A new connection in place of the old one. Fails with s->error. */
+NODISCARD enum err session_reopen(struct session *s);
+/* The error means that the connection is gone, but another may do. */
+bool session_is_lost(enum err err);
+
+/* A request of that opcode with its question (for UPDATE, its zone). */
+struct wire_out *session_begin(struct session *s, enum opcode opcode,
+    const struct dname *name, uint16_t type);
+/* Adds EDNS, so that a refusal can be explained, and sends what session_begin()
+ * gave. ERR_SPACE: it does not fit, nothing was sent. Else as exchange_send, with
+ * s->error. */
+NODISCARD enum err session_send(struct session *s, struct wire_out *out, uint16_t *id);
+/* As exchange_receive, with s->error. */
+NODISCARD enum err session_receive(struct session *s, struct msg *msg);
+NODISCARD enum err session_query(struct session *s, const struct dname *name,
+    uint16_t type, struct msg *msg);
+/* AXFR. ERR_DENIED: refused. fn's own error is returned with s->error as fn
+ * left it. */
+NODISCARD enum err session_transfer(struct session *s, const struct dname *zone,
+    exchange_rr_fn *fn, void *arg);
+
+/*
+ * Why a reply is no success, in plain words: the agent's own text (EDE) where
+ * it gave one. Returns out.
+ */
+enum { SESSION_REASON_MAX = 512 };
+char *session_reason(const struct msg *msg, char out[static SESSION_REASON_MAX]);
+/* The reply was refused for one of its records, which the text names. */
+bool session_blames_record(const struct msg *msg);
+
+#endif
