@@ -83,8 +83,12 @@ NODISCARD enum err rr_rdata_read(struct wire_in *in, uint16_t type, size_t size,
 /* Write a whole record; names in RDATA are compressed for RFC 1035 types. */
 void rr_write(struct wire_out *out, const struct rr *rr);
 
-/* One line of presentation format; RDATA is appended to *rdata, which rr
- * borrows. A relative owner or name is an error (ERR_FORM). */
+/*
+ * One line of presentation format; RDATA is appended to *rdata, which rr
+ * borrows. ERR_FORM, also for a relative owner or name. TTL and class may be
+ * left out (0, IN); RDATA only of the classes ANY and NONE. Types beyond those
+ * of RFC 1035 and the usual newer ones are taken as RFC 3597 writes them.
+ */
 NODISCARD enum err rr_parse(const char *text, struct buf *rdata, struct rr *rr);
 /* One line, no newline. */
 void rr_print(const struct rr *rr, struct buf *out);

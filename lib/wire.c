@@ -12,7 +12,9 @@ enum { HOPS_MAX = 127, POINTER_MAX = 0x3fff, POINTER = 0xc0 };
 void
 wire_in_init(struct wire_in *in, const uint8_t *msg, size_t size)
 {
-	*in = (struct wire_in){.msg = msg, .size = size};
+	/* Even no octets must have an address to count from. */
+	*in = (struct wire_in){.msg = msg ? msg : (const uint8_t *)"",
+	    .size = msg ? size : 0};
 }
 
 size_t

@@ -347,6 +347,7 @@ msg__built_by_ldns__is_read_the_same_here(void **state)
 		assert_same_section(&msg, MSG_ADDITIONAL, ldns_pkt_additional(pkt));
 		/* A table of 256 names compresses nearly as well as their tree. */
 		assert_true(out.size <= size + size / 50);
+		ldns_buffer_free(theirs);
 		ldns_pkt_free(pkt);
 	}
 }
