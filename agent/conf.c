@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/conf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/run.h"
+#include "lib/mem.h"
+
+enum { BACKEND_TIMEOUT_MS = 30000 };
+
+/* -- faults ---------------------------------------------------------------- */
+
+void
+conf_fault_at(struct conf *conf, const struct err_where *where)
+{
+	/* In order of lines, what is about the file as a whole last. */
+	size_t at = conf->n_faults;
+
+	conf->faults = mem_grow(conf->faults, conf->n_faults, &conf->faults_room,
+	    sizeof(*conf->faults));
+	while (at > 0 && strcmp(conf->faults[at - 1].file, where->file) == 0 &&
+	       conf->faults[at - 1].line - 1u > where->line - 1u)
+		at--;
+	memmove(&conf->faults[at + 1], &conf->faults[at],
+	    (conf->n_faults - at) * sizeof(*conf->faults));
+	conf->faults[at] = *where;
+	conf->n_faults++;
+}
+
+void
+conf_fault(struct conf *conf, unsigned line, const char *fmt, ...)
+{
+	struct err_where where = {.line = line};
+	va_list args;
+
+	snprintf(where.file, sizeof(where.file), "%s", conf->path);
+	va_start(args, fmt);
+	vsnprintf(where.what, sizeof(where.what), fmt, args);
+	va_end(args);
+	conf_fault_at(conf, &where);
+}
+
+char *
+conf_fault_text(const struct conf *conf, size_t n)
+{
+	if (n >= conf->n_faults)
+		return NULL;
+	const struct err_where *w = &conf->faults[n];
+	if (w->file[0] == '\0')
+		return mem_strdup(w->what);
+	if (w->line == 0)
+		return mem_printf("%s: %s", w->file, w->what);
+	return mem_printf("%s:%u: %s", w->file, w->line, w->what);
+}
+
+/* -- life ------------------------------------------------------------------ */
+
+static void
+set_defaults(struct conf *conf)
+{
+	conf->log = LOG_INFO;
+	if (gethostname(conf->name, sizeof(conf->name)) != 0)
+		conf->name[0] = '\0';
+	conf->name[sizeof(conf->name) - 1] = '\0';
+	conf->name[strcspn(conf->name, ".")] = '\0';
+	if (conf->name[0] == '\0')
+		snprintf(conf->name, sizeof(conf->name), "nsherd");
+}
+
+static void
+wire_keys(struct conf *conf)
+{
+	struct proto_conf *p = &conf->proto;
+
+	p->n_keys = conf->n_keys;
+	p->keys = mem_zalloc((p->n_keys + 1) * sizeof(*p->keys));
+	for (size_t i = 0; i < conf->n_keys; i++) {
+		const struct conf_key *k = conf->keys[i];
+		p->keys[i] = (struct proto_key){.key = k->key,
+		    .rights = k->rights,
+		    .zones = k->zones,
+		    .n_zones = k->n_zones,
+		    .patterns = k->patterns,
+		    .n_patterns = k->n_patterns};
+	}
+}
+
+enum err
+conf_load(const char *path, struct conf **out)
+{
+	struct conf *conf = mem_zalloc(sizeof(*conf));
+
+	conf->path = mem_strdup(path);
+	conf->ring = keyring_new();
+	set_defaults(conf);
+	conf_read(conf);
+	conf_check(conf);
+	wire_keys(conf);
+	*out = conf;
+	return conf->n_faults > 0 ? ERR_INVALID : OK;
+}
+
+static void
+free_texts(char **texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(texts[i]);
+	free(texts);
+}
+
+static void
+free_secret(char *text)
+{
+	if (text != NULL)
+		mem_wipe(text, strlen(text));
+	free(text);
+}
+
+static void
+free_key(struct conf_key *k)
+{
+	free(k->algorithm);
+	free_secret(k->secret);
+	free(k->file);
+	free(k->zones);
+	free_texts(k->patterns, k->n_patterns);
+	key_unref(k->key);
+	free(k);
+}
+
+static void
+free_backend(struct conf_backend *b)
+{
+	free_texts(b->catalog_labels, b->n_catalog_labels);
+	free(b->zone_dir);
+	free(b->config_dir);
+	free(b->options); /* their texts are the lines' */
+	free(b->catalog_nrs);
+	free(b);
+}
+
+static void
+free_sections(struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_keys; i++)
+		free_key(conf->keys[i]);
+	for (size_t i = 0; i < conf->n_catalogs; i++) {
+		free(conf->catalogs[i]->accept_zones);
+		free(conf->catalogs[i]);
+	}
+	for (size_t i = 0; i < conf->n_backends; i++)
+		free_backend(conf->backends[i]);
+	free(conf->keys);
+	free(conf->catalogs);
+	free(conf->backends);
+}
+
+static void
+free_lines(struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_lines; i++) {
+		free(conf->lines[i].section);
+		free(conf->lines[i].name);
+		free_secret(conf->lines[i].value);
+	}
+	free(conf->lines);
+}
+
+void
+conf_free(struct conf *conf)
+{
+	if (conf == NULL)
+		return;
+	free(conf->proto.keys);
+	free(conf->proto.catalogs);
+	free(conf->proto.backends);
+	for (size_t i = 0; conf->deploy != NULL && i < conf->n_backends; i++)
+		free((struct deploy_catalog *)(uintptr_t)conf->deploy[i].catalogs);
+	free(conf->deploy);
+	keyring_free(conf->ring);
+	free_sections(conf);
+	free_lines(conf);
+	free(conf->listen);
+	free(conf->state_dir);
+	free(conf->pattern_dir);
+	free(conf->faults);
+	free(conf->path);
+	free(conf);
+}
+
+/* -- for the rooms --------------------------------------------------------- */
+
+void
+conf_get_store(const struct conf *conf, struct store_conf *store)
+{
+	*store = (struct store_conf){.dir = conf->state_dir};
+}
+
+void
+conf_get_net(const struct conf *conf, struct net_conf *net)
+{
+	*net = (struct net_conf){.listen = conf->listen, .n_listen = conf->n_listen};
+}
+
+void
+conf_get_backend(const struct conf *conf, const struct conf_backend *b,
+    struct backend_conf *out)
+{
+	*out = (struct backend_conf){
+	    .name = b->name,
+	    .zone_dir = b->zone_dir,
+	    .config_dir = b->config_dir,
+	    .options = b->options,
+	    .n_options = b->n_options,
+	    .keys = conf->ring,
+	    .max_variants = (unsigned)b->max_variants,
+	    .reconfig_hold = b->reconfig_hold,
+	    .cancel_fd = -1,
+	    .timeout_ms = BACKEND_TIMEOUT_MS,
+	};
+}
+
+static bool
+serves(const struct conf_backend *b, const struct conf_catalog *c)
+{
+	for (size_t i = 0; i < b->n_catalog_labels; i++)
+		if (strcmp(b->catalog_labels[i], c->label) == 0)
+			return true;
+	return b->n_catalog_labels == 0;
+}
+
+static void
+wire_proto(struct conf *conf, uint64_t started)
+{
+	struct proto_conf *p = &conf->proto;
+
+	snprintf(p->agent, sizeof(p->agent), "%s", conf->name);
+	snprintf(p->version, sizeof(p->version), "%s", run_version);
+	p->started = started;
+	p->n_catalogs = conf->n_catalogs;
+	p->catalogs = mem_zalloc((p->n_catalogs + 1) * sizeof(*p->catalogs));
+	for (size_t i = 0; i < conf->n_catalogs; i++) {
+		const struct conf_catalog *c = conf->catalogs[i];
+		struct proto_catalog *pc = &p->catalogs[i];
+		*pc = (struct proto_catalog){.name = c->name,
+		    .nr = c->nr,
+		    .primary = true};
+		memcpy(pc->label, c->label, sizeof(pc->label));
+		memcpy(pc->default_pattern, c->default_pattern,
+		    sizeof(pc->default_pattern));
+	}
+	p->n_backends = conf->n_backends;
+	p->backends = mem_zalloc((p->n_backends + 1) * sizeof(*p->backends));
+	for (size_t i = 0; i < conf->n_backends; i++) {
+		const struct conf_backend *b = conf->backends[i];
+		struct proto_backend *pb = &p->backends[i];
+		*pb = (struct proto_backend){.nr = conf->deploy[i].nr,
+		    .catalogs = b->catalog_nrs,
+		    .n_catalogs = b->n_catalog_nrs};
+		memcpy(pb->name, b->name, sizeof(pb->name));
+		snprintf(pb->driver, sizeof(pb->driver), "%s", b->driver->name);
+	}
+}
+
+/* The catalogs that b serves, as deploy and proto want them. */
+static const struct deploy_catalog *
+wire_catalogs(struct conf *conf, struct conf_backend *b)
+{
+	struct deploy_catalog *all = mem_zalloc((conf->n_catalogs + 1) * sizeof(*all));
+
+	b->catalog_nrs = mem_zalloc(conf->n_catalogs + 1);
+	for (size_t i = 0; i < conf->n_catalogs; i++) {
+		const struct conf_catalog *c = conf->catalogs[i];
+		if (!serves(b, c))
+			continue;
+		struct deploy_catalog *d = &all[b->n_catalog_nrs];
+		*d = (struct deploy_catalog){.nr = c->nr,
+		    .accept_zones = c->accept_zones,
+		    .n_accept_zones = c->n_accept_zones,
+		    .purge_after_s = c->purge_after_s,
+		    .apply_delay_s = c->apply_delay_s};
+		memcpy(d->default_pattern, c->default_pattern,
+		    sizeof(d->default_pattern));
+		b->catalog_nrs[b->n_catalog_nrs++] = c->nr;
+	}
+	return all;
+}
+
+void
+conf_wire(struct conf *conf, const uint8_t *catalog_nrs, const uint8_t *backend_nrs,
+    uint64_t started)
+{
+	for (size_t i = 0; i < conf->n_catalogs; i++)
+		conf->catalogs[i]->nr = catalog_nrs[i];
+	conf->deploy = mem_zalloc((conf->n_backends + 1) * sizeof(*conf->deploy));
+	for (size_t i = 0; i < conf->n_backends; i++) {
+		struct conf_backend *b = conf->backends[i];
+		struct deploy_backend_conf *d = &conf->deploy[i];
+		d->nr = backend_nrs[i];
+		d->driver = b->driver;
+		conf_get_backend(conf, b, &d->backend);
+		d->catalogs = wire_catalogs(conf, b);
+		d->n_catalogs = b->n_catalog_nrs;
+		d->probe = b->probe;
+		d->has_probe = b->has_probe;
+		if (b->has_probe_key)
+			d->probe_key = keyring_find(conf->ring, &b->probe_key);
+		d->probe_rate = (unsigned)b->probe_rate;
+		d->probe_interval_s = b->probe_interval_s;
+		d->apply_rate = (unsigned)b->apply_rate;
+	}
+	wire_proto(conf, started);
+}
+
+/* -- changes --------------------------------------------------------------- */
+
+static bool
+is_live(const struct conf_line *l)
+{
+	return strncmp(l->section, "key ", 4) == 0 ||
+	       (strcmp(l->section, "agent") == 0 && strcmp(l->name, "log") == 0);
+}
+
+/* The n-th value of that setting, or NULL. */
+static const char *
+value_of(const struct conf *conf, const struct conf_line *like, size_t n)
+{
+	for (size_t i = 0; i < conf->n_lines; i++) {
+		const struct conf_line *l = &conf->lines[i];
+		if (strcmp(l->name, like->name) == 0 &&
+		    strcmp(l->section, like->section) == 0 && n-- == 0)
+			return l->value;
+	}
+	return NULL;
+}
+
+static bool
+is_same(const struct conf *a, const struct conf *b, const struct conf_line *like)
+{
+	for (size_t n = 0;; n++) {
+		const char *va = value_of(a, like, n), *vb = value_of(b, like, n);
+		if (va == NULL || vb == NULL)
+			return va == vb;
+		if (strcmp(va, vb) != 0)
+			return false;
+	}
+}
+
+void
+conf_each_change(const struct conf *old, const struct conf *now, conf_change_fn *fn,
+    void *arg)
+{
+	for (size_t i = 0; i < now->n_lines; i++) {
+		const struct conf_line *l = &now->lines[i];
+		/* Of a repeated setting, the first line speaks. */
+		if (!is_live(l) && value_of(now, l, 0) == l->value &&
+		    !is_same(old, now, l))
+			fn(arg, l->section, l->name);
+	}
+	for (size_t i = 0; i < old->n_lines; i++) {
+		const struct conf_line *l = &old->lines[i];
+		if (!is_live(l) && value_of(old, l, 0) == l->value &&
+		    value_of(now, l, 0) == NULL)
+			fn(arg, l->section, l->name);
+	}
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_CONF_H
+#define AGENT_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/backend/backend.h"
+#include "agent/deploy/deploy.h"
+#include "agent/net/net.h"
+#include "agent/proto/proto.h"
+#include "agent/store/store.h"
+#include "lib/addr.h"
+#include "lib/dname.h"
+#include "lib/err.h"
+#include "lib/key.h"
+#include "lib/log.h"
+
+/*
+ * nsherd.conf: one file into one struct, from which every room gets the small
+ * struct of its own. All faults are kept, not the first alone; a struct with
+ * faults is for printing them and nothing else.
+ */
+
+struct conf_line {
+	char *section, *name, *value;
+	unsigned line;
+};
+
+struct conf_key {
+	struct dname name;
+	char *algorithm, *secret, *file;
+	unsigned rights; /* of enum right */
+	struct dname *zones;
+	size_t n_zones;
+	char **patterns;
+	size_t n_patterns;
+	struct key *key; /* NULL: a fault said why */
+	unsigned line;   /* of the section's first setting; here and below */
+};
+
+struct conf_catalog {
+	char label[64];
+	bool has_name;
+	struct dname name;
+	char default_pattern[64];
+	struct dname *accept_zones;
+	size_t n_accept_zones;
+	unsigned purge_after_s, apply_delay_s;
+	uint8_t nr; /* set by conf_wire() */
+	unsigned line;
+};
+
+struct conf_backend {
+	char name[64];
+	char driver_name[32];
+	const struct backend_driver *driver; /* NULL: a fault said why */
+	char **catalog_labels;               /* none: all */
+	size_t n_catalog_labels;
+	char *zone_dir, *config_dir;
+	bool has_probe, has_probe_key;
+	struct addr probe;
+	struct dname probe_key;
+	unsigned long probe_rate, apply_rate, max_variants;
+	unsigned probe_interval_s;
+	bool reconfig_hold;
+	struct backend_option *options; /* the driver's own */
+	size_t n_options;
+	uint8_t *catalog_nrs; /* set by conf_wire() */
+	size_t n_catalog_nrs;
+	unsigned line;
+};
+
+struct conf {
+	char *path;
+	char name[64]; /* of the agent */
+	struct addr *listen;
+	size_t n_listen;
+	bool listen_is_default;
+	char *state_dir, *pattern_dir;
+	enum log_level log;
+	struct conf_key **keys;
+	size_t n_keys;
+	struct conf_catalog **catalogs;
+	size_t n_catalogs;
+	struct conf_backend **backends;
+	size_t n_backends;
+	struct keyring *ring; /* every key */
+
+	struct conf_line *lines; /* all, as read; values of keys wiped when freed */
+	size_t n_lines, lines_room;
+	struct err_where *faults;
+	size_t n_faults, faults_room;
+
+	/* Made from the above: the keys of proto by conf_load(), the rest by
+	 * conf_wire(). */
+	struct proto_conf proto;
+	struct deploy_backend_conf *deploy;
+};
+
+/*
+ * Read and check the file; *conf is made in any case. ERR_INVALID: it has
+ * faults. Looks at no other file but those of keys.
+ */
+NODISCARD enum err conf_load(const char *path, struct conf **conf);
+void conf_free(struct conf *conf); /* takes NULL */
+
+/*
+ * The rest of what `nsherdd -t` looks at: directories, patterns, and what each
+ * driver says. Adds to the faults; ERR_INVALID if there are any.
+ */
+NODISCARD enum err conf_check_all(struct conf *conf);
+
+/* The n-th fault in order of lines, as `file:line: text` or as much of it as
+ * there is; free it. NULL past the last. */
+char *conf_fault_text(const struct conf *conf, size_t n);
+
+/* -- for the rooms: valid as long as conf ------------------------------------ */
+
+void conf_get_store(const struct conf *conf, struct store_conf *store);
+void conf_get_net(const struct conf *conf, struct net_conf *net);
+/* Numbers in the store: one for each catalog, one for each backend. Makes the
+ * rest of proto, and deploy. started: Unix time. */
+void conf_wire(struct conf *conf, const uint8_t *catalog_nrs,
+    const uint8_t *backend_nrs, uint64_t started);
+
+/*
+ * Call fn for every setting outside the [key] sections in which the two differ,
+ * but for those that can change while the agent runs.
+ */
+typedef void conf_change_fn(void *arg, const char *section, const char *name);
+void conf_each_change(const struct conf *old, const struct conf *now,
+    conf_change_fn *fn, void *arg);
+
+/* -- between conf.c, conf_read.c and conf_check.c ------------------------------ */
+
+PRINTF(3, 4)
+void conf_fault(struct conf *conf, unsigned line, const char *fmt, ...);
+void conf_fault_at(struct conf *conf, const struct err_where *where);
+/* Reads all lines into the struct. */
+void conf_read(struct conf *conf);
+/* What only shows when everything was read. */
+void conf_check(struct conf *conf);
+/* The [backend] section as its driver is given it; keys and options borrowed. */
+void conf_get_backend(const struct conf *conf, const struct conf_backend *b,
+    struct backend_conf *out);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * nsherdd, the agent: options, the configuration, and off to run.c. All else of
+ * agent/ is a library that the tests link.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/conf.h"
+#include "agent/run.h"
+#include "lib/log.h"
+
+static const char usage[] =
+    "usage: nsherdd [-c FILE] [-t] [-v]\n"
+    "  -c FILE  configuration (/etc/nsherd/nsherd.conf)\n"
+    "  -t       check configuration, patterns and rights, print every fault\n"
+    "  -v       log at debug\n"
+    "  -V       print the version\n"
+    "  -h       this\n";
+
+enum { EXIT_USAGE = 2 };
+
+static void
+print_faults(const struct conf *conf)
+{
+	char *text;
+
+	for (size_t i = 0; (text = conf_fault_text(conf, i)) != NULL; i++) {
+		fprintf(stderr, "%s\n", text);
+		free(text);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *path = "/etc/nsherd/nsherd.conf";
+	bool test = false, verbose = false;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "c:tvVh")) != -1) {
+		switch (opt) {
+		case 'c': path = optarg; break;
+		case 't': test = true; break;
+		case 'v': verbose = true; break;
+		case 'V': printf("nsherdd %s\n", run_version); return EXIT_SUCCESS;
+		case 'h': fputs(usage, stdout); return EXIT_SUCCESS;
+		default: fputs(usage, stderr); return EXIT_USAGE;
+		}
+	}
+	if (optind != argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	struct conf *conf;
+	enum err err = conf_load(path, &conf);
+	if (test)
+		err = conf_check_all(conf);
+	if (err != OK || test) {
+		print_faults(conf);
+		conf_free(conf);
+		return err == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+	}
+	log_init("nsherdd", verbose ? LOG_DEBUG : conf->log);
+	return run_agent(&conf, verbose) == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
