@@ -252,7 +252,9 @@ take_line(struct reader *r, char *line)
 	enum err e = words_split(line, words, &n);
 	if (e)
 		return line_error(r,
-		    e == ERR_RANGE ? "too many words" : "a quote is not closed");
+		    e == ERR_RANGE
+			? "too many words"
+			: "a quote is not closed, or a backslash ends the line");
 	if (n == 0)
 		return OK;
 	const struct props *props = r->common;
@@ -276,6 +278,8 @@ read_lines(struct reader *r, FILE *f)
 	enum err e = OK;
 	while (!e && (size = getline(&line, &room, f)) >= 0) {
 		r->line++;
+		if (size > 0 && line[size - 1] == '\n')
+			line[--size] = '\0';
 		if (strlen(line) != (size_t)size)
 			e = line_error(r, "a NUL octet");
 		else

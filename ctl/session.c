@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/session.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,7 +87,12 @@ static enum err
 fail_exchange(struct session *s, enum err err)
 {
 	const char *text = s->x ? exchange_error(s->x) : "";
-	return fail(s, err, "%s", *text ? text : err_str(err));
+	fail(s, err, "%s", *text ? text : err_str(err));
+	/* "address: Connection refused" is the system's spelling, not ours. */
+	char *word = strstr(s->error, ": ");
+	if (word && isupper((unsigned char)word[2]) && islower((unsigned char)word[3]))
+		word[2] = (char)tolower((unsigned char)word[2]);
+	return err;
 }
 
 /* What a TSIG record says went wrong (RFC 8945 section 4.2). */
