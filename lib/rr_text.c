@@ -2,27 +2,20 @@
 /*
  * Presentation format of types and records. Owner, TTL, class and type are
  * read here, the RDATA by ldns. The few types that a transfer is full of are
- * printed here, without an allocation each; some others by ldns where what it
- * prints reads back as the same octets; all the rest as RFC 3597 writes unknown
- * types. So every RDATA has a text, and every text gives it back.
+ * printed here, without an allocation each; some others by ldns; all the rest
+ * as RFC 3597 writes unknown types. So every RDATA has a text, and every text
+ * gives it back.
  */
 #include "lib/rr.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <ldns/ldns.h>
+#include "lib/rr_ldns.h"
 
-#include "lib/mem.h"
-
-enum {
-	TYPE_MX = 15,
-	/* ldns allocates more than the RDATA per field: longer ones go as RFC 3597. */
-	LDNS_RDATA_MAX = 4096,
-};
+enum { TYPE_MX = 15 };
 
 /* -- codes --------------------------------------------------------------- */
 
@@ -130,22 +123,15 @@ rr_type_parse(const char *text, uint16_t *type)
 		return OK;
 	if (strncasecmp(text, "TYPE", 4) == 0)
 		return ERR_FORM; /* ldns would read on with atoi(3) */
-	ldns_rr_type known = ldns_get_rr_type_by_name(text);
-	if (known == 0)
-		return ERR_FORM;
-	*type = (uint16_t)known;
-	return OK;
+	return rr_ldns_type(text, type);
 }
 
 char *
 rr_type_print(uint16_t type, char out[static 16])
 {
 	const char *name = name_of(type_names, COUNT(type_names), type);
-	if (!name) {
-		const ldns_rr_descriptor *known = ldns_rr_descript(type);
-		if (known && known->_type == type)
-			name = known->_name;
-	}
+	if (!name)
+		name = rr_ldns_type_name(type);
 	if (name)
 		snprintf(out, 16, "%s", name);
 	else
@@ -270,92 +256,6 @@ parse_generic(const char *text, struct buf *raw)
 	}
 }
 
-/*
- * The types that ldns may read and print. It knows more, but leaks on bad text
- * of some (CERT) and takes a field an octet, each as large as the whole, for
- * those with an open end: they are written as RFC 3597 writes any type.
- */
-static bool
-is_for_ldns(uint16_t type)
-{
-	switch (type) {
-	case RR_A:
-	case RR_NS:
-	case RR_CNAME:
-	case RR_SOA:
-	case RR_PTR:
-	case 13: /* HINFO */
-	case TYPE_MX:
-	case RR_TXT:
-	case 17: /* RP */
-	case 18: /* AFSDB */
-	case RR_AAAA:
-	case 33: /* SRV */
-	case 35: /* NAPTR */
-	case 39: /* DNAME */
-	case 43: /* DS */
-	case 44: /* SSHFP */
-	case 48: /* DNSKEY */
-	case 52: /* TLSA */
-	case 59: /* CDS */
-	case 60: /* CDNSKEY */
-	case 257: /* CAA */ return true;
-	default: return false;
-	}
-}
-
-/*
- * ldns completes relative names without a word. Given an origin that nobody
- * writes, they give themselves away.
- */
-static const uint8_t relative_mark[] = "\x0c\x01relative\x02\x03\x04";
-
-static bool
-take_rdf(const ldns_rdf *rdf, const struct dname *mark, struct buf *raw)
-{
-	const uint8_t *data = ldns_rdf_data(rdf);
-	size_t size = ldns_rdf_size(rdf);
-	struct dname name;
-
-	if (ldns_rdf_get_type(rdf) == LDNS_RDF_TYPE_DNAME) {
-		if (dname_from_wire(data, size, &name) != OK ||
-		    dname_is_at_or_below(&name, mark))
-			return false;
-	}
-	buf_put(raw, data, size);
-	return true;
-}
-
-static enum err
-parse_by_ldns(uint16_t type, const char *text, struct buf *raw)
-{
-	char type_text[16];
-	struct dname mark;
-	ldns_rr *rr = NULL;
-	enum err err = ERR_FORM;
-
-	if (!is_for_ldns(type) ||
-	    dname_from_wire(relative_mark, sizeof(relative_mark), &mark) != OK)
-		return ERR_FORM;
-	ldns_rdf *origin =
-	    ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, mark.size, mark.wire);
-	char *line = mem_printf(". 0 IN %s %s", rr_type_print(type, type_text), text);
-	if (origin &&
-	    ldns_rr_new_frm_str(&rr, line, 0, origin, NULL) == LDNS_STATUS_OK &&
-	    ldns_rr_get_type(rr) == type && ldns_rr_rd_count(rr) > 0) {
-		err = OK;
-		for (size_t i = 0; i < ldns_rr_rd_count(rr) && err == OK; i++) {
-			const ldns_rdf *rdf = ldns_rr_rdf(rr, i);
-			if (!rdf || !take_rdf(rdf, &mark, raw))
-				err = ERR_FORM;
-		}
-	}
-	ldns_rr_free(rr);
-	ldns_rdf_deep_free(origin);
-	free(line);
-	return err;
-}
-
 enum err
 rr_parse(const char *text, struct buf *rdata, struct rr *rr)
 {
@@ -377,7 +277,7 @@ rr_parse(const char *text, struct buf *rdata, struct rr *rr)
 		 (text[2] == ' ' || text[2] == '\t'))
 		err = parse_generic(text + 2, &raw);
 	else
-		err = parse_by_ldns(r.type, text, &raw);
+		err = rr_ldns_parse(r.type, text, &raw);
 	if (err == OK && raw.err != OK)
 		err = ERR_FORM;
 	/* Lower case, and no RDATA that could not have come by the network. */
@@ -499,69 +399,6 @@ print_address(int family, const uint8_t *rdata, struct buf *out)
 	return true;
 }
 
-/* The RDATA in ldns's words, or NULL where it has none. Free with free(3). */
-static char *
-text_by_ldns(uint16_t type, const uint8_t *rdata, size_t size)
-{
-	uint8_t wire[2 + LDNS_RDATA_MAX];
-	size_t pos = 0;
-	char *text = NULL;
-
-	if (size == 0 || size > LDNS_RDATA_MAX || !is_for_ldns(type))
-		return NULL;
-	wire[0] = (uint8_t)(size >> 8);
-	wire[1] = (uint8_t)size;
-	memcpy(wire + 2, rdata, size);
-
-	ldns_rr *rr = ldns_rr_new();
-	ldns_rdf *owner = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, 1, "");
-	if (rr && owner) {
-		ldns_rr_set_owner(rr, owner);
-		owner = NULL;
-		ldns_rr_set_type(rr, type);
-		if (ldns_wire2rdf(rr, wire, 2 + size, &pos) == LDNS_STATUS_OK &&
-		    pos == 2 + size && ldns_rr_rd_count(rr) > 0)
-			text = ldns_rr2str_fmt(ldns_output_format_nocomments, rr);
-	}
-	ldns_rdf_deep_free(owner);
-	ldns_rr_free(rr);
-	return text;
-}
-
-/* Behind owner, TTL, class and type, each with a tab; without the newline. */
-static char *
-strip_head(char *line)
-{
-	for (unsigned i = 0; i < 4; i++) {
-		line = strchr(line, '\t');
-		if (!line)
-			return NULL;
-		line++;
-	}
-	size_t n = strcspn(line, "\n");
-	while (n > 0 && line[n - 1] == ' ')
-		n--;
-	line[n] = '\0';
-	return line;
-}
-
-static bool
-print_by_ldns(uint16_t type, const uint8_t *rdata, size_t size, struct buf *out)
-{
-	struct buf again;
-	char *line = text_by_ldns(type, rdata, size);
-	char *text = line ? strip_head(line) : NULL;
-
-	buf_init(&again, UINT16_MAX);
-	bool good = text && parse_by_ldns(type, text, &again) == OK &&
-		    again.size == size && memcmp(again.data, rdata, size) == 0;
-	if (good)
-		buf_puts(out, text);
-	buf_fini(&again);
-	free(line);
-	return good;
-}
-
 static bool
 print_known(uint16_t type, const uint8_t *rdata, size_t size, struct buf *out)
 {
@@ -575,7 +412,7 @@ print_known(uint16_t type, const uint8_t *rdata, size_t size, struct buf *out)
 	case RR_SOA: return print_soa(rdata, size, out);
 	case RR_TXT: return print_txt(rdata, size, out);
 	case TYPE_MX: return print_mx(rdata, size, out);
-	default: return print_by_ldns(type, rdata, size, out);
+	default: return rr_ldns_print(type, rdata, size, out);
 	}
 }
 

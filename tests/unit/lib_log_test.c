@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,43 @@ log_info__errno__is_left_alone(void **state)
 	assert_int_equal(error, EDOM);
 }
 
+static void *
+log_from_thread(void *arg)
+{
+	for (int i = 0; i < 50; i++) {
+		log_set_level(LOG_INFO);
+		log_info("thread", "who=%s", (const char *)arg);
+		log_debug("thread", "not wanted");
+	}
+	return NULL;
+}
+
+static void
+log_info__many_threads__lines_stay_whole(void **state)
+{
+	static const char who[4][16] = {"aaaaaaaa", "bbbbbbbb", "cccccccc", "dddddddd"};
+	char text[8192];
+	pthread_t threads[4];
+	unsigned n_lines = 0;
+	(void)state;
+	log_init("test", LOG_INFO);
+	capture();
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, log_from_thread,
+				     (void *)(uintptr_t)who[i]),
+		    0);
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	captured(text, sizeof(text));
+	for (const char *p = text; *p != '\0'; p = strchr(p, '\n') + 1, n_lines++) {
+		assert_memory_equal(p, "info thread: who=", 17);
+		for (int i = 1; i < 8; i++)
+			assert_int_equal(p[17 + i], p[17]);
+		assert_int_equal(p[25], '\n');
+	}
+	assert_int_equal(n_lines, 200);
+}
+
 static void
 log_level_parse__names__are_known(void **state)
 {
@@ -155,6 +193,7 @@ main(void)
 	    cmocka_unit_test(log_info__control_characters__stay_one_line),
 	    cmocka_unit_test(log_info__long_text__is_cut_and_ends_the_line),
 	    cmocka_unit_test(log_info__errno__is_left_alone),
+	    cmocka_unit_test(log_info__many_threads__lines_stay_whole),
 	    cmocka_unit_test(log_level_parse__names__are_known),
 	    cmocka_unit_test(log_fatal__any_level__aborts),
 	};
