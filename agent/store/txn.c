@@ -379,6 +379,9 @@ txn_commit(struct store_txn *txn)
 	}
 	int rc = mdb_txn_commit(txn->mdb); /* frees it and its cursors in any case */
 	txn->mdb = NULL;
+	/* To LMDB a short write is EIO, though it is the disk that is full. */
+	if (rc == EIO && !store_has_room(txn->store))
+		rc = ENOSPC;
 	return rc == 0 ? OK : txn_fail(txn, txn_from_lmdb(rc));
 }
 
