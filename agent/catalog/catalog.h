@@ -30,7 +30,8 @@ struct catalog_refusal {
 
 struct catalog_edit;
 
-/* Names that no member may equal or lie below: the agent's control zones. */
+/* reserved: names that no member may equal or lie below, the agent's control
+ * zones; borrowed, as txn is, until catalog_edit_free(). */
 struct catalog_edit *catalog_edit_new(struct store_txn *txn,
     const struct catalog_head *head, const struct dname *reserved, size_t n_reserved);
 void catalog_edit_free(struct catalog_edit *edit);
@@ -44,17 +45,23 @@ NODISCARD enum err catalog_edit_each_before(struct catalog_edit *edit,
 
 /*
  * Apply one record of the update section (RFC 2136 section 3.4.2; class IN,
- * ANY or NONE), already prescanned; n is its number. An owner or type that may
- * not be written: ERR_DENIED, why filled. ERR_FULL: more than the limits of an
- * UPDATE. Others: the store's.
+ * ANY or NONE), already prescanned; n is its number. ERR_DENIED, why filled: an
+ * owner or type that may not be written, or more than one UPDATE may touch.
+ * Others: the store's.
  */
 NODISCARD enum err catalog_edit_apply(struct catalog_edit *edit, const struct rr *rr,
     unsigned n, struct catalog_refusal *why);
 
+/* A prerequisite asks about this owner: rights are over it as well. */
+NODISCARD enum err catalog_edit_touch(struct catalog_edit *edit,
+    const struct dname *owner);
+
 /*
- * For rights: every node touched by an applied record, with its member as it
- * was and as it will be (NULL: no member there). Not called for records that
- * belong to no member; for those n_global tells.
+ * For rights: every node touched, with its member as it was and as it will be
+ * (NULL: no member there), n the first record applied to it, 0: touched by
+ * prerequisites alone. A node given several zones, which catalog_edit_check
+ * will refuse, is shown once with each. Not called for owners that belong to no
+ * member; n_global counts those.
  */
 typedef enum err catalog_node_fn(void *arg, const struct label *id,
     const struct member *before, const struct member *after, unsigned n);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_CATALOG_EDIT_H
+#define AGENT_CATALOG_EDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/catalog/arena.h"
+#include "agent/catalog/catalog.h"
+#include "lib/catz.h"
+
+/*
+ * Inside of an edit. A node is a member with all below it, or one owner that
+ * belongs to no member; each holds its records as they were and as they will
+ * be. Both lists are copies, so that writing cannot pull them away.
+ */
+
+enum {
+	EDIT_BYTES_MAX = 64 * 1024 * 1024, /* memory of one edit */
+	NODE_RRS_MAX = 1000,               /* of a member, or of one owner */
+	NODE_BYTES_MAX = 32 * 1024,        /* RDATA and owners of these */
+	NODE_SLOTS_MIN = 16,
+};
+
+struct edit_node {
+	bool is_member; /* else an owner relative to C */
+	bool touched;
+	bool changed;     /* after is a list of its own */
+	uint8_t key_size; /* id without its length octet; or the owner, no root */
+	const uint8_t *key;
+	unsigned n_first; /* numbers of records: the first that touched it, */
+	unsigned n_ptr;   /* the last that gave it a zone, */
+	unsigned n_other; /* the last that gave it anything else; 0: none */
+	/* The PTR at a member node is among them, with no prefix. */
+	struct member_rr *before, *after;
+	size_t n_before, n_after, room;
+};
+
+struct catalog_edit {
+	struct store_txn *txn;
+	struct catalog_head before, after;
+	const struct dname *reserved;
+	size_t n_reserved;
+	unsigned n_global;
+	struct edit_node **nodes;
+	size_t n_nodes, room;
+	uint32_t *slots; /* hash table: index into nodes + 1 */
+	size_t n_slots;  /* a power of two */
+	struct member unpacked;
+	struct member view[2]; /* for catalog_edit_each_node */
+	struct arena arena;
+};
+
+/* The node of an owner at or below C, loaded when it is new. name tells the
+ * place in it; its prefix is borrowed from owner. */
+NODISCARD enum err edit_node_at(struct catalog_edit *edit, const struct dname *owner,
+    struct catz_name *name, struct edit_node **node);
+/* Among those already loaded, or NULL. */
+struct edit_node *edit_node_find(const struct catalog_edit *edit, bool is_member,
+    const uint8_t *key, size_t key_size);
+
+bool edit_rr_is_at(const struct member_rr *rr, const uint8_t *prefix,
+    size_t prefix_size);
+bool edit_rr_is_ptr(const struct member_rr *rr); /* of a member node */
+/* Same owner, type and RDATA. */
+bool edit_rr_equal(const struct member_rr *a, const struct member_rr *b);
+
+/* How many zones the list gives its node; *ptr: the last of them. */
+size_t edit_count_ptrs(const struct member_rr *rrs, size_t n,
+    const struct member_rr **ptr);
+
+/* Fills why and returns ERR_DENIED. */
+PRINTF(3, 4)
+enum err edit_deny(struct catalog_refusal *why, unsigned rr, const char *fmt, ...);
+
+#endif
