@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_PROTO_CORE_H
+#define AGENT_PROTO_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/proto/proto.h"
+#include "agent/proto/view.h"
+#include "lib/addr.h"
+#include "lib/msg.h"
+#include "lib/tsig.h"
+
+/* What the parts of this room share: the room itself, sessions, requests. */
+
+enum {
+	UPDATES_MAX = 16384,         /* queued at the writer, then SERVFAIL */
+	UPDATE_BYTES_MAX = 64 << 20, /* memory of all UPDATEs under way */
+	TRANSFERS_MAX = 1024,        /* asked for and not ended */
+	UDP_SIZE_MAX = 1232,         /* larger replies are truncated */
+	COMPLAINTS_PER_S = 10,       /* log lines about strangers */
+};
+
+struct proto {
+	unsigned refs; /* proto_new, each session */
+	struct store *store;
+	struct view *view;
+	struct proto_effects effects;
+	size_t update_bytes;
+	unsigned n_transfers;
+	uint64_t complaint_s; /* second of the last complaint */
+	unsigned n_complaints, n_muted;
+	uint8_t out[MSG_MAX]; /* the reply under construction */
+};
+
+struct proto_session {
+	unsigned refs; /* proto_open, each outstanding request */
+	struct proto *proto;
+	void *peer;
+	enum transport transport;
+	bool closed;
+	unsigned n_outstanding;
+};
+
+/* A request whose signature was looked at. */
+struct request {
+	struct proto_session *session;
+	struct view *view;
+	const struct proto_key *key; /* NULL: not signed */
+	const struct msg *msg;
+	struct addr from;
+	struct tsig tsig;
+	uint64_t now;
+};
+
+/* A request that is answered later holds its session and counts. */
+void session_hold(struct proto_session *session);
+void session_release(struct proto_session *session);
+
+/* "192.0.2.1@4711/tcp", cut to fit. */
+void request_source(const struct request *req, char *out, size_t size);
+
+/* The one place where an error becomes an rcode. */
+unsigned err_rcode(enum err err);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/proto/proto.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/proto/core.h"
+#include "agent/proto/query.h"
+#include "agent/proto/reply.h"
+#include "agent/proto/rights.h"
+#include "agent/proto/update.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+/*
+ * The DNS control protocol without sockets: a message in, effects out.
+ *
+ *   receive -> frame -> TSIG -> opcode -+-> update -> writer ... reap -> reply
+ *                                       +-> query -> snapshot -> reply
+ *                                       +-> transfer -> one message at a time
+ *
+ * One thread (the loop's) runs everything here but update_run.c, which is the
+ * store's writer's. Nothing is believed before the signature was verified, and
+ * who does not sign gets REFUSED whatever he asks. Queries read one snapshot
+ * each; a transfer keeps its own until it ends. Nothing here waits.
+ *
+ * Lifetimes are counted: a request that is answered later holds its session and
+ * the configuration it came under, so closing and reloading need no waiting.
+ */
+
+/* -- life ------------------------------------------------------------------- */
+
+struct proto *
+proto_new(struct store *store, const struct proto_conf *conf,
+    const struct proto_effects *effects)
+{
+	struct proto *proto = mem_alloc(sizeof(*proto));
+	proto->refs = 1;
+	proto->store = store;
+	proto->view = view_new(conf);
+	proto->effects = *effects;
+	proto->update_bytes = 0;
+	proto->n_transfers = 0;
+	proto->complaint_s = 0;
+	proto->n_complaints = proto->n_muted = 0;
+	return proto;
+}
+
+static void
+proto_unref(struct proto *proto)
+{
+	if (--proto->refs > 0)
+		return;
+	view_unref(proto->view);
+	free(proto);
+}
+
+void
+proto_free(struct proto *proto)
+{
+	if (proto)
+		proto_unref(proto);
+}
+
+void
+proto_reload(struct proto *proto, const struct proto_conf *conf)
+{
+	struct view *old = proto->view;
+	proto->view = view_new(conf);
+	view_unref(old);
+}
+
+struct proto_session *
+proto_open(struct proto *proto, void *peer, enum transport transport)
+{
+	struct proto_session *session = mem_alloc(sizeof(*session));
+	*session = (struct proto_session){.refs = 1,
+	    .proto = proto,
+	    .peer = peer,
+	    .transport = transport};
+	proto->refs++;
+	return session;
+}
+
+static void
+session_unref(struct proto_session *session)
+{
+	if (--session->refs > 0)
+		return;
+	proto_unref(session->proto);
+	free(session);
+}
+
+void
+proto_close(struct proto_session *session)
+{
+	if (!session)
+		return;
+	session->closed = true;
+	session_unref(session);
+}
+
+void
+session_hold(struct proto_session *session)
+{
+	session->refs++;
+	session->n_outstanding++;
+}
+
+void
+session_release(struct proto_session *session)
+{
+	session->n_outstanding--;
+	session_unref(session);
+}
+
+unsigned
+proto_outstanding(const struct proto_session *session)
+{
+	return session->n_outstanding;
+}
+
+/* -- small things ----------------------------------------------------------- */
+
+unsigned
+err_rcode(enum err err)
+{
+	switch (err) {
+	case OK: return RCODE_NOERROR;
+	case ERR_FORM: return RCODE_FORMERR;
+	case ERR_DENIED:
+	case ERR_AUTH: return RCODE_REFUSED;
+	case ERR_UNSUPPORTED: return RCODE_NOTIMP;
+	case ERR_NOTFOUND:
+	case ERR_EXISTS:
+	case ERR_RANGE:
+	case ERR_SPACE:
+	case ERR_INVALID:
+	case ERR_BUSY:
+	case ERR_TIMEOUT:
+	case ERR_CLOSED:
+	case ERR_CANCELED:
+	case ERR_FULL:
+	case ERR_IO:
+	case ERR_CORRUPT: return RCODE_SERVFAIL;
+	}
+	return RCODE_SERVFAIL;
+}
+
+void
+request_source(const struct request *req, char *out, size_t size)
+{
+	char text[ADDR_TEXT_MAX];
+	static const char *const names[] =
+	    {[TRANSPORT_UDP] = "udp", [TRANSPORT_TCP] = "tcp", [TRANSPORT_TLS] = "tls"};
+	snprintf(out, size, "%s/%s", addr_print(&req->from, text),
+	    names[req->session->transport]);
+}
+
+/* Strangers may not fill the log. */
+static void
+complain(struct request *req, const char *what)
+{
+	struct proto *proto = req->session->proto;
+	char source[ADDR_TEXT_MAX + 8];
+
+	if (proto->complaint_s != req->now) {
+		if (proto->n_muted > 0)
+			log_info("request", "muted=%u", proto->n_muted);
+		proto->complaint_s = req->now;
+		proto->n_complaints = proto->n_muted = 0;
+	}
+	if (++proto->n_complaints > COMPLAINTS_PER_S) {
+		proto->n_muted++;
+		return;
+	}
+	request_source(req, source, sizeof(source));
+	log_info("request", "source=%s opcode=%u refused=%s", source,
+	    (unsigned)msg_opcode(req->msg), what);
+}
+
+/* -- receiving -------------------------------------------------------------- */
+
+static struct key *
+find_key(void *arg, const struct dname *name)
+{
+	struct request *req = arg;
+	req->key = view_find_key(req->view, name);
+	return req->key ? req->key->key : NULL;
+}
+
+/* False: answered. RFC 8945 section 5.2. */
+static bool
+authenticate(struct request *req)
+{
+	const char *what = "unsigned";
+	unsigned rcode = RCODE_NOTAUTH;
+
+	switch (tsig_verify_request(req->msg, find_key, req, req->now, &req->tsig)) {
+	case TSIG_GOOD:
+		if (req->key)
+			return true;
+		rcode = RCODE_REFUSED;
+		break;
+	case TSIG_NONE: return true;
+	case TSIG_FORMERR:
+		rcode = RCODE_FORMERR;
+		what = "tsig-form";
+		break;
+	case TSIG_BADKEY: what = "badkey"; break;
+	case TSIG_BADSIG: what = "badsig"; break;
+	case TSIG_BADTIME: what = "badtime"; break;
+	case TSIG_BADTRUNC: what = "badtrunc"; break;
+	}
+	complain(req, what);
+	reply_error(req, rcode, 0, NULL);
+	return false;
+}
+
+static void
+dispatch_stranger(struct request *req, unsigned opcode)
+{
+	bool known = opcode == OPCODE_QUERY || opcode == OPCODE_UPDATE ||
+		     opcode == OPCODE_NOTIFY;
+	complain(req, "unsigned");
+	reply_error(req, known ? RCODE_REFUSED : RCODE_NOTIMP, 0, NULL);
+}
+
+static void
+dispatch(struct request *req)
+{
+	unsigned opcode = (unsigned)msg_opcode(req->msg);
+
+	if (req->msg->has_opt && req->msg->edns_version != 0)
+		reply_error(req, RCODE_BADVERS, 0, NULL);
+	else if (!req->key)
+		dispatch_stranger(req, opcode);
+	else if (opcode == OPCODE_QUERY)
+		query_receive(req);
+	else if (opcode == OPCODE_UPDATE)
+		update_receive(req);
+	else if (opcode == OPCODE_NOTIFY)
+		reply_error(req, RCODE_REFUSED, EDE_NOT_SUPPORTED,
+		    "reason=no-follower");
+	else
+		reply_error(req, RCODE_NOTIMP, 0, NULL);
+}
+
+void
+proto_receive(struct proto_session *session, const struct addr *from,
+    const uint8_t *wire, size_t size)
+{
+	struct msg msg;
+	struct request req = {.session = session,
+	    .msg = &msg,
+	    .from = *from,
+	    .tsig = {.verdict = TSIG_NONE},
+	    .now = (uint64_t)time(NULL)};
+
+	if (session->closed)
+		return;
+	enum err err = msg_frame(wire, size, &msg);
+	if (err == ERR_RANGE || (msg.flags & FLAG_QR))
+		return; /* no answer to what is none, or is one itself */
+	/* Effects may close the session, or reload: hold both. */
+	session->refs++;
+	req.view = view_ref(session->proto->view);
+	if (err != OK)
+		reply_error(&req, RCODE_FORMERR, 0, NULL);
+	else if (authenticate(&req))
+		dispatch(&req);
+	view_unref(req.view);
+	session_unref(session);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/proto/status_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/store/worklog.h"
+
+static void
+put_id(struct buf *rdata, const struct label *id)
+{
+	struct dname name;
+	char text[DNAME_TEXT_MAX];
+	if (dname_prepend(id, &dname_root, &name) == OK)
+		txt_printf(rdata, "id=%s", dname_print_short(&name, text));
+}
+
+/* -- zones ------------------------------------------------------------------ */
+
+void
+status_member_set(struct status_member *out, const struct member *m,
+    const struct proto_catalog *catalog)
+{
+	out->id = m->id;
+	out->zone = m->zone;
+	out->seq = m->seq;
+	out->changed = m->changed;
+	memcpy(out->by, m->by, sizeof(out->by));
+	if (!member_group(m, 0, out->pattern))
+		snprintf(out->pattern, sizeof(out->pattern), "%s",
+		    catalog->default_pattern);
+}
+
+/* The member has changed, or is new, since that state was entered. */
+static bool
+is_pending(const struct status_member *m, const struct zone_status *z)
+{
+	return !z || !label_equal(&z->id, &m->id) || z->seq < m->seq;
+}
+
+/* Without a member all states but these are on the way out. */
+static enum zone_state
+state_without_member(const struct zone_status *z)
+{
+	return z->state == ZONE_HELD || z->state == ZONE_FAILED ||
+		       z->state == ZONE_CONFLICT
+		   ? z->state
+		   : ZONE_REMOVING;
+}
+
+static void
+put_zone(struct buf *rdata, const char *backend, const struct status_member *m,
+    const struct zone_status *z)
+{
+	bool pending = m && is_pending(m, z);
+	bool same = z && (!m || label_equal(&z->id, &m->id));
+	enum zone_state state = ZONE_PENDING;
+	if (!pending && z)
+		state = m ? z->state : state_without_member(z);
+	const char *pattern = m ? m->pattern : "";
+	if (!pending && z && z->pattern[0])
+		pattern = z->pattern;
+
+	txt_printf(rdata, "backend=%s", backend);
+	txt_printf(rdata, "state=%s", zone_state_str(state));
+	if (same && z->has_serial)
+		txt_printf(rdata, "serial=%" PRIu32, z->serial);
+	if (same && z->seen != 0)
+		txt_printf(rdata, "seen=%" PRIu64, z->seen);
+	if (pattern[0])
+		txt_printf(rdata, "pattern=%s", pattern);
+	put_id(rdata, m ? &m->id : &z->id);
+	if (m && m->by[0])
+		txt_printf(rdata, "by=%s", m->by);
+	txt_printf(rdata, "since=%" PRIu64, pending ? m->changed : z->since);
+	if (same && z->command[0])
+		txt_printf(rdata, "last-command=%s", z->command);
+	if (!pending && z->error[0])
+		txt_printf(rdata, "error=%s", z->error);
+}
+
+enum err
+status_text_zone(const struct snapshot *s, const struct dname *zone,
+    const struct status_member *m, const struct proto_backend *backend,
+    struct buf *rdata)
+{
+	struct zone_status z;
+	enum err err = ERR_NOTFOUND;
+
+	buf_reset(rdata);
+	if (backend)
+		err = status_get(s->status, s->head.nr, zone, backend->nr, &z);
+	if (err == ERR_NOTFOUND && m)
+		put_zone(rdata, backend ? backend->name : "-", m, NULL);
+	else if (err == OK)
+		put_zone(rdata, backend->name, m, &z);
+	else
+		return err;
+	return rdata->err;
+}
+
+/* -- backends --------------------------------------------------------------- */
+
+static enum err
+take_serial(void *arg, const struct work *w)
+{
+	uint32_t *serial = ((void **)arg)[0];
+	const uint8_t *catalog = ((void **)arg)[1];
+	if (w->kind != WORK_MEMBER || w->catalog != *catalog)
+		return OK;
+	*serial = w->serial_from;
+	return ERR_EXISTS; /* ends the walk */
+}
+
+/* The serial of C at the backend's place in the log. ERR_NOTFOUND: that place
+ * was pruned, or is too far behind to look for now. */
+static enum err
+applied_serial(const struct snapshot *s, uint64_t seq, uint32_t *serial)
+{
+	enum { LOOK_MAX = 1000 };
+	uint8_t catalog = s->head.nr;
+	void *arg[2] = {serial, &catalog};
+	if (seq >= s->head.seq) {
+		*serial = s->head.soa.serial;
+		return OK;
+	}
+	enum err err = worklog_each(s->txn, seq, LOOK_MAX, take_serial, arg);
+	if (err == ERR_EXISTS)
+		return OK;
+	return err == OK ? ERR_NOTFOUND : err;
+}
+
+struct backend_facts {
+	struct backend_status status;
+	struct status_counts counts;
+	uint64_t pending, queue;
+};
+
+static enum err
+read_backend(const struct snapshot *s, const struct proto_backend *backend,
+    struct backend_facts *f)
+{
+	uint64_t mark;
+	enum err err = status_get_backend(s->status, backend->nr, &f->status);
+	if (err == ERR_NOTFOUND) {
+		f->status = (struct backend_status){.state = "starting"};
+		err = OK;
+	}
+	if (err == OK)
+		err = marks_get(s->txn, backend->nr, &mark);
+	if (err == OK)
+		err = status_count(s->status, backend->nr, s->head.nr, &f->counts);
+	if (err != OK)
+		return err;
+	f->status.seq = mark;
+	f->queue = s->log_last > mark ? s->log_last - mark : 0;
+	uint64_t settled =
+	    f->counts.by_state[ZONE_SERVING] + f->counts.by_state[ZONE_FAILED] +
+	    f->counts.by_state[ZONE_CONFLICT] + f->counts.by_state[ZONE_UNASSIGNED];
+	f->pending = s->head.n_members > settled ? s->head.n_members - settled : 0;
+	return OK;
+}
+
+static void
+put_count(struct buf *rdata, const struct backend_facts *f, enum zone_state state)
+{
+	if (f->counts.by_state[state] > 0)
+		txt_printf(rdata, "%s=%" PRIu64, zone_state_str(state),
+		    f->counts.by_state[state]);
+}
+
+enum err
+status_text_backend(const struct snapshot *s, const struct proto_backend *backend,
+    struct buf *rdata)
+{
+	struct backend_facts f;
+	uint32_t serial;
+
+	buf_reset(rdata);
+	enum err err = read_backend(s, backend, &f);
+	if (err != OK)
+		return err;
+	txt_printf(rdata, "driver=%s", backend->driver);
+	txt_printf(rdata, "server=%s", f.status.server);
+	txt_printf(rdata, "state=%s", f.status.state);
+	err = applied_serial(s, f.status.seq, &serial);
+	if (err == OK)
+		txt_printf(rdata, "applied=%" PRIu32, serial);
+	else if (err != ERR_NOTFOUND)
+		return err;
+	txt_printf(rdata, "serving=%" PRIu64, f.counts.by_state[ZONE_SERVING]);
+	txt_printf(rdata, "pending=%" PRIu64, f.pending);
+	txt_printf(rdata, "failed=%" PRIu64, f.counts.by_state[ZONE_FAILED]);
+	put_count(rdata, &f, ZONE_CONFLICT);
+	put_count(rdata, &f, ZONE_UNASSIGNED);
+	put_count(rdata, &f, ZONE_HELD);
+	put_count(rdata, &f, ZONE_REMOVING);
+	txt_printf(rdata, "queue=%" PRIu64, f.queue);
+	if (f.status.error[0])
+		txt_printf(rdata, "error=%s", f.status.error);
+	return rdata->err;
+}
+
+/* -- patterns and the agent ------------------------------------------------- */
+
+enum err
+status_text_pattern(const struct snapshot *s, const struct pattern_status *p,
+    struct buf *rdata)
+{
+	uint64_t most = 0;
+	const struct proto_backend *b;
+
+	buf_reset(rdata);
+	/* A zone on two backends is one zone. */
+	for (size_t i = 0; (b = view_backend(s->view, s->head.nr, i)); i++) {
+		uint64_t n;
+		enum err err = status_count_pattern(s->status, b->nr, p->name, &n);
+		if (err != OK)
+			return err;
+		if (n > most)
+			most = n;
+	}
+	txt_printf(rdata, "hash=%s", p->hash);
+	txt_printf(rdata, "zones=%" PRIu64, most);
+	txt_printf(rdata, "usable=%s", p->usable);
+	if (p->error[0])
+		txt_printf(rdata, "error=%s", p->error);
+	return rdata->err;
+}
+
+static enum err
+is_healthy(const struct snapshot *s, bool *healthy)
+{
+	const struct proto_backend *b;
+	struct backend_facts f;
+
+	*healthy = true;
+	for (size_t i = 0; (b = view_backend(s->view, s->head.nr, i)); i++) {
+		enum err err = read_backend(s, b, &f);
+		if (err != OK)
+			return err;
+		if (strcmp(f.status.state, "up") != 0 ||
+		    f.counts.by_state[ZONE_FAILED] > 0)
+			*healthy = false;
+	}
+	return OK;
+}
+
+enum err
+status_text_agent(const struct snapshot *s, struct buf *rdata)
+{
+	bool healthy;
+	enum err err = is_healthy(s, &healthy);
+
+	buf_reset(rdata);
+	if (err != OK)
+		return err;
+	txt_printf(rdata, "agent=%s", s->view->conf.agent);
+	txt_printf(rdata, "version=%s", s->view->conf.version);
+	txt_printf(rdata, "catalog-serial=%" PRIu32, s->head.soa.serial);
+	txt_printf(rdata, "role=%s",
+	    s->zone->catalog->primary ? "primary" : "follower");
+	txt_printf(rdata, "catalog=valid");
+	txt_printf(rdata, "guard=open");
+	txt_printf(rdata, "health=%s", healthy ? "ok" : "degraded");
+	return rdata->err;
+}

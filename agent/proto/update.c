@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/proto/update.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/proto/prescan.h"
+#include "agent/proto/reply.h"
+#include "agent/proto/rights.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+/* -- before the store ------------------------------------------------------- */
+
+static void
+decide(struct update *u, unsigned rcode, unsigned rr, const char *reason)
+{
+	u->early_rcode = rcode;
+	u->early_why.rr = rr;
+	snprintf(u->early_why.reason, sizeof(u->early_why.reason), "%s", reason);
+}
+
+/* RFC 2136 section 3.1, then the form of all records. */
+static void
+scan(struct update *u, const struct msg *msg)
+{
+	const struct view_zone *zone = view_zone_of(u->req.view, &msg->qname);
+	unsigned rr = 0, rcode;
+
+	if (msg->qtype != RR_SOA) {
+		decide(u, RCODE_FORMERR, 0, "zone-type");
+		return;
+	}
+	if (msg->qclass != CLASS_IN || !zone ||
+	    !dname_equal(&zone->name, &msg->qname)) {
+		decide(u, RCODE_NOTAUTH, 0, "no-such-zone");
+		return;
+	}
+	u->catalog = zone->catalog;
+	if (rrlist_read(msg, MSG_PREREQ, &u->prereqs) != OK ||
+	    rrlist_read(msg, MSG_UPDATES, &u->updates) != OK) {
+		decide(u, RCODE_FORMERR, 0, "malformed-record");
+		return;
+	}
+	if ((rcode = prescan_prereqs(&u->prereqs, &zone->name, &rr)) != RCODE_NOERROR)
+		decide(u, rcode, rr, "prerequisite");
+	else if ((rcode = prescan_updates(&u->updates, &zone->name, &rr)) !=
+		 RCODE_NOERROR)
+		decide(u, rcode, rr, "update");
+	else if (zone->kind == ZONE_STATUS || zone->kind == ZONE_LOG)
+		decide(u, RCODE_REFUSED, 0, "read-only-zone");
+	else if (zone->kind == ZONE_COMMAND)
+		decide(u, RCODE_REFUSED, 0, "verbs-not-offered-yet");
+	else if (!rights_have(u->req.key, RIGHT_UPDATE))
+		decide(u, RCODE_REFUSED, 0, "no-update-right");
+	else if (!zone->catalog->primary)
+		decide(u, RCODE_REFUSED, 0, "not-primary");
+}
+
+/* What the reply needs of the message: header and question. */
+static void
+keep_head(struct update *u, const struct msg *msg)
+{
+	size_t size = msg->start[MSG_ANSWER];
+	if (size > sizeof(u->head))
+		size = sizeof(u->head);
+	memcpy(u->head, msg->wire, size);
+	u->msg = *msg;
+	u->msg.wire = u->head;
+	u->msg.size = size;
+	u->req.msg = &u->msg;
+}
+
+/* -- after the commit ------------------------------------------------------- */
+
+static void
+free_update(struct update *u)
+{
+	struct proto_session *session = u->req.session;
+	struct view *view = u->req.view;
+
+	session->proto->update_bytes -= u->bytes;
+	rrlist_fini(&u->prereqs);
+	rrlist_fini(&u->updates);
+	free(u);
+	view_unref(view);
+	session_release(session);
+}
+
+static void
+log_outcome(const struct update *u)
+{
+	const char *catalog = u->catalog ? u->catalog->label : "-";
+	if (u->rcode == RCODE_NOERROR)
+		log_debug("update", "catalog=%s key=%s source=%s serial=%u changed=%d",
+		    catalog, key_name_text(u->req.tsig.key), u->source, u->serial,
+		    u->changed);
+	else
+		log_info("update", "catalog=%s key=%s source=%s rcode=%s reason=%s",
+		    catalog, key_name_text(u->req.tsig.key), u->source,
+		    rcode_str(u->rcode), u->why.reason);
+}
+
+static void
+send_outcome(struct update *u)
+{
+	struct reply r;
+	char text[160];
+	int n = snprintf(text, sizeof(text), "reason=%s", u->why.reason);
+
+	if (u->why.rr > 0 && n > 0 && (size_t)n < sizeof(text))
+		snprintf(text + n, sizeof(text) - (size_t)n, " rr=%u", u->why.rr);
+	reply_start(&r, &u->req, u->rcode, false);
+	reply_send(&r, u->rcode == RCODE_REFUSED ? EDE_PROHIBITED : EDE_OTHER,
+	    u->why.reason[0] ? text : NULL);
+}
+
+static void
+update_done(struct store_job *job, enum err err)
+{
+	struct update *u = (struct update *)job;
+	if (err != OK) {
+		u->rcode = err_rcode(err);
+		u->why.rr = 0;
+		snprintf(u->why.reason, sizeof(u->why.reason), "%s",
+		    err == ERR_FULL ? "storage-full" : "storage-failed");
+	}
+	log_outcome(u);
+	send_outcome(u);
+	free_update(u);
+}
+
+/* -- taking one ------------------------------------------------------------- */
+
+static struct update *
+update_new(struct request *req)
+{
+	struct update *u = mem_alloc(sizeof(*u));
+
+	/* Not cleared as a whole: head and the rest are large, and this is the
+	 * path of every UPDATE. */
+	u->job =
+	    (struct store_job){.run = update_run, .done = update_done, .reap = true};
+	u->req = *req;
+	view_ref(u->req.view);
+	session_hold(u->req.session);
+	u->catalog = NULL;
+	memset(&u->prereqs, 0, sizeof(u->prereqs));
+	memset(&u->updates, 0, sizeof(u->updates));
+	u->early_rcode = RCODE_NOERROR;
+	u->early_why.rr = 0;
+	u->early_why.reason[0] = '\0';
+	request_source(req, u->source, sizeof(u->source));
+	return u;
+}
+
+static bool
+is_busy(const struct request *req)
+{
+	const struct proto *proto = req->session->proto;
+	return proto->update_bytes > UPDATE_BYTES_MAX ||
+	       store_queued(proto->store, STORE_CATALOG) > UPDATES_MAX;
+}
+
+void
+update_receive(struct request *req)
+{
+	struct proto *proto = req->session->proto;
+
+	if (is_busy(req)) {
+		reply_error(req, RCODE_SERVFAIL, EDE_NOT_READY, "reason=busy");
+		return;
+	}
+	struct update *u = update_new(req);
+	scan(u, req->msg);
+	keep_head(u, req->msg);
+	u->bytes = sizeof(*u) + rrlist_bytes(&u->prereqs) + rrlist_bytes(&u->updates);
+	proto->update_bytes += u->bytes;
+	store_submit(proto->store, STORE_CATALOG, &u->job);
+}
