@@ -17,7 +17,8 @@
 
 enum {
 	IN_MAX = 2 + MSG_MAX + HUB_CHUNK, /* less than a message, then one read */
-	OUT_LOW = 128 << 10,              /* transfers fill the queue up to here */
+	OUT_LOW = 128 << 10,              /* transfers fill the queue up to here, */
+	TRANSFERS_FULL = 32,              /* while there are no more than these */
 	OUT_HIGH = 256 << 10,             /* no reading while more is queued */
 	OUT_MAX = 4 << 20,                /* the connection is given up */
 	IDLE_ROOM = 4 << 10,              /* buffers above it are freed when idle */
@@ -153,7 +154,7 @@ conn_transfer(struct conn *c, struct proto_transfer *t)
 		proto_transfer_free(t);
 		return;
 	}
-	if (c->hub->n_transfers >= HUB_TRANSFERS_MAX) {
+	if (c->hub->n_transfers >= c->hub->max_transfers) {
 		char from[ADDR_TEXT_MAX];
 		hub_complain(c->hub, "tcp peer=%s dropped why=\"too many transfers\"",
 		    addr_print(&c->from, from));
@@ -300,6 +301,15 @@ end_transfer(struct conn *c, struct transfer *transfer)
 	free(transfer);
 }
 
+/* Many transfers at once: one message each, so that their queues stay small. */
+static bool
+wants_pull(const struct conn *c)
+{
+	size_t low = c->hub->n_transfers > TRANSFERS_FULL ? 1 : OUT_LOW;
+
+	return c->n_transfers > 0 && n_unsent(c) < low;
+}
+
 /* One message of the transfer whose turn it is, written into the queue. */
 static void
 pull_message(struct conn *c)
@@ -364,8 +374,7 @@ work(struct conn *c)
 	for (int i = 0; i < ROUNDS_A_TURN && c->state != STATE_DEAD; i++) {
 		if (c->in_size > 0)
 			take_kept(c);
-		while (c->n_transfers > 0 && n_unsent(c) < OUT_LOW &&
-		       c->state != STATE_DEAD)
+		while (c->state != STATE_DEAD && wants_pull(c))
 			pull_message(c);
 		if (c->state == STATE_DEAD || !flush(c))
 			break;

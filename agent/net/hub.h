@@ -29,8 +29,6 @@ enum {
 	/* One read of a connection; also room for UDP_BATCH datagrams. */
 	HUB_CHUNK = 64 << 10,
 	UDP_BATCH = 16,
-	/* Transfers at once, over all connections; each holds a snapshot open. */
-	HUB_TRANSFERS_MAX = 50,
 	/* Requests of one peer whose replies are still to come. */
 	HUB_OUTSTANDING_MAX = 4096,
 };
@@ -40,7 +38,7 @@ TAILQ_HEAD(conn_list, conn);
 struct hub {
 	uv_loop_t *loop;
 	struct proto *proto;
-	unsigned max_connections;
+	unsigned max_connections, max_transfers;
 	uint64_t idle_ms, stall_ms, transfer_ms;
 
 	uint8_t *scratch; /* UDP_BATCH * HUB_CHUNK octets, used within one callback */

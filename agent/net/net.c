@@ -174,6 +174,7 @@ net_new(struct uv_loop_s *loop, const struct net_conf *conf, struct proto *proto
 	hub->loop = loop;
 	hub->proto = proto;
 	hub->max_connections = conf->max_connections ? conf->max_connections : 1000;
+	hub->max_transfers = conf->max_transfers ? conf->max_transfers : 500;
 	hub->idle_ms = 1000 * (uint64_t)(conf->idle_s ? conf->idle_s : 60);
 	hub->stall_ms = 1000 * (uint64_t)(conf->stall_s ? conf->stall_s : 10);
 	hub->transfer_ms = 1000 * (uint64_t)(conf->transfer_s ? conf->transfer_s : 120);

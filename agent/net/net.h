@@ -20,6 +20,7 @@ struct net_conf {
 	const struct addr *listen;
 	size_t n_listen;
 	unsigned max_connections; /* 0: 1000 */
+	unsigned max_transfers;   /* 0: 500; with one more its connection is closed */
 	unsigned idle_s;          /* 0: 60; a connection without traffic is closed */
 	unsigned stall_s;         /* 0: 10; a transfer without progress is closed */
 	unsigned transfer_s;      /* 0: 120; oldest snapshot of a transfer */

@@ -777,22 +777,22 @@ transfer__too_old__ended(void **state)
 }
 
 static void
-transfer__fifty_first__its_connection_is_closed(void **state)
+transfer__one_too_many__its_connection_is_closed(void **state)
 {
 	(void)state;
-	struct fixture *f = start((struct net_conf){0});
-	int fds[51];
+	struct fixture *f = start((struct net_conf){.max_transfers = 40});
+	int fds[41];
 
-	for (int i = 0; i < 51; i++) {
+	for (int i = 0; i < 41; i++) {
 		fds[i] = connect_slow(&f->addr);
 		send_msg(f, fds[i], "T\1\377\377", 4);
 		run_for(f, 5);
 	}
 	run_for(f, 50);
-	assert_int_equal(n_transfers_alive, 50);
-	assert_int_equal(n_sessions, 51);
-	expect_end(f, fds[50], 1000);
-	for (int i = 0; i < 51; i++)
+	assert_int_equal(n_transfers_alive, 40);
+	assert_int_equal(n_sessions, 41);
+	expect_end(f, fds[40], 1000);
+	for (int i = 0; i < 41; i++)
 		close(fds[i]);
 	stop(f);
 }
@@ -1033,7 +1033,7 @@ main(void)
 	    cmocka_unit_test(transfer__fails__connection_is_closed),
 	    cmocka_unit_test(transfer__peer_does_not_read__ended_by_stall),
 	    cmocka_unit_test(transfer__too_old__ended),
-	    cmocka_unit_test(transfer__fifty_first__its_connection_is_closed),
+	    cmocka_unit_test(transfer__one_too_many__its_connection_is_closed),
 	    cmocka_unit_test(transfer__many_on_one_connection__the_rest_wait),
 	    cmocka_unit_test(bounds__outstanding__reading_stops_and_resumes),
 	    cmocka_unit_test(bounds__peer_reads_no_replies__reading_stops_then_closed),
