@@ -49,6 +49,7 @@ add_run(struct ctl *ctl)
 	    .prereq = prereq,
 	    .update = update,
 	    .again_rcode = RCODE_YXRRSET,
+	    .again_proves_all = true,
 	};
 	static const struct edit edit = {
 	    .change = &change,

@@ -373,10 +373,10 @@ void
 await_report(const struct ctl *ctl, const struct await *a)
 {
 	static const struct column columns[] = {
-	    {"zone", NULL, CELL_TEXT},
-	    {"backend", NULL, CELL_TEXT},
-	    {"state", NULL, CELL_STATE},
-	    {"error", NULL, CELL_TEXT},
+	    {"zone", NULL, CELL_TEXT, false},
+	    {"backend", NULL, CELL_TEXT, false},
+	    {"state", NULL, CELL_STATE, false},
+	    {"error", NULL, CELL_TEXT, false},
 	};
 	for (size_t i = 0; i < a->n_missing; i++) {
 		const struct await_missing *m = &a->missing[i];

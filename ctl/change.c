@@ -10,7 +10,7 @@
 #include "lib/mem.h"
 #include "lib/rr.h"
 
-enum { RECONNECTS = 3 };
+enum { RECONNECTS = 3, LATER_MAX = 300, LATER_MS = 100 };
 
 /*
  * Orders that are still to be sent, in messages of `step` zones. `again`: they
@@ -36,6 +36,7 @@ struct change {
 	size_t n_flights;
 	size_t n_settled;
 	unsigned n_lost;      /* connections lost since the last answer */
+	unsigned n_later;     /* answers in a row that told us to come back */
 	const char *last_why; /* reasons repeat: they are kept once */
 };
 
@@ -44,6 +45,13 @@ push(struct change *c, struct range range)
 {
 	c->todo = mem_grow(c->todo, c->n_todo, &c->todo_room, sizeof(*c->todo));
 	c->todo[c->n_todo++] = range;
+}
+
+static void
+pause_ms(long ms)
+{
+	const struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
+	nanosleep(&ts, NULL);
 }
 
 /* -- verdicts ------------------------------------------------------------- */
@@ -89,15 +97,22 @@ judge(struct change *c, const struct range *r, const struct msg *msg)
 {
 	char why[SESSION_REASON_MAX];
 	unsigned rcode = msg_rcode(msg);
-	if (rcode == RCODE_NOERROR)
+	if (session_says_later(msg) && c->n_later < LATER_MAX) {
+		c->n_later++;
+		pause_ms(LATER_MS);
+		push(c, *r);
+		return;
+	}
+	c->n_later = 0;
+	bool was_done = r->again && rcode == c->kind->again_rcode &&
+			(r->n == 1 || c->kind->again_proves_all);
+	if (rcode == RCODE_NOERROR || was_done)
 		settle(c, r, ORDER_DONE, NULL);
 	else if (r->n > 1 && is_worth_singly(msg))
 		push(c, (struct range){.from = r->from,
 			    .n = r->n,
 			    .step = 1,
 			    .again = r->again});
-	else if (r->again && rcode == c->kind->again_rcode)
-		settle(c, r, ORDER_DONE, NULL);
 	else
 		settle(c, r, ORDER_REFUSED, session_reason(msg, why));
 }
@@ -216,11 +231,9 @@ give_up(struct change *c)
 static void
 lost(struct change *c, enum err e)
 {
-	static const long pause_ms[RECONNECTS] = {100, 1000, 3000};
+	static const long pauses[RECONNECTS] = {100, 1000, 3000};
 	while (session_is_lost(e) && c->n_lost < RECONNECTS) {
-		long ms = pause_ms[c->n_lost++];
-		const struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
-		nanosleep(&ts, NULL);
+		pause_ms(pauses[c->n_lost++]);
 		e = session_reopen(c->s);
 		if (e)
 			continue;

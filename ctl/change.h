@@ -28,6 +28,7 @@ struct change_kind {
 	    const struct dname *node, struct wire_out *out);
 	/* What a repeated message is answered when the first one was done. */
 	unsigned again_rcode;
+	bool again_proves_all; /* that answer speaks of all its zones */
 };
 
 /*

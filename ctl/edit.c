@@ -24,10 +24,10 @@ static void
 print_orders(const struct ctl *ctl, const struct orders *orders)
 {
 	static const struct column columns[] = {
-	    {"zone", NULL, CELL_TEXT},
-	    {"id", NULL, CELL_TEXT},
-	    {"result", NULL, CELL_TEXT},
-	    {"reason", NULL, CELL_TEXT},
+	    {"zone", NULL, CELL_TEXT, false},
+	    {"id", NULL, CELL_TEXT, false},
+	    {"result", NULL, CELL_TEXT, false},
+	    {"reason", NULL, CELL_TEXT, false},
 	};
 	char zone[DNAME_TEXT_MAX], id_text[DNAME_TEXT_MAX];
 	output_table(ctl->out, "zones", columns, 4);

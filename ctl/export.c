@@ -47,9 +47,9 @@ static void
 print_members(const struct ctl *ctl, const struct members *members, size_t *n_cut)
 {
 	static const struct column columns[] = {
-	    {"zone", NULL, CELL_TEXT},
-	    {"pattern", NULL, CELL_LIST},
-	    {"parameters", NULL, CELL_MAP},
+	    {"zone", NULL, CELL_TEXT, false},
+	    {"pattern", NULL, CELL_LIST, false},
+	    {"parameters", NULL, CELL_MAP, false},
 	};
 	char zone_text[DNAME_TEXT_MAX];
 	struct dname zone;

@@ -33,7 +33,7 @@ inventory_run(struct ctl *ctl, enum observed_kind kind, const struct row_table *
 		output_field(ctl->out, "catalog", NULL, CELL_TEXT,
 		    cell_text(s.catalog_text));
 		row_begin(ctl->out, table, columns);
-		if (observed_transfer(&s, print_record, &in)) {
+		if (observed_transfer_head(&s, print_record, &in)) {
 			say_error("%s", s.error);
 			rc = EXIT_FAILED;
 		}

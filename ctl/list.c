@@ -9,10 +9,10 @@
 #include "ctl/say.h"
 
 static const struct column columns[] = {
-    {"zone", "ZONE", CELL_TEXT},
-    {"pattern", "PATTERN", CELL_LIST},
-    {"parameters", "PARAMETERS", CELL_MAP},
-    {"id", "ID", CELL_TEXT},
+    {"zone", "ZONE", CELL_TEXT, false},
+    {"pattern", "PATTERN", CELL_LIST, false},
+    {"parameters", "PARAMETERS", CELL_MAP, true},
+    {"id", "ID", CELL_TEXT, false},
 };
 
 static bool

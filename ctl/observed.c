@@ -83,6 +83,7 @@ struct reading {
 	const struct dname *status;
 	observed_fn *fn;
 	void *arg;
+	bool head_only, head_ended;
 };
 
 static enum err
@@ -94,6 +95,9 @@ take_rr(void *arg, const struct rr *rr)
 	if (rr->type != RR_TXT)
 		return OK;
 	observed_classify(&rr->owner, r->status, &kind, &name);
+	r->head_ended = kind == OBSERVED_ZONE || kind == OBSERVED_ID;
+	if (r->head_only && r->head_ended)
+		return ERR_CANCELED;
 	return r->fn(r->arg, kind, &name, rr);
 }
 
@@ -102,6 +106,17 @@ observed_transfer(struct session *s, observed_fn *fn, void *arg)
 {
 	struct reading r = {.status = &s->status, .fn = fn, .arg = arg};
 	return session_transfer(s, &s->status, take_rr, &r);
+}
+
+enum err
+observed_transfer_head(struct session *s, observed_fn *fn, void *arg)
+{
+	struct reading r = {.status = &s->status,
+	    .fn = fn,
+	    .arg = arg,
+	    .head_only = true};
+	enum err e = session_transfer(s, &s->status, take_rr, &r);
+	return r.head_ended && e == ERR_CANCELED ? OK : e;
 }
 
 static enum err

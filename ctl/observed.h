@@ -47,6 +47,14 @@ typedef enum err observed_fn(void *arg, enum observed_kind kind,
 /* The whole of _status.C by AXFR. Fails with s->error; ERR_DENIED: refused. */
 NODISCARD enum err observed_transfer(struct session *s, observed_fn *fn, void *arg);
 
+/*
+ * The records of the agent, its backends and patterns alone: it sends them
+ * before those of the zones, which may be a million, and there the transfer is
+ * broken off. Afterwards the session is good only for session_reopen().
+ */
+NODISCARD enum err observed_transfer_head(struct session *s, observed_fn *fn,
+    void *arg);
+
 /* The TXT records at one name. ERR_NOTFOUND: there are none. Fails with
  * s->error. */
 NODISCARD enum err observed_query(struct session *s, const struct dname *owner,

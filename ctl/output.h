@@ -26,6 +26,7 @@ struct column {
 	const char *name;  /* in JSON: stable */
 	const char *title; /* in text; NULL: JSON only */
 	enum cell_kind kind;
+	bool is_optional; /* text: not shown while no row has a value */
 };
 
 /* One item of a list or map. Octets as they are in the catalog. */
@@ -80,6 +81,7 @@ struct output {
 	size_t n_columns;
 	char **cells; /* text: rows held back until the widths are known */
 	size_t n_held, *widths;
+	bool *is_used;
 };
 
 void output_init(struct output *o, const struct output_writer *writer, FILE *to);

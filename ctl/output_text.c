@@ -129,9 +129,18 @@ text_table(struct output *o, const char *name)
 		fputc('\n', o->to);
 	o->cells = mem_zalloc(HELD_MAX * o->n_columns * sizeof(*o->cells));
 	o->widths = mem_zalloc(o->n_columns * sizeof(*o->widths));
+	o->is_used = mem_zalloc(o->n_columns * sizeof(*o->is_used));
 	o->n_held = 0;
 	for (size_t i = 0; i < o->n_columns; i++)
 		o->widths[i] = o->columns[i].title ? strlen(o->columns[i].title) : 0;
+	for (size_t i = 0; i < o->n_columns; i++)
+		o->is_used[i] = !o->columns[i].is_optional;
+}
+
+static bool
+is_shown(const struct output *o, size_t i)
+{
+	return o->columns[i].title && o->is_used[i];
 }
 
 static size_t
@@ -139,7 +148,7 @@ last_column(const struct output *o)
 {
 	size_t last = 0;
 	for (size_t i = 0; i < o->n_columns; i++)
-		if (o->columns[i].title)
+		if (is_shown(o, i))
 			last = i;
 	return last;
 }
@@ -150,7 +159,7 @@ print_row(const struct output *o, char *const *texts, bool heading)
 	size_t last = last_column(o);
 	for (size_t i = 0; i < o->n_columns; i++) {
 		const struct column *c = &o->columns[i];
-		if (!c->title)
+		if (!is_shown(o, i))
 			continue;
 		int width = i == last && c->kind != CELL_NUMBER ? 0 : (int)o->widths[i];
 		struct column plain = *c;
@@ -200,6 +209,8 @@ text_row(struct output *o, const struct cell *cells)
 		if (!o->columns[i].title)
 			continue;
 		row[i] = cell_string(o, &o->columns[i], &cells[i]);
+		if (o->cells && strcmp(row[i], "-") != 0)
+			o->is_used[i] = true;
 		size_t width = strlen(row[i]);
 		if (o->cells && width > o->widths[i])
 			o->widths[i] = width;
@@ -218,7 +229,9 @@ text_table_end(struct output *o)
 {
 	release(o);
 	free(o->widths);
+	free(o->is_used);
 	o->widths = NULL;
+	o->is_used = NULL;
 }
 
 static void

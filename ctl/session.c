@@ -181,17 +181,52 @@ make_printable(char *text)
 			*text = '?';
 }
 
+/* The agent's words for why, and ours. */
+static const struct {
+	const char *reason, *plain;
+} plain_reasons[] = {
+    {"duplicate-zone", "already in the catalog"},
+    {"not-permitted", "this key may not do that"},
+    {"control-zone", "it is, or lies below, a zone of the agent itself"},
+    {"too-many-records", "too many records for one zone"},
+    {"too-much", "too many records for one zone"},
+    {"storage-full", "the agent's disk is full"},
+    {"storage-failed", "the agent's disk failed"},
+    {"busy", "the agent is too busy"},
+    {"signed-before-start", "the agent has just started"},
+    {"no-follower", "the agent follows another"},
+};
+
+/* "reason=word rr=3" -> "word"; anything else is left as it is. */
+static char *
+bare_reason(char *text)
+{
+	char *rr = strstr(text, " rr=");
+	if (rr && strspn(rr + 4, "0123456789") == strlen(rr + 4))
+		*rr = '\0';
+	return strncmp(text, "reason=", 7) == 0 ? text + 7 : text;
+}
+
 char *
 session_reason(const struct msg *msg, char out[static SESSION_REASON_MAX])
 {
 	char text[EDE_TEXT_MAX];
 	unsigned code, rcode = msg_rcode(msg);
-	if (msg_get_ede(msg, &code, text, sizeof(text)) || text[0] == '\0') {
+	bool untold = rcode == RCODE_YXRRSET || rcode == RCODE_NXRRSET ||
+		      msg_get_ede(msg, &code, text, sizeof(text)) || text[0] == '\0';
+	if (untold) {
 		snprintf(out, SESSION_REASON_MAX, "%s", plain_rcode(rcode));
 		return out;
 	}
 	make_printable(text);
-	snprintf(out, SESSION_REASON_MAX, "%s: %s", plain_rcode(rcode), text);
+	char *reason = bare_reason(text);
+	for (size_t i = 0; i < sizeof(plain_reasons) / sizeof(*plain_reasons); i++)
+		if (strcmp(plain_reasons[i].reason, reason) == 0) {
+			snprintf(out, SESSION_REASON_MAX, "%s (%s)",
+			    plain_reasons[i].plain, reason);
+			return out;
+		}
+	snprintf(out, SESSION_REASON_MAX, "%s: %s", plain_rcode(rcode), reason);
 	return out;
 }
 
@@ -202,8 +237,17 @@ session_blames_record(const struct msg *msg)
 	unsigned code;
 	if (msg_get_ede(msg, &code, text, sizeof(text)))
 		return true; /* nothing was said: find out */
-	const char *rr = strstr(text, "rr=");
-	return rr && strncmp(rr, "rr=0", 4) != 0;
+	return strstr(text, " rr=") != NULL;
+}
+
+bool
+session_says_later(const struct msg *msg)
+{
+	char text[EDE_TEXT_MAX];
+	unsigned code;
+	if (msg_get_ede(msg, &code, text, sizeof(text)))
+		return false;
+	return code == EDE_NOT_READY || strstr(text, "signed-before-start");
 }
 
 /* -- the connection ------------------------------------------------------- */

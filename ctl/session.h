@@ -63,5 +63,7 @@ enum { SESSION_REASON_MAX = 512 };
 char *session_reason(const struct msg *msg, char out[static SESSION_REASON_MAX]);
 /* The reply was refused for one of its records, which the text names. */
 bool session_blames_record(const struct msg *msg);
+/* The agent is busy or has just started: the same request is welcome soon. */
+bool session_says_later(const struct msg *msg);
 
 #endif

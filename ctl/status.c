@@ -132,13 +132,13 @@ print_some(struct status *st)
 /* -- the agent ---------------------------------------------------------------- */
 
 static const struct row_key agent_keys[] = {
-    {{"agent", "Agent", CELL_TEXT}, "agent"},
-    {{"version", "Version", CELL_TEXT}, "version"},
-    {{"role", "Role", CELL_TEXT}, "role"},
-    {{"catalog_serial", "Catalog serial", CELL_NUMBER}, "catalog-serial"},
-    {{"catalog_state", "Catalog state", CELL_STATE}, "catalog"},
-    {{"guard", "Guard", CELL_TEXT}, "guard"},
-    {{"health", "Health", CELL_STATE}, "health"},
+    {{"agent", "Agent", CELL_TEXT, false}, "agent"},
+    {{"version", "Version", CELL_TEXT, false}, "version"},
+    {{"role", "Role", CELL_TEXT, false}, "role"},
+    {{"catalog_serial", "Catalog serial", CELL_NUMBER, false}, "catalog-serial"},
+    {{"catalog_state", "Catalog state", CELL_STATE, false}, "catalog"},
+    {{"guard", "Guard", CELL_TEXT, false}, "guard"},
+    {{"health", "Health", CELL_STATE, false}, "health"},
 };
 
 static enum err
@@ -177,7 +177,7 @@ print_summary(struct status *st)
 	enum err e = observed_query(st->s, &st->s->status, print_agent, st);
 	if (!e) {
 		row_begin(st->out, &row_backends, columns);
-		e = observed_transfer(st->s, print_backend, st);
+		e = observed_transfer_head(st->s, print_backend, st);
 		output_table_end(st->out);
 	}
 	if (e == ERR_NOTFOUND)
