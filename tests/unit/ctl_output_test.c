@@ -13,11 +13,11 @@ static char *text;
 static size_t text_size;
 
 static const struct column columns[] = {
-    {"zone", "ZONE", CELL_TEXT},
-    {"state", "STATE", CELL_STATE},
-    {"serial", "SERIAL", CELL_NUMBER},
-    {"hidden", NULL, CELL_TEXT},
-    {"parameters", "PARAMETERS", CELL_MAP},
+    {"zone", "ZONE", CELL_TEXT, false},
+    {"state", "STATE", CELL_STATE, false},
+    {"serial", "SERIAL", CELL_NUMBER, false},
+    {"hidden", NULL, CELL_TEXT, false},
+    {"parameters", "PARAMETERS", CELL_MAP, false},
 };
 enum { N = sizeof(columns) / sizeof(*columns) };
 
