@@ -22,7 +22,7 @@ enum {
 	OUT_HIGH = 256 << 10,             /* no reading while more is queued */
 	OUT_MAX = 4 << 20,                /* the connection is given up */
 	IDLE_ROOM = 4 << 10,              /* buffers above it are freed when idle */
-	TRANSFERS_MAX = 4,                /* of one connection, before it must wait */
+	TRANSFERS_MAX = 16,               /* of one connection, before it must wait */
 	ROUNDS_A_TURN = 4,                /* then the other connections have theirs */
 	LINGER_MS = 2000,
 };
@@ -55,7 +55,7 @@ struct conn {
 	size_t in_size, in_room;
 	struct buf out;
 	size_t out_at;                    /* octets of out that are sent */
-	TAILQ_HEAD(, transfer) transfers; /* in turn: the next one first */
+	TAILQ_HEAD(, transfer) transfers; /* one after the other */
 	unsigned n_transfers;
 	uint64_t active_ms;   /* a whole message came, or a reply was queued */
 	uint64_t progress_ms; /* the kernel took output, or we began to wait for that */
@@ -310,7 +310,8 @@ wants_pull(const struct conn *c)
 	return c->n_transfers > 0 && n_unsent(c) < low;
 }
 
-/* One message of the transfer whose turn it is, written into the queue. */
+/* One message, written into the queue. One transfer after the other: so only one
+ * of the connection's has its snapshot open. */
 static void
 pull_message(struct conn *c)
 {
@@ -334,8 +335,6 @@ pull_message(struct conn *c)
 	p[-1] = (uint8_t)size;
 	c->out.size -= MSG_MAX - size;
 	mark_active(c);
-	TAILQ_REMOVE(&c->transfers, transfer, link);
-	TAILQ_INSERT_TAIL(&c->transfers, transfer, link);
 	if (last)
 		end_transfer(c, transfer);
 }

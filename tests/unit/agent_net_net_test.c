@@ -695,13 +695,13 @@ transfer__whole__every_message_in_order(void **state)
 }
 
 static void
-transfer__two_and_a_query__take_turns(void **state)
+transfer__two_and_a_query__query_first(void **state)
 {
 	(void)state;
 	struct fixture *f = start((struct net_conf){0});
 	int fd = connect_to(&f->addr);
 	static uint8_t msg[65536];
-	unsigned at[3] = {0}, echo_at = 0, second_at = 0;
+	unsigned at[3] = {0}, echo_at = 0;
 
 	send_msg(f, fd, "T\1\1\220", 4); /* 400 each */
 	send_msg(f, fd, "T\2\1\220", 4);
@@ -714,11 +714,11 @@ transfer__two_and_a_query__take_turns(void **state)
 		}
 		assert_int_equal(size, TRANSFER_MSG);
 		assert_int_equal(msg[2] << 8 | msg[3], at[msg[1]]++);
-		if (second_at == 0 && msg[1] == 2)
-			second_at = i + 1;
+		if (msg[1] == 2)
+			assert_int_equal(at[1], 400);
 	}
 	assert_true(echo_at < 100);
-	assert_in_range(second_at, 1, 100);
+	assert_int_equal(at[2], 400);
 	close(fd);
 	stop(f);
 }
@@ -808,7 +808,7 @@ transfer__many_on_one_connection__the_rest_wait(void **state)
 	for (int i = 0; i < 60; i++)
 		send_msg(f, fd, "T\1\0\62", 4); /* 50 messages */
 	run_for(f, 50);
-	assert_in_range(n_transfers_alive, 1, 4);
+	assert_in_range(n_transfers_alive, 1, 16);
 	for (int i = 0; i < 60 * 50; i++)
 		assert_int_equal(recv_msg(f, fd, msg), TRANSFER_MSG);
 	assert_int_equal(n_transfers_alive, 0);
@@ -1029,7 +1029,7 @@ main(void)
 	    cmocka_unit_test(tcp__reset__session_is_closed),
 	    cmocka_unit_test(tcp__agent_ends__queued_replies_leave),
 	    cmocka_unit_test(transfer__whole__every_message_in_order),
-	    cmocka_unit_test(transfer__two_and_a_query__take_turns),
+	    cmocka_unit_test(transfer__two_and_a_query__query_first),
 	    cmocka_unit_test(transfer__fails__connection_is_closed),
 	    cmocka_unit_test(transfer__peer_does_not_read__ended_by_stall),
 	    cmocka_unit_test(transfer__too_old__ended),
