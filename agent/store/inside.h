@@ -90,6 +90,9 @@ struct store {
 uint64_t store_now_ms(void); /* CLOCK_MONOTONIC */
 /* Is there room on the disk to write at all? */
 bool store_has_room(const struct store *store);
+/* Gives back what a failed commit wrote beyond the end of the last good one. Only
+ * between write transactions. */
+void store_trim(struct store *store, enum store_env env);
 /* After a commit of the status: note its version in catalog.mdb now and then. */
 void store_note_version(struct store *store, uint64_t version);
 /* The last sequence ever given; 0: none. */

@@ -488,6 +488,20 @@ used(struct store_side *side)
 }
 
 void
+store_trim(struct store *store, enum store_env env)
+{
+	int fd;
+	struct stat st;
+	uint64_t size = used(&store->sides[env]);
+
+	/* No snapshot, of whatever age, has pages beyond the last commit's. */
+	if (size == 0 || mdb_env_get_fd(store->sides[env].mdb, &fd) != 0 ||
+	    fstat(fd, &st) != 0 || (uint64_t)st.st_size <= size)
+		return;
+	(void)!ftruncate(fd, (off_t)size);
+}
+
+void
 store_get_space(struct store *store, struct store_space *space)
 {
 	struct statvfs vfs;

@@ -177,9 +177,9 @@ note_outcome(struct writer *w, enum err err)
 	const char *name = w->env == STORE_CATALOG ? "catalog" : "status";
 
 	if (err == OK && w->failing)
-		log_info("store", "env=%s commit=ok again", name);
+		log_info("store", "env=%s write=ok", name);
 	if (err != OK && !w->failing)
-		log_error("store", "env=%s commit=failed error=\"%s\"", name,
+		log_error("store", "env=%s write=failed error=\"%s\"", name,
 		    err_str(err));
 	w->failing = err != OK;
 }
@@ -193,8 +193,10 @@ commit(struct writer *w, bool *appended)
 
 	note_outcome(w, err);
 	w->last_commit_ms = store_now_ms();
-	if (err != OK)
+	if (err != OK) {
+		store_trim(store, w->env);
 		return err;
+	}
 	if (w->txn.tail.dirty) {
 		atomic_store(&store->log_seq, w->txn.tail.last);
 		*appended = true;
@@ -216,8 +218,10 @@ run_alone(struct writer *w, struct group *group, bool *appended)
 		txn_begin(&w->txn);
 		if (w->txn.err == OK)
 			(void)run_job(&w->txn, job);
-		if (w->txn.err != OK)
+		if (w->txn.err != OK) {
 			job->err = w->txn.err;
+			note_outcome(w, job->err);
+		}
 		if (job->err != OK) {
 			txn_abort(&w->txn);
 			continue;
