@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/backend/backend.h"
+
+#include <string.h>
+
+#include "agent/backend/drivers.h"
+
+/*
+ * The registry of drivers. A driver is one const struct; to add one, write it,
+ * declare it in drivers.h and name it here. The agent reaches a driver only
+ * through struct backend_driver, on the thread of its backend, so a driver
+ * needs no locks; what it must do is never to wait without looking at
+ * cancel_fd, and never to touch what is not ours in the server.
+ */
+
+static const struct backend_driver *const drivers[] = {
+    &nsd_driver,
+    &null_driver,
+};
+
+const struct backend_driver *
+backend_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+		if (strcmp(drivers[i]->name, name) == 0)
+			return drivers[i];
+	}
+	return NULL;
+}
+
+const struct backend_driver *
+backend_at(size_t n)
+{
+	return n < sizeof(drivers) / sizeof(drivers[0]) ? drivers[n] : NULL;
+}
+
+const char *
+backend_option(const struct backend_conf *conf, const char *name, const char *fallback)
+{
+	for (size_t i = 0; i < conf->n_options; i++) {
+		if (strcmp(conf->options[i].name, name) == 0)
+			return conf->options[i].value;
+	}
+	return fallback;
+}

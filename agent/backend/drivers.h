@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_BACKEND_DRIVERS_H
+#define AGENT_BACKEND_DRIVERS_H
+
+#include "agent/backend/backend.h"
+
+/* What each driver exports, for the registry in backend.c alone. */
+
+extern const struct backend_driver nsd_driver;
+extern const struct backend_driver null_driver;
+
+#endif

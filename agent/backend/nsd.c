@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/backend/nsd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/backend/drivers.h"
+#include "agent/backend/nsd_reply.h"
+#include "lib/mem.h"
+
+/*
+ * The driver of NSD, written against 4.6.1 and the texts of later versions.
+ *
+ * NSD takes orders on a control socket (nsd_chan.c, nsd_reply.c): one request
+ * a connection, read byte by byte by the thread that also does transfers, so
+ * we never hold a connection that we do not write to. Zones are added and
+ * removed in bulk (nsd_apply.c), under patterns; NSD has no per-zone settings,
+ * so each set of settings is one native pattern nsherd-<pattern>.<version>.
+ * <hash>, which is also our mark on a zone. They stand, with their TSIG keys,
+ * in a file that nsd.conf includes (nsd_include.c, nsd_native.c), and NSD reads
+ * them by `reconfig` (nsd_load.c), after nsd-checkconf (nsd_check.c). Which
+ * zones there are: nsd_find.c.
+ *
+ * What must never happen: a pattern taken away that a zone is under; a batch
+ * sent again without a look whose end was not seen; a zone of nsd.conf or under
+ * another pattern touched; a file outside zone-dir removed.
+ */
+
+enum { BOOT_ASK_MS = 300000, ZONE_DIR_MAX = 512 };
+
+enum err
+nsd_fail(struct backend_error *why, enum err err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static int64_t
+clock_ms(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t
+nsd_now_ms(void)
+{
+	return clock_ms(CLOCK_REALTIME);
+}
+
+/* -- which process is it?
+ * ------------------------------------------------------------------- */
+
+/* The whole of a small file of /proc, NUL-terminated. */
+static bool
+read_proc(pid_t pid, const char *file, char *out, size_t out_size, size_t *size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return false;
+	n = read(fd, out, out_size - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	out[n] = '\0';
+	*size = (size_t)n;
+	return true;
+}
+
+/* Field 22 of stat: start after boot, in clock ticks. */
+static bool
+start_ticks(pid_t pid, unsigned long long *ticks)
+{
+	char stat[1024], *field;
+	size_t size;
+
+	if (!read_proc(pid, "stat", stat, sizeof(stat), &size))
+		return false;
+	field = strrchr(stat, ')');
+	for (unsigned i = 2; field != NULL && i < 22; i++)
+		field = strchr(field + 1, ' ');
+	return field != NULL && sscanf(field, " %llu", ticks) == 1;
+}
+
+/* Over a unix socket the kernel tells the process at the other end. */
+static void
+process_of_peer(struct nsd *nsd, char process[static 64], int64_t *started_ms)
+{
+	long hertz = sysconf(_SC_CLK_TCK);
+	unsigned long long ticks;
+
+	snprintf(process, 64, "%ld", (long)nsd->chan.peer);
+	*started_ms = 0;
+	if (hertz <= 0 || !start_ticks(nsd->chan.peer, &ticks))
+		return;
+	snprintf(process, 64, "%ld:%llu", (long)nsd->chan.peer, ticks);
+	*started_ms = nsd_now_ms() - clock_ms(CLOCK_BOOTTIME) +
+		      (int64_t)(ticks * 1000 / (unsigned long long)hertz);
+}
+
+struct value {
+	const char *name;
+	char text[64];
+};
+
+static enum err
+take_value(void *arg, const char *line)
+{
+	struct value *v = arg;
+	const char *text = v->name[0] == '\0' ? line : nsd_reply_value(line, v->name);
+
+	if (text != NULL && v->text[0] == '\0')
+		snprintf(v->text, sizeof(v->text), "%s", text);
+	return OK;
+}
+
+static enum err
+ask_value(struct nsd *nsd, const char *command, const char *name, char text[static 64],
+    struct backend_error *why)
+{
+	struct value v = {.name = name};
+	enum err err = nsd_chan_command(&nsd->chan, take_value, &v, why, "%s", command);
+
+	if (err == OK && v.text[0] == '\0')
+		err = nsd_fail(why, ERR_IO, "%s: no %s in the answer", command,
+		    name[0] != '\0' ? name : "text");
+	if (err == OK)
+		memcpy(text, v.text, sizeof(v.text));
+	return err;
+}
+
+/*
+ * Over TLS there is the pid of the server process, which is cheap, and may be
+ * the same again in a container; and the time since the start, which costs NSD
+ * a reload, and so is asked for rarely.
+ */
+static enum err
+process_by_asking(struct nsd *nsd, char process[static 64], int64_t *started_ms,
+    struct backend_error *why)
+{
+	char pid[64], boot[64];
+	int64_t now = clock_ms(CLOCK_MONOTONIC), started = nsd->started_ms;
+	bool same_pid;
+	enum err err = ask_value(nsd, "serverpid", "", pid, why);
+
+	if (err != OK)
+		return err;
+	same_pid = strncmp(nsd->process, pid, strlen(pid)) == 0 &&
+		   nsd->process[strlen(pid)] == '@';
+	if (!same_pid || nsd->boot_seen_ms == 0 ||
+	    now - nsd->boot_seen_ms > BOOT_ASK_MS) {
+		err = ask_value(nsd, "stats_noreset", "time.boot", boot, why);
+		if (err != OK)
+			return err;
+		started = nsd_now_ms() - (int64_t)(strtod(boot, NULL) * 1000);
+		/* The clocks of two readings never agree to the millisecond. */
+		if (same_pid && llabs(started - nsd->started_ms) < 5000)
+			started = nsd->started_ms;
+		nsd->boot_seen_ms = now;
+	}
+	*started_ms = started;
+	snprintf(process, 64, "%.20s@%lld", pid, (long long)started / 1000);
+	return OK;
+}
+
+static void
+forget_places(struct nsd *nsd)
+{
+	free(nsd->config);
+	free(nsd->zonelist);
+	free(nsd->checkconf);
+	nsd->config = nsd->zonelist = nsd->checkconf = NULL;
+}
+
+enum err
+nsd_look(struct nsd *nsd, struct backend_error *why)
+{
+	char version[64], process[64];
+	int64_t started_ms;
+	enum err err = ask_value(nsd, "status", "version", version, why);
+
+	if (err != OK)
+		return err;
+	if (nsd->chan.is_unix && nsd->chan.peer > 0)
+		process_of_peer(nsd, process, &started_ms);
+	else
+		err = process_by_asking(nsd, process, &started_ms, why);
+	if (err != OK)
+		return err;
+	if (strcmp(nsd->process, process) != 0)
+		forget_places(nsd);
+	snprintf(nsd->version, sizeof(nsd->version), "%.31s", version);
+	memcpy(nsd->process, process, sizeof(process));
+	nsd->started_ms = started_ms;
+	return OK;
+}
+
+static enum err
+nsd_identify(void *ctx, struct backend_identity *id, struct backend_error *why)
+{
+	struct nsd *nsd = ctx;
+	enum err err = nsd_look(nsd, why);
+
+	if (err != OK)
+		return err;
+	memset(id, 0, sizeof(*id));
+	strcpy(id->product, "NSD");
+	memcpy(id->version, nsd->version, sizeof(id->version));
+	memcpy(id->process, nsd->process, sizeof(id->process));
+	return OK;
+}
+
+/* -- where its files are
+ * --------------------------------------------------------------------- */
+
+/* The argument of -c in a command line whose words end in NULs. */
+static const char *
+find_config(const char *words, size_t size)
+{
+	const char *end = words + size;
+
+	for (const char *w = words; w < end; w += strlen(w) + 1) {
+		if (strncmp(w, "-c", 2) != 0)
+			continue;
+		if (w[2] != '\0')
+			return w + 2;
+		w += strlen(w) + 1;
+		return w < end ? w : NULL;
+	}
+	return NULL;
+}
+
+/* Beside the server, else where packages and sources put it. */
+static char *
+find_checkconf(const char *server)
+{
+	static const char *const dirs[] = {"/usr/sbin", "/usr/local/sbin", "/sbin"};
+	const char *slash = strrchr(server, '/');
+	char *path;
+
+	if (server[0] == '/') {
+		path = mem_printf("%.*s/nsd-checkconf", (int)(slash - server), server);
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		path = mem_printf("%s/nsd-checkconf", dirs[i]);
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return mem_strdup("nsd-checkconf");
+}
+
+enum err
+nsd_locate(struct nsd *nsd, struct backend_error *why)
+{
+	const char *config = backend_option(&nsd->conf, "config", NULL);
+	const char *zonelist = backend_option(&nsd->conf, "zonelist", NULL);
+	char words[8192] = "";
+	size_t size = 0;
+	enum err err = OK;
+
+	if (nsd->config != NULL && nsd->zonelist != NULL)
+		return OK;
+	forget_places(nsd);
+	if (nsd->chan.is_unix && nsd->chan.peer > 0)
+		read_proc(nsd->chan.peer, "cmdline", words, sizeof(words), &size);
+	if (config == NULL && size > 0)
+		config = find_config(words, size);
+	if (config == NULL || config[0] != '/')
+		config = "/etc/nsd/nsd.conf";
+	nsd->config = mem_strdup(config);
+	nsd->checkconf = find_checkconf(words);
+	if (zonelist != NULL)
+		nsd->zonelist = mem_strdup(zonelist);
+	else
+		err = nsd_check_value(nsd, "zonelistfile", &nsd->zonelist, why);
+	if (err != OK && err != ERR_CANCELED) {
+		/* A broken nsd.conf hides where the list is; NSD can be asked. */
+		nsd->zonelist = mem_strdup("");
+		err = OK;
+	}
+	return err;
+}
+
+/* -- which zones it has
+ * ------------------------------------------------------------------------ */
+
+struct listing {
+	struct nsd *nsd;
+	backend_zone_fn *fn;
+	void *arg;
+};
+
+/* A native pattern that we keep empty is no mark: the zone must be changed. */
+static const char *
+mark_of_pattern(const struct nsd *nsd, const char *pattern)
+{
+	const struct nsd_native *native;
+
+	if (!nsd_native_is_ours(pattern))
+		return NULL;
+	native = nsd_include_find(&nsd->inc, pattern);
+	return native != NULL && strcmp(native->digest, "-") == 0 ? "nsherd-lost"
+								  : pattern;
+}
+
+static enum err
+list_zone(void *arg, const char *name, const char *pattern)
+{
+	struct listing *l = arg;
+	struct nsd *nsd = l->nsd;
+	struct dname dname;
+
+	if (dname_parse(name, &dname) != OK)
+		return OK; /* no name that we could ever be asked for */
+	if (pattern[0] == '\0') {
+		nsd->conf_zones = mem_grow(nsd->conf_zones, nsd->n_conf_zones,
+		    &nsd->conf_zones_room, sizeof(nsd->conf_zones[0]));
+		nsd->conf_zones[nsd->n_conf_zones++] = dname;
+	}
+	return l->fn(l->arg, &dname, mark_of_pattern(nsd, pattern));
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return dname_compare(a, b);
+}
+
+static enum err
+nsd_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *why)
+{
+	struct nsd *nsd = ctx;
+	struct listing l = {nsd, fn, arg};
+	struct nsd_zones zones;
+	enum err err = nsd_load_include(nsd, why);
+
+	if (err != OK)
+		return err;
+	nsd->n_conf_zones = 0;
+	nsd_zones_init(&zones, list_zone, &l);
+	err = nsd_chan_command(&nsd->chan, nsd_zones_line, &zones, why, "zonestatus");
+	if (err == OK)
+		err = nsd_zones_end(&zones);
+	if (err == OK && zones.error[0] != '\0')
+		err = nsd_fail(why, ERR_IO, "zonestatus: %s", zones.error);
+	if (nsd->n_conf_zones > 1)
+		qsort(nsd->conf_zones, nsd->n_conf_zones, sizeof(nsd->conf_zones[0]),
+		    by_name);
+	return err;
+}
+
+static enum err
+nsd_lookup(void *ctx, const struct dname *names, size_t n, backend_zone_fn *fn,
+    void *arg, struct backend_error *why)
+{
+	struct nsd *nsd = ctx;
+	struct nsd_found *found = mem_zalloc((n + 1) * sizeof(found[0]));
+	char **texts = mem_zalloc((n + 1) * sizeof(texts[0]));
+	char plain[DNAME_TEXT_MAX];
+	enum err err = nsd_load_include(nsd, why);
+
+	for (size_t i = 0; i < n; i++)
+		texts[i] = mem_strdup(dname_print_plain(&names[i], plain));
+	if (err == OK)
+		err = nsd_find(nsd, (const char *const *)texts, n, found, why);
+	for (size_t i = 0; err == OK && i < n; i++) {
+		if (found[i].state == NSD_ZONE_OURS)
+			err = fn(arg, &names[i], mark_of_pattern(nsd, found[i].mark));
+		else if (found[i].state == NSD_ZONE_FOREIGN ||
+			 (nsd->n_conf_zones > 0 &&
+			     bsearch(&names[i], nsd->conf_zones, nsd->n_conf_zones,
+				 sizeof(nsd->conf_zones[0]), by_name) != NULL))
+			err = fn(arg, &names[i], NULL);
+	}
+	nsd_free_texts(texts, n);
+	free(found);
+	return err;
+}
+
+static void
+nsd_mark_of(void *ctx, const struct settings *s, char mark[static 128])
+{
+	(void)ctx;
+	nsd_native_name(s, mark);
+}
+
+/* -- verbs
+ * -------------------------------------------------------------------------------------
+ */
+
+static enum err
+nsd_command(void *ctx, enum backend_verb verb, const struct dname *zone,
+    struct backend_error *why)
+{
+	struct nsd *nsd = ctx;
+	const char *command = NULL;
+	char name[DNAME_TEXT_MAX];
+	struct nsd_found found;
+	struct nsd_single single;
+	enum err err;
+
+	switch (verb) {
+	case VERB_REFRESH: command = "transfer"; break;
+	case VERB_RETRANSFER: command = "force_transfer"; break;
+	case VERB_RELOAD: command = "reload"; break;
+	case VERB_NOTIFY: command = "notify"; break;
+	case VERB_FLUSH: command = "write"; break;
+	case VERB_FREEZE:
+	case VERB_THAW:
+		return nsd_fail(why, ERR_UNSUPPORTED, "nsd has no dynamic updates");
+	}
+	if (zone == NULL)
+		return nsd_fail(why, ERR_INVALID, "a zone must be named");
+	dname_print_plain(zone, name);
+	err = nsd_find_one(nsd, name, &found, why);
+	if (err != OK)
+		return err;
+	if (found.state != NSD_ZONE_OURS)
+		return nsd_fail(why,
+		    found.state == NSD_ZONE_NONE ? ERR_NOTFOUND : ERR_DENIED,
+		    found.state == NSD_ZONE_NONE ? "nsd does not have the zone"
+						 : "the zone in nsd is not ours");
+	nsd_single_init(&single);
+	err = nsd_chan_command(&nsd->chan, nsd_single_line, &single, why, "%s %s",
+	    command, name);
+	if (err == OK && !single.ok)
+		err = nsd_fail(why, ERR_INVALID, "%s", single.reason);
+	return err;
+}
+
+/* -- configuration
+ * ------------------------------------------------------------------------------ */
+
+struct checking {
+	const struct backend_conf *conf;
+	struct err_where *where;
+};
+
+/* Where an option stands, or else the section's first. */
+static enum err
+fault(const struct checking *c, const char *option, const char *value, const char *why)
+{
+	const struct backend_conf *conf = c->conf;
+	const struct backend_option *at =
+	    conf->n_options > 0 ? &conf->options[0] : NULL;
+	char text[512];
+
+	for (size_t i = 0; i < conf->n_options; i++) {
+		if (strcmp(conf->options[i].name, option) == 0)
+			at = &conf->options[i];
+	}
+	snprintf(text, sizeof(text), "backend %s: %s %.150s: ", conf->name, option,
+	    value != NULL ? value : "");
+	return err_at(c->where, at != NULL ? at->file : "", at != NULL ? at->line : 0,
+	    "%s%s", text, why);
+}
+
+static enum err
+check_dir(const struct checking *c, const char *option, const char *dir)
+{
+	struct stat st;
+
+	if (dir == NULL)
+		return fault(c, option, "", "is missing");
+	if (dir[0] != '/' || strlen(dir) > ZONE_DIR_MAX ||
+	    dir[strspn(dir, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789._-+@=/")] != '\0')
+		return fault(c, option, dir,
+		    "is not an absolute path of [A-Za-z0-9._+@=/-]");
+	if (stat(dir, &st) == -1)
+		return fault(c, option, dir, mem_errno_text(errno));
+	if (!S_ISDIR(st.st_mode))
+		return fault(c, option, dir, "is not a directory");
+	if ((st.st_mode & S_IWOTH) != 0)
+		return fault(c, option, dir, "can be written by others");
+	if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) == -1)
+		return fault(c, option, dir, mem_errno_text(errno));
+	return OK;
+}
+
+/* A file that is there must be a plain one that we may read; secret: others not. */
+static enum err
+check_file(const struct checking *c, const char *option, const char *path, bool secret,
+    bool must_exist)
+{
+	struct stat st;
+
+	if (path[0] != '/')
+		return fault(c, option, path, "is not an absolute path");
+	if (stat(path, &st) == -1)
+		return errno == ENOENT && !must_exist
+			   ? OK
+			   : fault(c, option, path, mem_errno_text(errno));
+	if (!S_ISREG(st.st_mode))
+		return fault(c, option, path, "is not a plain file");
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == -1)
+		return fault(c, option, path, mem_errno_text(errno));
+	if (secret && (st.st_mode & S_IRWXO) != 0)
+		return fault(c, option, path,
+		    "holds secrets and can be read or written by others");
+	return OK;
+}
+
+static enum err
+check_socket(const struct checking *c, const char *path)
+{
+	struct stat st;
+
+	if (path[0] != '/')
+		return OK;
+	if (stat(path, &st) == -1) /* NSD may be down for now */
+		return errno == ENOENT
+			   ? OK
+			   : fault(c, "control", path, mem_errno_text(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return fault(c, "control", path, "is not a socket");
+	if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == -1)
+		return fault(c, "control", path, mem_errno_text(errno));
+	return OK;
+}
+
+static enum err
+check_files(const struct checking *c)
+{
+	static const struct {
+		const char *name;
+		bool secret, must_exist;
+	} files[] = {
+	    {"config", false, true},
+	    {"zonelist", false, false},
+	    {"tls-cert", false, true},
+	    {"tls-key", true, true},
+	    {"tls-ca", false, true},
+	};
+	enum err err = OK;
+	char *include;
+
+	for (size_t i = 0; err == OK && i < sizeof(files) / sizeof(files[0]); i++) {
+		const char *path = backend_option(c->conf, files[i].name, NULL);
+
+		if (path != NULL)
+			err = check_file(c, files[i].name, path, files[i].secret,
+			    files[i].must_exist);
+	}
+	if (err != OK)
+		return err;
+	include = mem_printf("%s/nsherd.conf", c->conf->config_dir);
+	err = check_file(c, "config-dir", include, true, false);
+	free(include);
+	return err;
+}
+
+static enum err
+nsd_check(const struct backend_conf *conf, struct err_where *where)
+{
+	struct checking c = {conf, where};
+	struct nsd_chan chan;
+	enum err err = check_dir(&c, "zone-dir", conf->zone_dir);
+
+	if (err == OK)
+		err = check_dir(&c, "config-dir", conf->config_dir);
+	if (err == OK)
+		err = check_files(&c);
+	if (err == OK)
+		err = nsd_chan_init(&chan, conf, where);
+	if (err != OK)
+		return err;
+	nsd_chan_fini(&chan);
+	return check_socket(&c, backend_option(conf, "control", ""));
+}
+
+static enum err
+nsd_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
+{
+	struct checking c = {conf, where};
+	struct nsd *nsd;
+	struct nsd_chan chan;
+	enum err err = check_dir(&c, "zone-dir", conf->zone_dir);
+
+	if (err == OK)
+		err = check_dir(&c, "config-dir", conf->config_dir);
+	if (err == OK)
+		err = nsd_chan_init(&chan, conf, where);
+	if (err != OK)
+		return err;
+	nsd = mem_zalloc(sizeof(*nsd));
+	nsd->conf = *conf;
+	nsd->chan = chan;
+	nsd_include_init(&nsd->inc);
+	*ctx = nsd;
+	return OK;
+}
+
+static void
+nsd_close(void *ctx)
+{
+	struct nsd *nsd = ctx;
+
+	if (nsd == NULL)
+		return;
+	forget_places(nsd);
+	nsd_include_fini(&nsd->inc);
+	nsd_chan_fini(&nsd->chan);
+	free(nsd->conf_zones);
+	free(nsd);
+}
+
+static const char *const options[] = {"control", "zonelist", "config", "tls-cert",
+    "tls-key", "tls-ca", NULL};
+
+const struct backend_driver nsd_driver = {
+    .name = "nsd",
+    .batch_max = NSD_LIST_MAX,
+    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE,
+    .options = options,
+    .check = nsd_check,
+    .open = nsd_open,
+    .close = nsd_close,
+    .identify = nsd_identify,
+    .inventory = nsd_inventory,
+    .lookup = nsd_lookup,
+    .prepare = nsd_prepare,
+    .mark_of = nsd_mark_of,
+    .retire = nsd_retire,
+    .apply = nsd_apply,
+    .command = nsd_command,
+};

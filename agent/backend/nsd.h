@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_BACKEND_NSD_H
+#define AGENT_BACKEND_NSD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/backend/backend.h"
+#include "agent/backend/nsd_chan.h"
+#include "agent/backend/nsd_include.h"
+#include "lib/dname.h"
+#include "lib/err.h"
+
+/* What the files of the nsd driver share; see nsd.c for the story. */
+
+enum { NSD_LIST_MAX = 5000 /* lines of one addzones or delzones */ };
+
+struct nsd {
+	struct backend_conf conf; /* what it points to is the caller's */
+	struct nsd_chan chan;
+
+	/* the running server, as last seen */
+	char version[32];
+	char process[64];     /* "": not seen yet */
+	int64_t started_ms;   /* Unix time; 0: not known */
+	int64_t boot_seen_ms; /* TLS: when time.boot was last asked for, monotonic */
+
+	/* found when they are first needed, and again after a restart */
+	char *config;    /* nsd.conf */
+	char *zonelist;  /* zonelistfile */
+	char *checkconf; /* the tool */
+
+	/* the include file */
+	struct nsd_include inc;
+	bool inc_loaded;                    /* inc is what the file holds */
+	struct timespec inc_mtime;          /* of the file as we left it */
+	char loaded_canary[NSD_CANARY_MAX]; /* NSD knows it: proven ... */
+	char loaded_process[64];            /* ... of this process */
+	int64_t loaded_ms; /* Unix time of the last load that we know of */
+
+	/* zones of nsd.conf at the last inventory, in canonical order */
+	struct dname *conf_zones;
+	size_t n_conf_zones, conf_zones_room;
+};
+
+PRINTF(3, 4)
+enum err nsd_fail(struct backend_error *why, enum err err, const char *fmt, ...);
+int64_t nsd_now_ms(void); /* Unix time */
+
+/* -- nsd.c ------------------------------------------------------------------------ */
+
+/* Fills version, process, started_ms. */
+NODISCARD enum err nsd_look(struct nsd *nsd, struct backend_error *why);
+/* config, zonelist and checkconf; they stay until the process changes. Needs a
+ * running NSD unless the options say it all. */
+NODISCARD enum err nsd_locate(struct nsd *nsd, struct backend_error *why);
+
+/* -- nsd_find.c ---------------------------------------------------------------------
+ */
+
+enum nsd_state {
+	NSD_ZONE_NONE,    /* NSD does not have it (see nsd_find) */
+	NSD_ZONE_OURS,    /* mark is set */
+	NSD_ZONE_FOREIGN, /* of nsd.conf, or under somebody else's pattern */
+};
+
+struct nsd_found {
+	enum nsd_state state;
+	char mark[NSD_NATIVE_MAX];
+};
+
+/*
+ * What NSD has of these names (plain form, each once). A few are asked for one
+ * by one; many are looked up in the zone list file, which does not hold the
+ * zones of nsd.conf: to NSD_ZONE_NONE the answer of NSD itself may yet be that.
+ */
+NODISCARD enum err nsd_find(struct nsd *nsd, const char *const *names, size_t n,
+    struct nsd_found *found, struct backend_error *why);
+/* By asking NSD. */
+NODISCARD enum err nsd_find_one(struct nsd *nsd, const char *name,
+    struct nsd_found *found, struct backend_error *why);
+
+/* Different patterns that zones are under, in order, by the zone list file; or,
+ * if ask or that cannot be read, by NSD itself. Free each and the array. */
+NODISCARD enum err nsd_patterns_in_use(struct nsd *nsd, bool ask, char ***patterns,
+    size_t *n, struct backend_error *why);
+bool nsd_has_text(char *const *sorted, size_t n, const char *text);
+void nsd_free_texts(char **texts, size_t n);
+
+/* -- nsd_check.c ----------------------------------------------------------------------
+ */
+
+/* What nsd-checkconf says of a configuration. */
+struct nsd_verdict {
+	bool good;
+	char **patterns; /* their names, in order */
+	size_t n_patterns;
+	char text[200];  /* first fault */
+	unsigned *lines; /* of the include file, with faults */
+	size_t n_lines;
+};
+
+/* Run the tool on nsd->config. ERR_CANCELED, ERR_TIMEOUT, ERR_IO. */
+NODISCARD enum err nsd_check_config(struct nsd *nsd, const char *include,
+    struct nsd_verdict *verdict, struct backend_error *why);
+void nsd_verdict_fini(struct nsd_verdict *verdict);
+/* One value of the configuration, by the tool. "" when it has none. Free it. */
+NODISCARD enum err nsd_check_value(struct nsd *nsd, const char *name, char **value,
+    struct backend_error *why);
+/* A file of the configuration, but for include, that is newer than ms (Unix
+ * time). Free the result; NULL: none. */
+char *nsd_newer_config(const char *config, const char *include, int64_t ms);
+
+/* -- nsd_load.c
+ * ------------------------------------------------------------------------ */
+
+/* inc as the file has it, read again if somebody else changed it. */
+NODISCARD enum err nsd_load_include(struct nsd *nsd, struct backend_error *why);
+
+enum nsd_load_result {
+	NSD_LOADED,
+	NSD_LOAD_WAIT, /* not now; why has the reason */
+};
+
+/* A native that the check tool did not like. */
+typedef void nsd_refused_fn(void *arg, const char *name, const char *text);
+
+/*
+ * Make NSD run with *next: write it, check the whole configuration, reconfig,
+ * see that NSD has read it. Nothing happens if it is so already, unless force.
+ * What the check tool refuses of the fresh natives is reported and left out.
+ * Then inc is next, or, with NSD_LOAD_WAIT, mostly still what it was. *next is
+ * left empty in any case.
+ */
+NODISCARD enum err nsd_load(struct nsd *nsd, struct nsd_include *next, bool force,
+    nsd_refused_fn *refused, void *arg, enum nsd_load_result *result,
+    struct backend_error *why);
+
+/* Has NSD read inc as it is? */
+NODISCARD enum err nsd_is_loaded(struct nsd *nsd, bool *loaded,
+    struct backend_error *why);
+
+/* -- nsd_prepare.c: members of struct backend_driver
+ * ------------------------------------ */
+
+enum err nsd_prepare(void *ctx, struct settings *const *settings, size_t n,
+    enum backend_result *results, struct backend_error *texts,
+    struct backend_error *why);
+enum err nsd_retire(void *ctx, const char *const *marks, size_t n,
+    struct backend_error *why);
+
+/* -- nsd_apply.c
+ * ------------------------------------------------------------------------ */
+
+enum err nsd_apply(void *ctx, struct backend_op *ops, size_t n,
+    struct backend_error *why);
+
+#endif

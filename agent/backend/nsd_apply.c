@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/backend/nsd.h"
+#include "agent/backend/nsd_reply.h"
+#include "agent/backend/spool.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+/*
+ * A batch: what NSD has is looked at first, where it matters; then one
+ * delzones, then changezone for each zone whose pattern changes, then one
+ * addzones. "already exists" says nothing of the pattern, so such zones are
+ * looked at and changed. Zones that are not ours end as CONFLICT.
+ *
+ * A list whose reply did not come to its trailer has no outcome: all of it is
+ * UNKNOWN, even the zones whose reply was seen, since nothing tells how far NSD
+ * came with the last one.
+ */
+
+enum { ADD_LINE_MAX = 1000, PATH_MAX_HERE = 255, IXFR_FILES_MAX = 100 };
+
+/* One operation on its way. */
+struct task {
+	struct backend_op *op;
+	char *name; /* plain form */
+	struct nsd_found found;
+	bool listed; /* goes into the list being made */
+	bool no_pattern;
+	bool exists; /* NSD had it: which pattern? */
+};
+
+struct batch {
+	struct nsd *nsd;
+	struct task *tasks;
+	size_t n;
+	struct backend_error *why;
+};
+
+PRINTF(3, 4)
+static void
+settle(struct task *t, enum backend_result result, const char *fmt, ...)
+{
+	va_list ap;
+
+	t->op->result = result;
+	va_start(ap, fmt);
+	vsnprintf(t->op->text, sizeof(t->op->text), fmt, ap);
+	va_end(ap);
+}
+
+static bool
+is_open(const struct task *t)
+{
+	return t->op->result == RESULT_NONE;
+}
+
+static void
+settle_added(struct task *t, enum backend_result result)
+{
+	settle(t, result, "%s", "");
+	nsd_native_name(t->op->settings, t->op->mark);
+}
+
+/* -- before anything is sent
+ * --------------------------------------------------------------- */
+
+static bool
+has_long_component(const char *path)
+{
+	for (size_t n; *path != '\0'; path += n + (path[n] == '/')) {
+		n = strcspn(path, "/");
+		if (n > PATH_MAX_HERE)
+			return true;
+	}
+	return false;
+}
+
+/* NSD takes, and then loses or cannot store, what is refused here. */
+static void
+check_name(struct task *t)
+{
+	struct backend_op *op = t->op;
+	char file[DNAME_FILE_MAX], pattern[NSD_NATIVE_MAX], *path;
+
+	if (op->kind != OP_ADD && op->kind != OP_CHANGE)
+		return;
+	nsd_native_name(op->settings, pattern);
+	if (strlen(t->name) + strlen(pattern) > ADD_LINE_MAX) {
+		settle(t, RESULT_REJECTED,
+		    "name and pattern are too long for nsd's zone list");
+		return;
+	}
+	/* NSD makes the file name of the name as it is sent. */
+	if (strcmp(dname_print_file(&op->zone, file), t->name) != 0 &&
+	    strstr(op->settings->zonefile, "${zone}") != NULL) {
+		settle(t, RESULT_REJECTED,
+		    "the name is too long for nsd's zone file names");
+		return;
+	}
+	path = settings_zonefile(op->settings, &op->zone);
+	if (strlen(path) > PATH_MAX_HERE || has_long_component(path))
+		settle(t, RESULT_REJECTED,
+		    "the name of the zone file has more than %d octets", PATH_MAX_HERE);
+	free(path);
+}
+
+/* -- what NSD has
+ * ------------------------------------------------------------------------------ */
+
+/* An ADD of a secondary can go out as it is: NSD says whether it was there. */
+static bool
+needs_look(const struct task *t)
+{
+	if (!is_open(t) || t->op->kind == OP_PURGE)
+		return false;
+	return t->op->kind != OP_ADD || t->op->settings->initial_file != NULL;
+}
+
+static bool
+needs_second_look(const struct task *t)
+{
+	return t->exists;
+}
+
+static enum err
+look(struct batch *b, bool (*which)(const struct task *t))
+{
+	const char **names = mem_alloc((b->n + 1) * sizeof(names[0]));
+	struct nsd_found *found = mem_alloc((b->n + 1) * sizeof(found[0]));
+	size_t n = 0, i = 0;
+	enum err err = OK;
+
+	for (size_t k = 0; k < b->n; k++) {
+		if (which(&b->tasks[k]))
+			names[n++] = b->tasks[k].name;
+	}
+	if (n > 0)
+		err = nsd_find(b->nsd, names, n, found, b->why);
+	for (size_t k = 0; err == OK && k < b->n; k++) {
+		if (which(&b->tasks[k]))
+			b->tasks[k].found = found[i++];
+	}
+	free(names);
+	free(found);
+	return err;
+}
+
+static void
+settle_foreign(struct task *t)
+{
+	settle(t, RESULT_CONFLICT, "nsd has the zone, and not from us");
+}
+
+/* What the look already decides. */
+static void
+settle_found(struct task *t)
+{
+	char mark[NSD_NATIVE_MAX];
+
+	if (!needs_look(t) || t->found.state == NSD_ZONE_NONE)
+		return;
+	if (t->found.state == NSD_ZONE_FOREIGN) {
+		settle_foreign(t);
+	} else if (t->op->kind != OP_REMOVE) {
+		nsd_native_name(t->op->settings, mark);
+		if (strcmp(t->found.mark, mark) == 0)
+			settle_added(t, RESULT_ALREADY);
+	}
+}
+
+/* -- lists
+ * ----------------------------------------------------------------------------------------
+ */
+
+struct sending {
+	struct batch *b;
+	struct task **tasks; /* in order of the lines */
+	bool deleting;
+};
+
+static void
+take_outcome(void *arg, size_t i, enum nsd_outcome outcome, const char *reason)
+{
+	struct sending *s = arg;
+	struct task *t = s->tasks[i];
+
+	switch (outcome) {
+	case NSD_DONE:
+		if (s->deleting)
+			settle(t, RESULT_OK, "%s", "");
+		else
+			settle_added(t, RESULT_OK);
+		break;
+	case NSD_EXISTS:
+		if (s->deleting)
+			settle(t, RESULT_OK, "%s", reason);
+		else
+			t->exists = true;
+		break;
+	case NSD_ABSENT:
+		settle(t, s->deleting ? RESULT_ALREADY : RESULT_REJECTED, "%s",
+		    s->deleting ? "" : reason);
+		break;
+	case NSD_NOPATTERN: t->no_pattern = true; break;
+	case NSD_FOREIGN: settle_foreign(t); break;
+	case NSD_FULL:
+		settle(t, RESULT_RETRY, "%s", reason);
+		t->op->retry_s = 60;
+		break;
+	case NSD_BADNAME:
+	case NSD_ERROR:
+		settle(t, RESULT_REJECTED, "nsd: %s", reason);
+		log_warn("nsd", "backend=%s zone=%s text=\"%s\"", s->b->nsd->conf.name,
+		    t->name, reason);
+		break;
+	}
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct task *const *left = a, *const *right = b;
+
+	return dname_compare(&(*left)->op->zone, &(*right)->op->zone);
+}
+
+static void
+print_list(const struct sending *s, size_t n, struct buf *request)
+{
+	char pattern[NSD_NATIVE_MAX];
+
+	nsd_chan_begin(request);
+	buf_puts(request, s->deleting ? "delzones\n" : "addzones\n");
+	for (size_t i = 0; i < n; i++) {
+		if (s->deleting) {
+			buf_printf(request, "%s\n", s->tasks[i]->name);
+			continue;
+		}
+		nsd_native_name(s->tasks[i]->op->settings, pattern);
+		buf_printf(request, "%s %s\n", s->tasks[i]->name, pattern);
+	}
+	buf_puts(request, "\004\n");
+}
+
+/* All tasks that are listed, as one addzones or delzones. */
+static enum err
+send_list(struct batch *b, bool deleting)
+{
+	struct sending s = {b, mem_alloc((b->n + 1) * sizeof(s.tasks[0])), deleting};
+	const char **names = mem_alloc((b->n + 1) * sizeof(names[0]));
+	struct nsd_bulk bulk;
+	struct buf request;
+	size_t n = 0;
+	enum err err = OK;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->tasks[i].listed)
+			s.tasks[n++] = &b->tasks[i];
+	}
+	qsort(s.tasks, n, sizeof(s.tasks[0]), by_name);
+	for (size_t i = 0; i < n; i++)
+		names[i] = s.tasks[i]->name;
+	buf_init(&request, 0);
+	if (n > 0) {
+		print_list(&s, n, &request);
+		nsd_bulk_init(&bulk, deleting, names, n, take_outcome, &s);
+		err = nsd_chan_request(&b->nsd->chan, &request, nsd_bulk_line, &bulk,
+		    b->why);
+		if (err == OK && nsd_bulk_end(&bulk) != OK)
+			err = nsd_fail(b->why, ERR_CLOSED, "nsd's answer has no end");
+		if (err == ERR_FORM)
+			nsd_fail(b->why, err, "nsd's answer is not understood");
+	}
+	for (size_t i = 0; i < n; i++) {
+		s.tasks[i]->listed = false;
+		if (err == OK || !b->nsd->chan.sent)
+			continue;
+		s.tasks[i]->no_pattern = s.tasks[i]->exists = false;
+		settle(s.tasks[i], RESULT_UNKNOWN, "%.190s", b->why->text);
+	}
+	buf_fini(&request);
+	free(names);
+	free(s.tasks);
+	return err;
+}
+
+/* -- removing
+ * ---------------------------------------------------------------------------------------
+ */
+
+static enum err
+apply_removes(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		b->tasks[i].listed =
+		    is_open(&b->tasks[i]) && b->tasks[i].op->kind == OP_REMOVE;
+	return send_list(b, true);
+}
+
+/* A file that other zones share, such as a template, is not the zone's own. */
+static bool
+is_own_file(const struct task *t)
+{
+	char file[DNAME_FILE_MAX];
+
+	return strstr(t->op->zonefile, dname_print_file(&t->op->zone, file)) != NULL;
+}
+
+/* ERR_NOTFOUND is no failure. */
+static enum err
+unlink_with_suffix(int dir_fd, const char *path, const char *suffix, bool *gone)
+{
+	char *name = mem_printf("%s%s", path, suffix);
+	enum err err = spool_unlink(dir_fd, name);
+
+	free(name);
+	*gone |= err == OK;
+	return err;
+}
+
+/* The zone file, NSD's half-written copy of it, and its IXFRs (ixfr, ixfr.2, ...). */
+static enum err
+unlink_zone(int dir_fd, const char *path, bool *gone)
+{
+	char suffix[32] = ".ixfr";
+	enum err err = unlink_with_suffix(dir_fd, path, "", gone);
+
+	if (err == OK || err == ERR_NOTFOUND)
+		err = unlink_with_suffix(dir_fd, path, "~", gone);
+	for (unsigned i = 2; (err == OK || err == ERR_NOTFOUND) && i < IXFR_FILES_MAX;
+	     i++) {
+		err = unlink_with_suffix(dir_fd, path, suffix, gone);
+		if (err == ERR_NOTFOUND && i > 2)
+			break;
+		snprintf(suffix, sizeof(suffix), ".ixfr.%u", i);
+	}
+	return err == ERR_NOTFOUND ? OK : err;
+}
+
+static enum err
+purge(struct batch *b, struct task *t)
+{
+	struct nsd_found found;
+	bool gone = false;
+	int dir_fd;
+	enum err err;
+
+	if (t->op->zonefile == NULL || t->op->zonefile[0] == '\0' || !is_own_file(t)) {
+		settle(t, RESULT_ALREADY, "the zone has no file of its own");
+		return OK;
+	}
+	err = nsd_find_one(b->nsd, t->name, &found, b->why);
+	if (err != OK)
+		return err;
+	if (found.state != NSD_ZONE_NONE) {
+		settle(t, RESULT_RETRY, "nsd still has the zone");
+		t->op->retry_s = 10;
+		return OK;
+	}
+	err = spool_open(b->nsd->conf.zone_dir, &dir_fd);
+	if (err == OK) {
+		err = unlink_zone(dir_fd, t->op->zonefile, &gone);
+		close(dir_fd);
+	}
+	if (err == OK)
+		settle(t, gone ? RESULT_OK : RESULT_ALREADY, "%s", "");
+	else
+		settle(t, RESULT_REJECTED, "%s/%s: %s", b->nsd->conf.zone_dir,
+		    t->op->zonefile, mem_errno_text(errno));
+	return OK;
+}
+
+/* -- adding
+ * -------------------------------------------------------------------------------------------
+ */
+
+/* The file of a new primary, and the directories of any zone's file. */
+static void
+make_files(struct batch *b, struct task *t, int dir_fd)
+{
+	const struct settings *s = t->op->settings;
+	char *path = settings_zonefile(s, &t->op->zone);
+	char *text =
+	    settings_initial_file(s, &t->op->zone, (uint32_t)(nsd_now_ms() / 1000));
+	enum err err = OK;
+
+	if (strchr(path, '/') != NULL)
+		err = spool_make_parents(dir_fd, path);
+	if (err == OK && text != NULL)
+		err = spool_create(dir_fd, path, text, strlen(text), 0640);
+	if (err != OK && err != ERR_EXISTS) {
+		settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED, "%s/%s: %s",
+		    b->nsd->conf.zone_dir, path, mem_errno_text(errno));
+		t->op->retry_s = 60;
+	}
+	free(text);
+	free(path);
+}
+
+static bool
+is_addition(const struct task *t)
+{
+	return is_open(t) && !t->exists &&
+	       (t->op->kind == OP_ADD || t->op->kind == OP_CHANGE) &&
+	       t->found.state == NSD_ZONE_NONE;
+}
+
+static enum err
+apply_adds(struct batch *b)
+{
+	int dir_fd;
+	enum err err = spool_open(b->nsd->conf.zone_dir, &dir_fd);
+
+	if (err != OK)
+		return nsd_fail(b->why, err, "zone-dir %s: %s", b->nsd->conf.zone_dir,
+		    mem_errno_text(errno));
+	for (size_t i = 0; i < b->n; i++) {
+		struct task *t = &b->tasks[i];
+
+		if (!is_addition(t))
+			continue;
+		make_files(b, t, dir_fd);
+		t->listed = is_open(t);
+	}
+	close(dir_fd);
+	return send_list(b, false);
+}
+
+/* NSD does not know a pattern that we think it has: have it read, once. */
+static enum err
+add_again(struct batch *b)
+{
+	struct nsd *nsd = b->nsd;
+	struct nsd_include same;
+	enum nsd_load_result result = NSD_LOAD_WAIT;
+	bool any = false;
+	enum err err;
+
+	for (size_t i = 0; i < b->n; i++)
+		any |= b->tasks[i].no_pattern;
+	if (!any)
+		return OK;
+	err = nsd_look(nsd, b->why);
+	if (err == OK)
+		err = nsd_locate(nsd, b->why);
+	if (err == OK)
+		err = nsd_load_include(nsd, b->why);
+	if (err != OK)
+		return err;
+	nsd_include_init(&same);
+	nsd_include_copy(&same, &nsd->inc);
+	err = nsd_load(nsd, &same, true, NULL, NULL, &result, b->why);
+	if (err != OK)
+		return err;
+	for (size_t i = 0; i < b->n; i++) {
+		struct task *t = &b->tasks[i];
+
+		if (!t->no_pattern)
+			continue;
+		if (result == NSD_LOADED) {
+			t->listed = true;
+			t->no_pattern = false;
+			continue;
+		}
+		settle(t, RESULT_RETRY, "%.190s", b->why->text);
+		t->op->retry_s = 30;
+	}
+	return send_list(b, false);
+}
+
+static enum err
+change(struct batch *b, struct task *t)
+{
+	char mark[NSD_NATIVE_MAX];
+	struct nsd_single single;
+	enum err err;
+
+	nsd_native_name(t->op->settings, mark);
+	nsd_single_init(&single);
+	err = nsd_chan_command(&b->nsd->chan, nsd_single_line, &single, b->why,
+	    "changezone %s %s", t->name, mark);
+	if (err != OK) {
+		if (b->nsd->chan.sent)
+			settle(t, RESULT_UNKNOWN, "%.190s", b->why->text);
+		return err;
+	}
+	switch (nsd_single_outcome(&single)) {
+	case NSD_DONE:
+	case NSD_EXISTS: settle_added(t, RESULT_OK); break;
+	case NSD_NOPATTERN:
+		settle(t, RESULT_RETRY, "%s", single.reason);
+		t->op->retry_s = 10;
+		break;
+	case NSD_FOREIGN: settle_foreign(t); break;
+	case NSD_FULL:
+		settle(t, RESULT_RETRY, "%s", single.reason);
+		t->op->retry_s = 60;
+		break;
+	case NSD_ABSENT:
+	case NSD_BADNAME:
+	case NSD_ERROR: settle(t, RESULT_REJECTED, "nsd: %s", single.reason); break;
+	}
+	return OK;
+}
+
+/* Zones that are ours, under another pattern. */
+static enum err
+apply_changes(struct batch *b)
+{
+	enum err err = OK;
+
+	for (size_t i = 0; err == OK && i < b->n; i++) {
+		struct task *t = &b->tasks[i];
+
+		if (is_open(t) && (t->op->kind == OP_CHANGE || t->op->kind == OP_ADD) &&
+		    t->found.state == NSD_ZONE_OURS)
+			err = change(b, t);
+	}
+	return err;
+}
+
+/* Those that NSD said to have already. */
+static enum err
+settle_existing(struct batch *b)
+{
+	char mark[NSD_NATIVE_MAX];
+	enum err err = look(b, needs_second_look);
+
+	for (size_t i = 0; err == OK && i < b->n; i++) {
+		struct task *t = &b->tasks[i];
+
+		if (!t->exists)
+			continue;
+		nsd_native_name(t->op->settings, mark);
+		if (t->found.state != NSD_ZONE_OURS)
+			settle_foreign(t);
+		else if (strcmp(t->found.mark, mark) == 0)
+			settle_added(t, RESULT_ALREADY);
+	}
+	return err == OK ? apply_changes(b) : err;
+}
+
+/* -- all of it
+ * --------------------------------------------------------------------------------------------
+ */
+
+static enum err
+run(struct batch *b)
+{
+	enum err err = look(b, needs_look);
+
+	if (err != OK)
+		return err;
+	for (size_t i = 0; i < b->n; i++)
+		settle_found(&b->tasks[i]);
+	err = apply_removes(b);
+	for (size_t i = 0; err == OK && i < b->n; i++) {
+		if (b->tasks[i].op->kind == OP_PURGE)
+			err = purge(b, &b->tasks[i]);
+	}
+	if (err == OK)
+		err = apply_changes(b);
+	if (err == OK)
+		err = apply_adds(b);
+	if (err == OK)
+		err = add_again(b);
+	if (err == OK)
+		err = settle_existing(b);
+	for (size_t i = 0; err == OK && i < b->n; i++) {
+		struct task *t = &b->tasks[i];
+
+		if (!is_open(t))
+			continue;
+		settle(t, RESULT_RETRY, "nsd does not know the pattern");
+		t->op->retry_s = 30;
+	}
+	return err;
+}
+
+enum err
+nsd_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *why)
+{
+	struct batch b = {ctx, mem_zalloc((n + 1) * sizeof(b.tasks[0])), n, why};
+	char name[DNAME_TEXT_MAX];
+	enum err err;
+
+	assert(n <= NSD_LIST_MAX);
+	for (size_t i = 0; i < n; i++) {
+		struct task *t = &b.tasks[i];
+
+		t->op = &ops[i];
+		t->op->result = RESULT_NONE;
+		t->op->retry_s = 0;
+		t->op->mark[0] = t->op->text[0] = '\0';
+		t->name = mem_strdup(dname_print_plain(&ops[i].zone, name));
+		check_name(t);
+	}
+	err = run(&b);
+	for (size_t i = 0; i < n; i++)
+		free(b.tasks[i].name);
+	free(b.tasks);
+	return err;
+}

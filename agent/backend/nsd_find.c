@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/backend/nsd.h"
+#include "agent/backend/nsd_reply.h"
+#include "lib/mem.h"
+
+/*
+ * Which zones NSD has, and under which pattern. zonestatus is the truth, but
+ * holds up transfers while it prints: one zone is nothing, all of 100,000 are
+ * a second. The zone list file costs NSD nothing.
+ */
+
+enum { ASK_MAX = 8, LIST_LINE_MAX = 2100 };
+
+static void
+found_set(struct nsd_found *found, const char *pattern)
+{
+	found->state = NSD_ZONE_FOREIGN;
+	found->mark[0] = '\0';
+	if (!nsd_native_is_ours(pattern) || strlen(pattern) >= sizeof(found->mark))
+		return;
+	found->state = NSD_ZONE_OURS;
+	strcpy(found->mark, pattern);
+}
+
+/* -- one by one ---------------------------------------------------------------------
+ */
+
+static enum err
+take_one(void *arg, const char *name, const char *pattern)
+{
+	(void)name; /* its text may be of another form */
+	found_set(arg, pattern);
+	return OK;
+}
+
+enum err
+nsd_find_one(struct nsd *nsd, const char *name, struct nsd_found *found,
+    struct backend_error *why)
+{
+	struct nsd_zones zones;
+	enum err err;
+
+	memset(found, 0, sizeof(*found));
+	nsd_zones_init(&zones, take_one, found);
+	err = nsd_chan_command(&nsd->chan, nsd_zones_line, &zones, why, "zonestatus %s",
+	    name);
+	if (err == OK)
+		err = nsd_zones_end(&zones);
+	if (err != OK)
+		return err;
+	if (found->state == NSD_ZONE_NONE &&
+	    strstr(zones.error, "not configured") == NULL)
+		return nsd_fail(why, ERR_IO, "zonestatus %.80s: %s", name,
+		    zones.error[0] != '\0' ? zones.error : "no answer");
+	return OK;
+}
+
+/* -- the zone list file
+ * ---------------------------------------------------------------- */
+
+typedef enum err list_fn(void *arg, const char *name, const char *pattern);
+
+static enum err
+read_list(struct nsd *nsd, list_fn *fn, void *arg, struct backend_error *why)
+{
+	char line[LIST_LINE_MAX];
+	enum err err = OK;
+	FILE *file = fopen(nsd->zonelist, "re");
+
+	/* NSD makes it with its first zone; but a wrong path must not look like
+	 * a server without zones, so that it is missing is a failure, too. */
+	if (file == NULL)
+		return nsd_fail(why, ERR_IO, "%s: %s", nsd->zonelist,
+		    mem_errno_text(errno));
+	while (err == OK && fgets(line, sizeof(line), file) != NULL) {
+		size_t size = strlen(line);
+		const char *name, *pattern;
+
+		/* Without its newline it is being written, or too long for NSD
+		 * to read: no zone either way. */
+		if (size == 0 || line[size - 1] != '\n')
+			continue;
+		line[size - 1] = '\0';
+		if (nsd_list_line(line, &name, &pattern))
+			err = fn(arg, name, pattern);
+	}
+	if (err == OK && ferror(file))
+		err = nsd_fail(why, ERR_IO, "%s: %s", nsd->zonelist,
+		    mem_errno_text(errno));
+	fclose(file);
+	return err;
+}
+
+/* The wanted names, by hash: open addressing, 0 is empty. */
+struct wanted {
+	const char *const *names;
+	struct nsd_found *found;
+	uint32_t *slots;
+	size_t mask;
+};
+
+static size_t
+hash(const char *text)
+{
+	uint64_t h = 14695981039346656037U;
+
+	for (; *text != '\0'; text++)
+		h = (h ^ (uint8_t)*text) * 1099511628211U;
+	return (size_t)(h ^ h >> 32);
+}
+
+static void
+wanted_init(struct wanted *w, const char *const *names, size_t n,
+    struct nsd_found *found)
+{
+	size_t n_slots = 16;
+
+	while (n_slots < n * 2)
+		n_slots *= 2;
+	*w = (struct wanted){names, found, mem_zalloc(n_slots * sizeof(w->slots[0])),
+	    n_slots - 1};
+	for (size_t i = 0; i < n; i++) {
+		size_t at = hash(names[i]);
+
+		while (w->slots[at & w->mask] != 0)
+			at++;
+		w->slots[at & w->mask] = (uint32_t)i + 1;
+	}
+}
+
+/* NSD keeps names as they were typed; ours are in plain form already. */
+static const char *
+to_plain(const char *name, char out[static DNAME_TEXT_MAX])
+{
+	struct dname dname;
+	size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_*-.");
+
+	if (name[size] == '\0' && size > 0 && (name[size - 1] != '.' || size == 1))
+		return name;
+	return dname_parse(name, &dname) == OK ? dname_print_plain(&dname, out) : NULL;
+}
+
+static enum err
+take_wanted(void *arg, const char *name, const char *pattern)
+{
+	struct wanted *w = arg;
+	char text[DNAME_TEXT_MAX];
+	const char *plain = to_plain(name, text);
+
+	if (plain == NULL)
+		return OK;
+	for (size_t at = hash(plain); w->slots[at & w->mask] != 0; at++) {
+		size_t i = w->slots[at & w->mask] - 1;
+
+		if (strcmp(w->names[i], plain) == 0) {
+			found_set(&w->found[i], pattern);
+			break;
+		}
+	}
+	return OK;
+}
+
+enum err
+nsd_find(struct nsd *nsd, const char *const *names, size_t n, struct nsd_found *found,
+    struct backend_error *why)
+{
+	enum err err = OK;
+
+	memset(found, 0, n * sizeof(found[0]));
+	if (n > ASK_MAX && nsd_locate(nsd, why) == OK) {
+		struct wanted w;
+
+		wanted_init(&w, names, n, found);
+		err = read_list(nsd, take_wanted, &w, why);
+		free(w.slots);
+		if (err == OK)
+			return OK;
+		memset(found, 0, n * sizeof(found[0]));
+		err = OK; /* it cannot be read: ask */
+	}
+	for (size_t i = 0; err == OK && i < n; i++)
+		err = nsd_find_one(nsd, names[i], &found[i], why);
+	return err;
+}
+
+/* -- patterns in use
+ * ---------------------------------------------------------------------- */
+
+struct texts {
+	char **items;
+	size_t n, room;
+};
+
+static size_t
+text_position(char *const *sorted, size_t n, const char *text)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(sorted[middle], text) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool
+nsd_has_text(char *const *sorted, size_t n, const char *text)
+{
+	size_t at = text_position(sorted, n, text);
+
+	return at < n && strcmp(sorted[at], text) == 0;
+}
+
+void
+nsd_free_texts(char **texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(texts[i]);
+	free(texts);
+}
+
+static enum err
+take_pattern(void *arg, const char *name, const char *pattern)
+{
+	struct texts *t = arg;
+	size_t at = text_position(t->items, t->n, pattern);
+
+	(void)name;
+	if (pattern[0] == '\0' || (at < t->n && strcmp(t->items[at], pattern) == 0))
+		return OK;
+	t->items = mem_grow(t->items, t->n, &t->room, sizeof(t->items[0]));
+	memmove(&t->items[at + 1], &t->items[at], (t->n - at) * sizeof(t->items[0]));
+	t->items[at] = mem_strdup(pattern);
+	t->n++;
+	return OK;
+}
+
+enum err
+nsd_patterns_in_use(struct nsd *nsd, bool ask, char ***patterns, size_t *n,
+    struct backend_error *why)
+{
+	struct texts t = {.n = 0};
+	enum err err = ask ? ERR_UNSUPPORTED : nsd_locate(nsd, why);
+
+	if (err == OK)
+		err = read_list(nsd, take_pattern, &t, why);
+	if (err != OK) {
+		struct nsd_zones zones;
+
+		nsd_zones_init(&zones, take_pattern, &t);
+		err = nsd_chan_command(&nsd->chan, nsd_zones_line, &zones, why,
+		    "zonestatus");
+		if (err == OK)
+			err = nsd_zones_end(&zones);
+	}
+	if (err != OK) {
+		nsd_free_texts(t.items, t.n);
+		return err;
+	}
+	*patterns = t.items;
+	*n = t.n;
+	return OK;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/backend/nsd_include.h"
+#include "lib/digest.h"
+#include "lib/mem.h"
+
+/*
+ * Settings as a pattern: block. Whatever comes from the catalog is an address
+ * or a name in the form [a-z0-9_*-] and \DDD, so no quoting can be broken.
+ * Raw options are the operator's and go in as they are, one line each, but may
+ * not begin another block or contradict what the driver relies on.
+ */
+
+/* In front of a digest: of other renderings nothing can be concluded. */
+static const char digest_format[] = "1:";
+
+static const char prefix[] = "nsherd-";
+
+void
+nsd_native_name(const struct settings *s, char name[static NSD_NATIVE_MAX])
+{
+	snprintf(name, NSD_NATIVE_MAX, "%s%s.%s.%s", prefix, s->pattern, s->version,
+	    s->hash);
+}
+
+bool
+nsd_native_is_ours(const char *name)
+{
+	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	return strncmp(name, prefix, sizeof(prefix) - 1) == 0 &&
+	       name[strspn(name, alphabet)] == '\0';
+}
+
+PRINTF(2, 3)
+static enum err
+refuse(struct backend_error *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return ERR_INVALID;
+}
+
+static enum err
+print_remotes(struct buf *out, const char *option, const struct remote_list *list,
+    const struct keyring *ring, struct backend_error *why)
+{
+	char address[ADDR_TEXT_MAX], key[DNAME_TEXT_MAX];
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct remote *r = &list->items[i];
+
+		if (r->tls[0] != '\0')
+			return refuse(why, "%s: the nsd driver does not do tls yet",
+			    option);
+		buf_printf(out, "\t%s: %s", option,
+		    addr_port(&r->addr) != 0 ? addr_print(&r->addr, address)
+					     : addr_print_host(&r->addr, address));
+		if (!r->has_key) {
+			buf_puts(out, " NOKEY\n");
+			continue;
+		}
+		dname_print_plain(&r->key, key);
+		if (ring != NULL && keyring_find(ring, &r->key) == NULL)
+			return refuse(why, "key %.150s is not configured in the agent",
+			    key);
+		buf_printf(out, " \"%s.\"\n", key);
+	}
+	return OK;
+}
+
+/* `word: value`, the word not one that is ours or begins a block. */
+static enum err
+print_option(struct buf *out, const char *text, struct backend_error *why)
+{
+	static const char *const forbidden[] = {"server", "zone", "pattern", "key",
+	    "remote-control", "tls-auth", "verify", "dnstap", "xot", "name", "zonefile",
+	    "include", "include-pattern"};
+	size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	if (size == 0 || text[size] != ':' ||
+	    (text[size + 1] != ' ' && text[size + 1] != '\t'))
+		return refuse(why, "nsd option \"%.100s\" is not `name: value`", text);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+		if (strlen(forbidden[i]) == size &&
+		    strncmp(text, forbidden[i], size) == 0)
+			return refuse(why, "nsd option %s: is not for a pattern file",
+			    forbidden[i]);
+	}
+	/* The lexer takes several options from one line: not with our blessing. */
+	for (const char *colon = text + size; (colon = strchr(colon + 1, ':')) != NULL;)
+		if (colon[1] == ' ' || colon[1] == '\t' || colon[1] == '\0')
+			return refuse(why, "nsd option \"%.100s\" is more than one",
+			    text);
+	buf_printf(out, "\t%s\n", text);
+	return OK;
+}
+
+/* ${zone} becomes %s, which NSD replaces by the name as it was sent. */
+static enum err
+print_zonefile(struct buf *out, const struct settings *s, const char *zone_dir,
+    struct backend_error *why)
+{
+	static const char variable[] = "${zone}";
+	const char *text = s->zonefile, *at;
+
+	if (strpbrk(text, "%\"\\") != NULL)
+		return refuse(why, "zonefile %.100s: bad for nsd", text);
+	buf_printf(out, "\tzonefile: \"%s/", zone_dir);
+	while ((at = strstr(text, variable)) != NULL) {
+		buf_put(out, text, (size_t)(at - text));
+		buf_puts(out, "%s");
+		text = at + sizeof(variable) - 1;
+	}
+	buf_printf(out, "%s\"\n", text);
+	return OK;
+}
+
+static enum err
+print_block(struct buf *out, const struct settings *s, const char *zone_dir,
+    const struct keyring *ring, struct backend_error *why)
+{
+	char name[NSD_NATIVE_MAX];
+	enum err err;
+
+	if (s->dnssec != NULL)
+		return refuse(why, "dnssec = %s: nsd does not sign zones", s->dnssec);
+	nsd_native_name(s, name);
+	buf_printf(out, "pattern:\n\tname: \"%s\"\n", name);
+	err = print_zonefile(out, s, zone_dir, why);
+	if (err == OK && s->role == ROLE_SECONDARY)
+		err = print_remotes(out, "request-xfr", &s->primaries, ring, why);
+	if (err == OK && s->role == ROLE_SECONDARY)
+		err = print_remotes(out, "allow-notify", &s->allow_notify, ring, why);
+	if (err == OK)
+		err = print_remotes(out, "notify", &s->notify, ring, why);
+	if (err == OK)
+		err = print_remotes(out, "provide-xfr", &s->allow_transfer, ring, why);
+	for (size_t i = 0; err == OK && i < s->n_options; i++) {
+		if (strcmp(s->options[i].driver, "nsd") == 0)
+			err = print_option(out, s->options[i].text, why);
+	}
+	return err;
+}
+
+/* The digest leaves out where the zone directory is: that may be moved. */
+enum err
+nsd_native_print(const struct settings *s, const char *zone_dir,
+    const struct keyring *ring, char **block, char digest[static NSD_DIGEST_MAX],
+    struct backend_error *why)
+{
+	struct buf out;
+	char hex[DIGEST_HEX_MAX + 1];
+	enum err err;
+
+	buf_init(&out, 0);
+	err = print_block(&out, s, "", NULL, why);
+	if (err == OK) {
+		digest_hex(buf_text(&out), out.size, 16, hex);
+		buf_reset(&out);
+		err = print_block(&out, s, zone_dir, ring, why);
+	}
+	if (err == OK) {
+		snprintf(digest, NSD_DIGEST_MAX, "%s%.16s", digest_format, hex);
+		*block = mem_strdup(buf_text(&out));
+	}
+	buf_fini(&out);
+	return err;
+}
+
+char *
+nsd_native_placeholder(const char *name, const char *zone_dir)
+{
+	return mem_printf("pattern:\n\tname: \"%s\"\n\tzonefile: \"%s/%%s.zone\"\n",
+	    name, zone_dir);
+}
