@@ -186,8 +186,8 @@ open_store(struct run *run)
 	enum err err = store_open(&sc, &where, &run->store);
 	if (err != OK)
 		return fail("opening the state directory", err, &where);
-	log_info("agent", "state-dir=%s%s", run->conf->state_dir,
-	    store_was_unclean(run->store) ? " unclean" : "");
+	log_info("agent", "state-dir=%s last-stop=%s", run->conf->state_dir,
+	    store_was_unclean(run->store) ? "unclean-or-none" : "clean");
 	return OK;
 }
 
