@@ -370,7 +370,7 @@ await_run(struct await *a)
 }
 
 void
-await_report(const struct ctl *ctl, const struct await *a)
+await_print(const struct ctl *ctl, const struct await *a)
 {
 	static const struct column columns[] = {
 	    {"zone", NULL, CELL_TEXT, false},
@@ -378,18 +378,6 @@ await_report(const struct ctl *ctl, const struct await *a)
 	    {"state", NULL, CELL_STATE, false},
 	    {"error", NULL, CELL_TEXT, false},
 	};
-	for (size_t i = 0; i < a->n_missing; i++) {
-		const struct await_missing *m = &a->missing[i];
-		bool none = m->backend && strcmp(m->backend, "-") == 0;
-		const char *to = a->end == AWAIT_GONE ? "not gone" : "not served";
-		if (none || !m->backend)
-			say_error("%s: %s: %s", m->zone, to,
-			    none ? "the agent has no backend" : m->error);
-		else
-			say_error("%s: %s by %s: %s%s%s", m->zone, to, m->backend,
-			    m->state ? m->state : "?", m->error ? ", " : "",
-			    m->error ? m->error : "");
-	}
 	if (!ctl->opt->json)
 		return;
 	output_table(ctl->out, "missing", columns, 4);
@@ -400,4 +388,21 @@ await_report(const struct ctl *ctl, const struct await *a)
 		output_row(ctl->out, row);
 	}
 	output_table_end(ctl->out);
+}
+
+void
+await_say(const struct await *a)
+{
+	const char *to = a->end == AWAIT_GONE ? "not gone" : "not served";
+	for (size_t i = 0; i < a->n_missing; i++) {
+		const struct await_missing *m = &a->missing[i];
+		bool none = m->backend && strcmp(m->backend, "-") == 0;
+		if (none || !m->backend)
+			say_error("%s: %s: %s", m->zone, to,
+			    none ? "the agent has no backend" : m->error);
+		else
+			say_error("%s: %s by %s: %s%s%s", m->zone, to, m->backend,
+			    m->state ? m->state : "?", m->error ? ", " : "",
+			    m->error ? m->error : "");
+	}
 }

@@ -39,7 +39,8 @@ struct await {
  * await_fini() in any case. */
 enum exit_status await_run(struct await *a);
 void await_fini(struct await *a);
-/* What is missing: a line each on stderr, and a table in JSON. */
-void await_report(const struct ctl *ctl, const struct await *a);
+/* What is missing: as a table in JSON; as a line each on stderr. */
+void await_print(const struct ctl *ctl, const struct await *a);
+void await_say(const struct await *a);
 
 #endif

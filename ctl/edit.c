@@ -45,15 +45,21 @@ print_orders(const struct ctl *ctl, const struct orders *orders)
 	output_table_end(ctl->out);
 }
 
-/* What was done in one line, what was not one by one. */
-static enum exit_status
-report(const struct ctl *ctl, const struct change_kind *kind, const struct session *s,
-    const struct orders *orders)
+static size_t
+count_done(const struct orders *orders)
 {
-	char zone[DNAME_TEXT_MAX], count[SAY_COUNT_MAX], line[128];
-	size_t n_done = 0;
+	size_t n = 0;
 	for (size_t i = 0; i < orders->n; i++)
-		n_done += orders->items[i].state == ORDER_DONE;
+		n += orders->items[i].state == ORDER_DONE;
+	return n;
+}
+
+static void
+print_result(const struct ctl *ctl, const struct change_kind *kind,
+    const struct session *s, const struct orders *orders)
+{
+	char count[SAY_COUNT_MAX], line[128];
+	size_t n_done = count_done(orders);
 	if (ctl->opt->json) {
 		output_field(ctl->out, "catalog", NULL, CELL_TEXT,
 		    cell_text(s->catalog_text));
@@ -63,20 +69,32 @@ report(const struct ctl *ctl, const struct change_kind *kind, const struct sessi
 		    say_count(n_done, "zone", count));
 		output_line(ctl->out, line);
 	}
-	fflush(stdout);
+}
+
+static void
+say_failures(const struct change_kind *kind, const struct orders *orders)
+{
+	char zone[DNAME_TEXT_MAX];
 	for (size_t i = 0; i < orders->n; i++) {
 		const struct order *o = &orders->items[i];
 		if (o->state != ORDER_DONE)
 			say_error("%s: not %s: %s", order_zone_text(o, zone),
 			    kind->done, o->reason ? o->reason : "not sent");
 	}
+}
+
+static enum exit_status
+verdict(const struct orders *orders)
+{
+	size_t n_done = count_done(orders);
 	if (n_done == orders->n)
 		return EXIT_DONE;
 	return n_done == 0 ? EXIT_FAILED : EXIT_PARTLY;
 }
 
+/* What was not done is said at once in text, and after the document in JSON. */
 static enum exit_status
-wait_for_all(struct ctl *ctl, const struct edit *edit, struct session *s,
+run_connected(struct ctl *ctl, const struct edit *edit, struct session *s,
     struct orders *orders)
 {
 	struct await a = {
@@ -85,25 +103,25 @@ wait_for_all(struct ctl *ctl, const struct edit *edit, struct session *s,
 	    .end = edit->end,
 	    .timeout_s = ctl->opt->wait_s,
 	};
-	enum exit_status rc = await_run(&a);
-	await_report(ctl, &a);
-	await_fini(&a);
-	return rc;
-}
-
-static enum exit_status
-run_connected(struct ctl *ctl, const struct edit *edit, struct session *s,
-    struct orders *orders)
-{
 	if (edit->ids(s, orders)) {
 		say_error("%s", s->error);
 		return EXIT_FAILED;
 	}
 	change_run(s, edit->change, orders);
-	enum exit_status rc = report(ctl, edit->change, s, orders);
-	if (!(ctl->opt->given & OPTION_WAIT) || rc == EXIT_FAILED)
-		return rc;
-	enum exit_status waited = wait_for_all(ctl, edit, s, orders);
+	print_result(ctl, edit->change, s, orders);
+	if (!ctl->opt->json)
+		say_failures(edit->change, orders);
+	enum exit_status rc = verdict(orders), waited = EXIT_DONE;
+	if ((ctl->opt->given & OPTION_WAIT) && rc != EXIT_FAILED) {
+		waited = await_run(&a);
+		await_print(ctl, &a);
+	}
+	if (ctl->opt->json) {
+		output_end(ctl->out);
+		say_failures(edit->change, orders);
+	}
+	await_say(&a);
+	await_fini(&a);
 	return rc ? rc : waited;
 }
 

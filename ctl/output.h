@@ -97,7 +97,8 @@ void output_table_end(struct output *o);
 /* A line for people; JSON leaves it out. */
 void output_line(struct output *o, const char *text);
 
-/* Ends the document, if there is one. False: it could not be written (errno). */
+/* Ends the document, if there is one; may be called again. False: something could
+ * not be written (errno). */
 bool output_end(struct output *o);
 
 #endif

@@ -125,8 +125,6 @@ static void
 text_table(struct output *o, const char *name)
 {
 	(void)name;
-	if (o->n_shown++ > 0)
-		fputc('\n', o->to);
 	o->cells = mem_zalloc(HELD_MAX * o->n_columns * sizeof(*o->cells));
 	o->widths = mem_zalloc(o->n_columns * sizeof(*o->widths));
 	o->is_used = mem_zalloc(o->n_columns * sizeof(*o->is_used));
@@ -176,8 +174,11 @@ release(struct output *o)
 {
 	if (!o->cells)
 		return;
-	if (o->n_held > 0)
+	if (o->n_held > 0) {
+		if (o->n_shown++ > 0)
+			fputc('\n', o->to);
 		print_row(o, NULL, true);
+	}
 	for (size_t i = 0; i < o->n_held * o->n_columns; i += o->n_columns)
 		print_row(o, o->cells + i, false);
 	for (size_t i = 0; i < o->n_held * o->n_columns; i++)

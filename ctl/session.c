@@ -187,14 +187,18 @@ static const struct {
 } plain_reasons[] = {
     {"duplicate-zone", "already in the catalog"},
     {"not-permitted", "this key may not do that"},
+    {"no-update-right", "this key may not change the catalog"},
+    {"no-read-right", "this key may not read"},
+    {"no-such-zone", "the agent has no such catalog"},
+    {"not-primary", "the agent follows another, and changes nothing itself"},
     {"control-zone", "it is, or lies below, a zone of the agent itself"},
     {"too-many-records", "too many records for one zone"},
     {"too-much", "too many records for one zone"},
+    {"too-large", "the properties of one zone are too large"},
     {"storage-full", "the agent's disk is full"},
     {"storage-failed", "the agent's disk failed"},
     {"busy", "the agent is too busy"},
     {"signed-before-start", "the agent has just started"},
-    {"no-follower", "the agent follows another"},
 };
 
 /* "reason=word rr=3" -> "word"; anything else is left as it is. */
@@ -207,26 +211,32 @@ bare_reason(char *text)
 	return strncmp(text, "reason=", 7) == 0 ? text + 7 : text;
 }
 
+/* text: of the Extended DNS Error, "" if there was none; spoilt. */
+static void
+put_reason(unsigned rcode, char *text, char *out, size_t size)
+{
+	make_printable(text);
+	char *reason = bare_reason(text);
+	size_t word = strcspn(reason, " "); /* what follows are particulars */
+	for (size_t i = 0; i < sizeof(plain_reasons) / sizeof(*plain_reasons); i++)
+		if (strlen(plain_reasons[i].reason) == word &&
+		    memcmp(plain_reasons[i].reason, reason, word) == 0) {
+			snprintf(out, size, "%s (%s)", plain_reasons[i].plain, reason);
+			return;
+		}
+	snprintf(out, size, "%s%s%s", plain_rcode(rcode), *reason ? ": " : "", reason);
+}
+
 char *
 session_reason(const struct msg *msg, char out[static SESSION_REASON_MAX])
 {
 	char text[EDE_TEXT_MAX];
 	unsigned code, rcode = msg_rcode(msg);
-	bool untold = rcode == RCODE_YXRRSET || rcode == RCODE_NXRRSET ||
-		      msg_get_ede(msg, &code, text, sizeof(text)) || text[0] == '\0';
-	if (untold) {
-		snprintf(out, SESSION_REASON_MAX, "%s", plain_rcode(rcode));
-		return out;
-	}
-	make_printable(text);
-	char *reason = bare_reason(text);
-	for (size_t i = 0; i < sizeof(plain_reasons) / sizeof(*plain_reasons); i++)
-		if (strcmp(plain_reasons[i].reason, reason) == 0) {
-			snprintf(out, SESSION_REASON_MAX, "%s (%s)",
-			    plain_reasons[i].plain, reason);
-			return out;
-		}
-	snprintf(out, SESSION_REASON_MAX, "%s: %s", plain_rcode(rcode), reason);
+	/* Of a prerequisite the rcode says it all. */
+	if (rcode == RCODE_YXRRSET || rcode == RCODE_NXRRSET ||
+	    msg_get_ede(msg, &code, text, sizeof(text)))
+		text[0] = '\0';
+	put_reason(rcode, text, out, SESSION_REASON_MAX);
 	return out;
 }
 
@@ -334,11 +344,41 @@ session_query(struct session *s, const struct dname *name, uint16_t type,
 	return e ? e : session_receive(s, msg);
 }
 
+/* A transfer was refused: exchange_error() is "address: RCODE[: text]". */
+static enum err
+fail_refused(struct session *s, unsigned rcode)
+{
+	char text[EDE_TEXT_MAX], why[SESSION_REASON_MAX], start[ADDR_TEXT_MAX + 64];
+	int n = snprintf(start, sizeof(start), "%s: %s: ", s->server, rcode_str(rcode));
+	const char *error = exchange_error(s->x);
+	bool told = strncmp(error, start, (size_t)n) == 0;
+	snprintf(text, sizeof(text), "%s", told ? error + n : "");
+	put_reason(rcode, text, why, sizeof(why));
+	return fail(s, ERR_DENIED, "%s: %s", s->catalog_text, why);
+}
+
+/* A transfer does not show the reply that was wrong, one question does. */
+static enum err
+fail_transfer_auth(struct session *s, const struct dname *zone)
+{
+	struct msg msg;
+	char text[sizeof(s->error)];
+	fail_exchange(s, ERR_AUTH);
+	memcpy(text, s->error, sizeof(text));
+	if (session_reopen(s) || session_query(s, zone, RR_SOA, &msg) != ERR_AUTH)
+		memcpy(s->error, text, sizeof(text));
+	return ERR_AUTH;
+}
+
 enum err
 session_transfer(struct session *s, const struct dname *zone, exchange_rr_fn *fn,
     void *arg)
 {
-	unsigned rcode = 0;
+	unsigned rcode = RCODE_NOERROR;
 	enum err e = exchange_transfer(s->x, zone, NULL, fn, arg, &rcode);
+	if (e == ERR_DENIED && rcode != RCODE_NOERROR)
+		return fail_refused(s, rcode);
+	if (e == ERR_AUTH)
+		return fail_transfer_auth(s, zone);
 	return e ? fail_exchange(s, e) : OK;
 }

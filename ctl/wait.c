@@ -23,7 +23,9 @@ wait_run(struct ctl *ctl)
 		rc = await_run(&a);
 		output_field(ctl->out, "catalog", NULL, CELL_TEXT,
 		    cell_text(s.catalog_text));
-		await_report(ctl, &a);
+		await_print(ctl, &a);
+		output_end(ctl->out);
+		await_say(&a);
 	}
 	await_fini(&a);
 	session_close(&s);
