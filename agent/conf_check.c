@@ -151,7 +151,7 @@ check_backend(struct conf *conf, size_t n)
 	for (size_t i = 0; b->driver != NULL && i < b->n_options; i++)
 		if (!knows_option(b->driver, b->options[i].name))
 			conf_fault(conf, b->options[i].line,
-			    "%s: no such setting in [backend %s] with the driver %s",
+			    "%s: unknown setting in [backend %s] with the driver %s",
 			    b->options[i].name, b->name, b->driver->name);
 	for (size_t i = 0; i < b->n_catalog_labels; i++)
 		if (!has_catalog(conf, b->catalog_labels[i]))

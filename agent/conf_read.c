@@ -103,7 +103,8 @@ start_section(struct conf_reader *r, const char *section)
 		conf_fault(r->conf, r->line, "a setting before the first section");
 	else
 		conf_fault(r->conf, r->line,
-		    "[%s]: none of [agent], [key NAME], [catalog NAME], [backend NAME]",
+		    "[%s]: unknown section, not [agent], [key NAME], [catalog NAME] or "
+		    "[backend NAME]",
 		    section);
 }
 
@@ -156,7 +157,7 @@ read_setting(struct conf_reader *r, const struct conf_line *line)
 	else if (r->settings == conf_backend_settings)
 		add_option(r, line);
 	else
-		conf_fault(r->conf, r->line, "%s: no such setting in [%s]", line->name,
+		conf_fault(r->conf, r->line, "%s: unknown setting in [%s]", line->name,
 		    line->section);
 }
 

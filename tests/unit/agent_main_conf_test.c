@@ -295,7 +295,7 @@ faults__several__all_are_told_in_order(void **state)
 	       "catalogs = main, absent\n"
 	       "[catalog main]\n"
 	       "name = a..b\n",
-	    "2: listen: not ADDRESS", "3: colour: no such setting in [agent]",
+	    "2: listen: not ADDRESS", "3: colour: unknown setting in [agent]",
 	    "4: log: none of", "6: allow: none of read, update, command, admin: fly",
 	    "6: [key k]: neither secret nor file",
 	    "8: driver: there is no tinydns in this version",
@@ -309,8 +309,8 @@ faults__form_of_the_file__line_is_told(void **state)
 	(void)state;
 	EXPECT(REST "  indented = 1\n", "6: the line is indented");
 	EXPECT("state-dir = /tmp\n" REST, "1: a setting before the first section");
-	EXPECT("[server]\nx = 1\n" REST, "2: [server]: none of");
-	EXPECT("[key]\nx = 1\n" REST, "2: [key]: none of");
+	EXPECT("[server]\nx = 1\n" REST, "2: [server]: unknown section");
+	EXPECT("[key]\nx = 1\n" REST, "2: [key]: unknown section");
 	EXPECT("[agent]\nlog = info\n[catalog c]\nname = c.example\n" REST,
 	    "6: [agent]: given twice");
 	EXPECT(REST "name = other.example\n", "6: name: given twice");
@@ -399,7 +399,7 @@ faults__backends__each_is_told(void **state)
 	(void)state;
 	EXPECT(REST "[backend b]\napply-rate = 5\n", "7: [backend b]: no driver");
 	EXPECT(REST "[backend b]\ndriver = null\nwarp = 9\n",
-	    "8: warp: no such setting in [backend b] with the driver null");
+	    "8: warp: unknown setting in [backend b] with the driver null");
 	EXPECT(REST "[backend b]\ndriver = null\nprobe-key = none.example\n",
 	    "7: [backend b]: there is no such probe-key");
 	EXPECT(REST
