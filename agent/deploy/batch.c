@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/deploy/batch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/deploy/engine.h"
+#include "agent/deploy/outcome.h"
+#include "agent/deploy/repattern.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+void
+batch_init(struct batch *b, struct engine *e)
+{
+	size_t max = e->driver->batch_max;
+	*b = (struct batch){.engine = e,
+	    .views = {.store = e->store},
+	    .max = max < ENGINE_BATCH_MAX ? max : ENGINE_BATCH_MAX};
+	if (b->max == 0)
+		b->max = 1;
+}
+
+void
+batch_fini(struct batch *b)
+{
+	views_close(&b->views);
+	record_free(b->record);
+	for (size_t i = 0; i < b->n; i++)
+		item_fini(&b->items[i]);
+	free(b->items);
+	free(b->ops);
+	free(b->op_items);
+}
+
+struct views *
+batch_views(struct batch *b)
+{
+	views_open(&b->views);
+	return &b->views;
+}
+
+/* -- gathering -------------------------------------------------------------- */
+
+/* It is under way: whoever finishes with it looks at it again. */
+static void
+defer(struct watch_table *t, struct watch *w, const struct item *in)
+{
+	if (in->source == FROM_LOG && in->touch_seq <= w->seq)
+		return;
+	if (in->source != FROM_LOG && in->source != FROM_AGAIN)
+		return; /* a retry or a walk comes round again */
+	watch_again(t, w, in->touch_seq);
+	struct item it = *in;
+	judge_touch(&it, &w->id);
+	w->lost |= it.lost;
+	w->del_own |= it.del_own;
+	w->add_other |= it.add_other;
+}
+
+/* An addition of a secondary costs its primary a transfer. */
+static bool
+may_go(struct engine *e, const struct item *it)
+{
+	const struct settings *s = it->desire.settings;
+	if (s == NULL || s->role != ROLE_SECONDARY)
+		return true;
+	bool adds = it->action == ACT_ADD ||
+		    (it->action == ACT_LOOK && !it->doomed &&
+			(it->ledger == NULL || it->ledger->state == LEDGER_INTENT));
+	bool changes = it->action == ACT_CHANGE && it->source == FROM_WALK;
+	return !(adds || changes) || pace_take(&e->adds, pace_now_us());
+}
+
+/* The log named a zone of this batch once more. */
+static enum gathered
+gather_once_more(struct batch *b, struct watch *w, const struct item *in)
+{
+	struct item *it = &b->items[w->item];
+	it->touched = in->touched;
+	it->touch = in->touch;
+	it->touch_id = in->touch_id;
+	judge_touch(it, it->ledger != NULL  ? &it->ledger->id
+			: it->grave != NULL ? &it->grave->id
+					    : NULL);
+	it->touched = false;
+	it->lost |= in->lost;
+	if (in->touch_seq > it->touch_seq)
+		it->touch_seq = in->touch_seq;
+	if (it->add_other && (it->del_own || it->ledger == NULL)) {
+		bool worked = it->action != ACT_NONE;
+		judge_item(b->engine, batch_views(b), it);
+		b->n_work += (it->action != ACT_NONE) - worked;
+	}
+	return GATHER_DONE;
+}
+
+/* A record that is due must not stay so. */
+static void
+settle_retry(struct batch *b, struct item *it)
+{
+	const struct desire *d = &it->desire;
+	uint8_t owner = d->found ? d->catalog : it->ledger ? it->ledger->catalog : 0;
+	if (owner != 0 && owner == it->status_catalog && it->action != ACT_NONE)
+		return;
+	if (b->record == NULL)
+		b->record = record_new(b->engine);
+	struct note *n = record_note(b->record, NOTE_GONE, &it->zone);
+	n->catalog = it->status_catalog;
+	if (owner != it->status_catalog)
+		return;
+	/* Nothing to do now, but it was not settled either. */
+	n->kind = NOTE_KEEP;
+	n->id = d->found ? d->id : it->ledger->id;
+	n->keep_error = true;
+	n->retry = NOTE_AT;
+	n->retry_at = engine_unix_ms() + 60000;
+	n->state = ZONE_APPLIED;
+	it->action = ACT_NOTE;
+	it->has_note = false;
+}
+
+enum gathered
+batch_gather(struct batch *b, const struct item *in)
+{
+	struct engine *e = b->engine;
+	struct watch *w = watch_find(&e->watch, &in->zone);
+	if (w != NULL && w->kind == WATCH_BATCH)
+		return gather_once_more(b, w, in);
+	if (w != NULL) {
+		defer(&e->watch, w, in);
+		return GATHER_DONE;
+	}
+	if (b->n_work >= b->max || b->n >= 2 * (size_t)ENGINE_BATCH_MAX)
+		return GATHER_FULL;
+	b->items = mem_grow(b->items, b->n, &b->room, sizeof(*b->items));
+	struct item *it = &b->items[b->n];
+	*it = *in;
+	judge_item(e, batch_views(b), it);
+	if (!may_go(e, it)) {
+		item_fini(it);
+		b->late = true;
+		return GATHER_LATE;
+	}
+	if (in->source == FROM_RETRY)
+		settle_retry(b, it);
+	/* What the log says of it later in this batch may still change that. */
+	if (it->action == ACT_NONE && in->source != FROM_LOG) {
+		item_fini(it);
+		return GATHER_DONE;
+	}
+	w = watch_add(&e->watch, &it->zone, WATCH_BATCH);
+	w->item = b->n++;
+	b->n_work += it->action != ACT_NONE;
+	return GATHER_DONE;
+}
+
+/* -- look-ups --------------------------------------------------------------- */
+
+/* The driver may name zones in any order, and others too. */
+static enum err
+looked_up(void *arg, const struct dname *zone, const char *mark)
+{
+	struct batch *b = arg;
+	struct watch *w = watch_find(&b->engine->watch, zone);
+	if (w == NULL || w->kind != WATCH_BATCH)
+		return OK;
+	struct item *it = &b->items[w->item];
+	it->presence = mark != NULL ? PRESENCE_OURS : PRESENCE_OTHER;
+	snprintf(it->presence_mark, sizeof(it->presence_mark), "%s", mark ? mark : "");
+	return OK;
+}
+
+static void
+look_up(struct batch *b)
+{
+	struct engine *e = b->engine;
+	struct dname *zones = NULL;
+	size_t n = 0, room = 0;
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->items[i].action != ACT_LOOK)
+			continue;
+		zones = mem_grow(zones, n, &room, sizeof(*zones));
+		zones[n++] = b->items[i].zone;
+		b->items[i].presence = PRESENCE_ABSENT;
+	}
+	if (n == 0)
+		return;
+	b->err = e->driver->lookup(e->ctx, zones, n, looked_up, b, &b->why);
+	free(zones);
+	for (size_t i = 0; b->err == OK && i < b->n; i++) {
+		struct item *it = &b->items[i];
+		if (it->action == ACT_LOOK)
+			judge_looked(e, it, it->presence, it->presence_mark);
+	}
+	if (b->err != OK && b->err != ERR_CANCELED && ++e->n_lookup_failures >= 3) {
+		e->n_lookup_failures = 0;
+		e->reconcile_wanted = true;
+	} else if (b->err == OK) {
+		e->n_lookup_failures = 0;
+	}
+}
+
+/* -- native patterns -------------------------------------------------------- */
+
+struct distinct {
+	struct settings **settings; /* slots */
+	size_t *place;
+	size_t n_slots;
+};
+
+/* Where the settings are in the list, or n: a new one. */
+static size_t
+distinct_find(struct distinct *d, struct settings *s, size_t n)
+{
+	size_t at = ((uintptr_t)s >> 4) * 2654435761u & (d->n_slots - 1);
+	while (d->settings[at] != NULL && d->settings[at] != s)
+		at = (at + 1) & (d->n_slots - 1);
+	if (d->settings[at] == NULL) {
+		d->settings[at] = s;
+		d->place[at] = n;
+	}
+	return d->place[at];
+}
+
+static bool
+uses_settings(const struct item *it)
+{
+	return it->action == ACT_ADD || it->action == ACT_CHANGE;
+}
+
+static void
+refuse(struct batch *b, struct item *it, enum backend_result result, const char *text)
+{
+	it->refused = true;
+	if (result == RESULT_REJECTED)
+		repattern_rejected(b->engine, it->desire.pattern, text);
+	outcome_refused(it, result, text);
+}
+
+static void
+prepare(struct batch *b)
+{
+	struct engine *e = b->engine;
+	size_t n = 0, n_items = 0;
+	for (size_t i = 0; i < b->n; i++)
+		n_items += uses_settings(&b->items[i]);
+	if (n_items == 0)
+		return;
+	struct distinct d = {.n_slots = 16};
+	while (d.n_slots < 2 * n_items)
+		d.n_slots *= 2;
+	d.settings = mem_zalloc(d.n_slots * sizeof(*d.settings));
+	d.place = mem_zalloc(d.n_slots * sizeof(*d.place));
+	struct settings **list = mem_zalloc(n_items * sizeof(*list));
+	for (size_t i = 0; i < b->n; i++) {
+		struct settings *s = b->items[i].desire.settings;
+		if (uses_settings(&b->items[i]) && distinct_find(&d, s, n) == n)
+			list[n++] = s;
+	}
+	enum backend_result *results = mem_zalloc(n * sizeof(*results));
+	struct backend_error *texts = mem_zalloc(n * sizeof(*texts));
+	b->err = e->driver->prepare(e->ctx, list, n, results, texts, &b->why);
+	for (size_t i = 0; b->err == OK && i < b->n; i++) {
+		struct item *it = &b->items[i];
+		if (!uses_settings(it))
+			continue;
+		size_t place = distinct_find(&d, it->desire.settings, n);
+		if (results[place] != RESULT_OK && results[place] != RESULT_ALREADY)
+			refuse(b, it, results[place], texts[place].text);
+		else
+			repattern_used(e, it->mark);
+	}
+	free(results);
+	free(texts);
+	free(list);
+	free(d.settings);
+	free(d.place);
+}
+
+/* -- commands --------------------------------------------------------------- */
+
+static bool
+op_kind_of(enum action action, enum backend_op_kind *kind)
+{
+	switch (action) {
+	case ACT_REMOVE: *kind = OP_REMOVE; return true;
+	case ACT_PURGE: *kind = OP_PURGE; return true;
+	case ACT_CHANGE: *kind = OP_CHANGE; return true;
+	case ACT_ADD: *kind = OP_ADD; return true;
+	case ACT_NONE:
+	case ACT_NOTE:
+	case ACT_CHECK:
+	case ACT_LOOK:
+	case ACT_ADOPT:
+	case ACT_CLASH:
+	case ACT_FORGET:
+	case ACT_GONE: return false;
+	}
+	return false;
+}
+
+/* Removals, purges, changes, additions: the order of enum backend_op_kind. */
+static void
+make_ops(struct batch *b)
+{
+	size_t n = 0;
+	enum backend_op_kind kind;
+	for (size_t i = 0; i < b->n; i++)
+		n += !b->items[i].refused && op_kind_of(b->items[i].action, &kind);
+	if (n == 0)
+		return;
+	b->ops = mem_zalloc(n * sizeof(*b->ops));
+	b->op_items = mem_zalloc(n * sizeof(*b->op_items));
+	for (int want = OP_REMOVE; want <= OP_ADD; want++) {
+		for (size_t i = 0; i < b->n; i++) {
+			struct item *it = &b->items[i];
+			if (it->refused || !op_kind_of(it->action, &kind) ||
+			    (int)kind != want)
+				continue;
+			struct backend_op *op = &b->ops[b->n_ops];
+			b->op_items[b->n_ops++] = i;
+			op->kind = kind;
+			op->zone = it->zone;
+			if (kind == OP_ADD || kind == OP_CHANGE) {
+				op->settings = it->desire.settings;
+				op->zonefile = it->zonefile;
+			} else {
+				op->zonefile = it->ledger != NULL ? it->ledger->zonefile
+					       : it->grave != NULL ? it->grave->zonefile
+								   : "";
+			}
+		}
+	}
+}
+
+/* What is to be in the ledger before the commands are sent. */
+static enum err
+write_intents(struct batch *b)
+{
+	struct record *r = record_new(b->engine);
+	for (size_t i = 0; i < b->n_ops; i++)
+		outcome_intent(b->engine, r, &b->items[b->op_items[i]], b->ops[i].kind);
+	return record_write(&r);
+}
+
+void
+batch_run(struct batch *b)
+{
+	struct engine *e = b->engine;
+	views_close(&b->views);
+	look_up(b);
+	if (b->err == OK)
+		prepare(b);
+	if (b->err == OK)
+		make_ops(b);
+	if (b->err == OK && b->n_ops > 0) {
+		enum err err = write_intents(b);
+		if (err == OK) {
+			b->err = e->driver->apply(e->ctx, b->ops, b->n_ops, &b->why);
+		} else {
+			/* Not on record, so not sent. */
+			b->err = ERR_FULL;
+			snprintf(b->why.text, sizeof(b->why.text),
+			    "cannot write the ledger: %s", err_str(err));
+		}
+	}
+	outcome_record(b);
+	if (b->err == ERR_CLOSED || b->err == ERR_IO || b->err == ERR_TIMEOUT)
+		engine_down(e, b->why.text);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_DEPLOY_ENGINE_H
+#define AGENT_DEPLOY_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/deploy/deploy.h"
+#include "agent/deploy/plan.h"
+#include "agent/deploy/record.h"
+#include "agent/deploy/watch.h"
+#include "agent/probe/pace.h"
+
+/*
+ * One backend's thread and what it knows. Everything below `own` belongs to
+ * the thread; the rest is set before it starts, or is guarded by lock, or is
+ * atomic.
+ */
+
+enum {
+	ENGINE_BATCH_MAX = 5000,
+	ENGINE_WATCH_MAX = 8192, /* more are verified later, from the retry table */
+	ENGINE_UNWRITTEN_MAX = 24000, /* changes and notes not yet on record */
+};
+
+/* A zone that has to be looked at again. */
+struct again {
+	struct again *next;
+	uint64_t seq; /* log entry that asked for it; 0: none */
+	bool del_own, add_other, lost;
+	struct dname zone;
+};
+
+enum engine_state { ENGINE_DOWN, ENGINE_STARTING, ENGINE_UP };
+
+struct roster;
+struct reconcile;
+struct repattern;
+struct graves;
+
+struct engine {
+	struct roster *roster;
+	const struct deploy_backend_conf *conf;
+	const struct backend_driver *driver;
+	struct backend_conf driver_conf;
+	struct store *store;
+	void *ctx;
+	struct probe_target *target; /* NULL: has none */
+	pthread_t thread;
+	bool opened, started;
+	int wake_fd, cancel_fd;
+	bool of_interest[256]; /* catalog numbers */
+
+	pthread_mutex_t lock;
+	struct {
+		struct probe_result *results;
+		size_t n_results, room;
+		struct pattern_set *patterns; /* new ones, or NULL */
+		bool reconcile;
+	} in;
+	atomic_bool stop;
+	atomic_bool write_failed; /* a job failed: what is on record is not what is */
+	atomic_size_t n_unwritten;
+	atomic_uint_fast64_t catalog_done, status_done;
+
+	/* own */
+	struct pattern_set *patterns;
+	struct watch_table watch;
+	uint64_t catalog_sent, status_sent;
+	struct plan_cursor fast; /* read up to here */
+	struct plan_cursor slow; /* additions put off by the rate: done up to here */
+	bool slow_behind;        /* slow is behind fast */
+	uint64_t marked;         /* the mark last written */
+	struct again *again, **again_last;
+	bool late;          /* additions wait for the rate */
+	uint64_t verify_us; /* Unix: the next free place for a verification put off */
+	struct pace adds;   /* of secondaries */
+	unsigned n_lookup_failures;
+
+	enum engine_state state;
+	uint64_t ready_us;    /* when to try again to reach it */
+	unsigned n_failures;  /* in a row */
+	uint64_t identity_us; /* when it was last known to be there */
+	struct backend_identity identity;
+	struct backend_status status; /* as last written */
+	bool reconcile_wanted;
+	struct reconcile *reconcile; /* under way, or NULL */
+	struct repattern *repattern; /* the same */
+
+	struct {
+		uint64_t at_us;
+		double credit;
+		size_t catalog;
+		struct dname after;
+		bool started;
+	} sweep;
+	struct {
+		uint64_t at_us;
+		struct dname after;
+		bool started;
+	} graves;
+};
+
+/* conf must outlive it. ERR_INVALID, ERR_IO: where is filled. */
+NODISCARD enum err engine_open(struct roster *roster, struct store *store,
+    struct pattern_set *patterns, const struct deploy_backend_conf *conf,
+    struct probe *probe, struct err_where *where, struct engine **engine);
+NODISCARD enum err engine_start(struct engine *e);
+/* Tells it to stop; engine_join waits for that, and for its records. */
+void engine_stop(struct engine *e);
+void engine_join(struct engine *e);
+/* After engine_join, and when the probe does not answer any more. Takes NULL. */
+void engine_close(struct engine *e);
+
+/* Any thread. */
+void engine_wake(struct engine *e);
+void engine_set_patterns(struct engine *e, struct pattern_set *patterns);
+void engine_ask_reconcile(struct engine *e);
+void engine_job_done(struct engine *e, enum store_env env, enum err err);
+
+/* -- for the other files of the room; the engine's own thread only ------------ */
+
+bool engine_stopping(const struct engine *e);
+/* Everything submitted so far is on record; false: we were told to stop. */
+bool engine_drain(struct engine *e);
+/* The server cannot be reached, for that reason. */
+void engine_down(struct engine *e, const char *why);
+/* Look at the zone again, soon. */
+struct again *engine_again(struct engine *e, const struct dname *zone);
+/* The zone leaves the watch as soon as these jobs are done. */
+void engine_settle(struct engine *e, struct watch *w, uint64_t catalog_job,
+    uint64_t status_job);
+const struct deploy_catalog *engine_catalog(const struct engine *e, uint8_t nr);
+uint64_t engine_unix_ms(void);
+/* How many zones to ask about at a time, so that an answer comes in a second or two. */
+size_t engine_watch_max(const struct engine *e);
+/* Where a verification that cannot be watched now finds its place (Unix ms). */
+uint64_t engine_verify_later(struct engine *e);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/deploy/judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/deploy/engine.h"
+#include "lib/mem.h"
+
+const struct label judge_no_id = {.size = 4, .data = {0, 0xff, 0, 0xff}};
+
+static PRINTF(5, 6) void note(struct item *it, enum note_kind kind,
+    enum zone_state state, enum note_retry retry, const char *fmt, ...)
+{
+	va_list ap;
+	it->has_note = true;
+	it->note.kind = kind;
+	it->note.state = state;
+	it->note.retry = retry;
+	va_start(ap, fmt);
+	vsnprintf(it->note.error, sizeof(it->note.error), fmt, ap);
+	va_end(ap);
+}
+
+void
+item_fini(struct item *it)
+{
+	desire_fini(&it->desire);
+	free(it->ledger);
+	free(it->grave);
+	free(it->zonefile);
+	it->ledger = NULL;
+	it->grave = NULL;
+	it->zonefile = NULL;
+}
+
+void
+views_open(struct views *v)
+{
+	if (v->status == NULL)
+		v->status = store_read(v->store, STORE_STATUS);
+	if (v->catalog == NULL)
+		v->catalog = store_read(v->store, STORE_CATALOG);
+}
+
+void
+views_close(struct views *v)
+{
+	store_end(&v->status);
+	store_end(&v->catalog);
+}
+
+void
+judge_touch(struct item *it, const struct label *own)
+{
+	if (!it->touched || own == NULL)
+		return;
+	if (it->touch == TOUCH_DEL && label_equal(own, &it->touch_id))
+		it->del_own = true;
+	if (it->touch == TOUCH_ADD && !label_equal(own, &it->touch_id))
+		it->add_other = true;
+}
+
+/* -- reading ---------------------------------------------------------------- */
+
+static void
+read_ledger(struct engine *e, struct store_txn *txn, struct item *it)
+{
+	struct ledger_entry entry;
+	struct grave grave;
+	if (ledger_get(txn, e->conf->nr, &it->zone, &entry) == OK)
+		it->ledger = mem_dup(&entry, sizeof(entry));
+	if (graveyard_get(txn, e->conf->nr, &it->zone, &grave) == OK)
+		it->grave = mem_dup(&grave, sizeof(grave));
+}
+
+/* Returns whether there is a status of the member desired, and it is not older
+ * than the member. */
+static bool
+read_status(struct engine *e, struct store_txn *txn, struct item *it,
+    struct zone_status *s)
+{
+	const struct desire *d = &it->desire;
+	uint8_t catalog = d->found ? d->catalog : it->ledger ? it->ledger->catalog : 0;
+	if (catalog == 0 || status_get(txn, catalog, &it->zone, e->conf->nr, s) != OK)
+		return false;
+	it->has_status = true;
+	it->state = s->state;
+	it->retrying = s->retry_at != 0;
+	return d->found && label_equal(&s->id, &d->id) && s->seq >= d->seq;
+}
+
+/* -- judging ---------------------------------------------------------------- */
+
+/* It is as desired on the server, as far as the ledger knows. */
+static void
+judge_same(struct engine *e, struct item *it, const struct zone_status *s, bool current)
+{
+	bool walk = it->source == FROM_WALK;
+	const char *error = it->desire.error;
+	it->action = ACT_NONE;
+	if (current && s->state == ZONE_SERVING) {
+		/* Only the reason why it keeps old settings may have changed. */
+		if (strcmp(s->error, error) != 0 || it->retrying) {
+			it->action = ACT_NOTE;
+			note(it, NOTE_KEEP, ZONE_SERVING, NOTE_SETTLED, "%s", error);
+		}
+		if (it->source == FROM_RETRY && e->target != NULL)
+			it->action = ACT_CHECK;
+		return;
+	}
+	bool odd = current && s->state != ZONE_APPLIED && s->state != ZONE_FAILED;
+	if (e->target == NULL) {
+		if (current && s->state == ZONE_APPLIED && strcmp(s->error, error) == 0)
+			return;
+		it->action = ACT_NOTE;
+		note(it, NOTE_STATE, ZONE_APPLIED, NOTE_SETTLED, "%s", error);
+		return;
+	}
+	if (walk) {
+		if (current && !odd && it->retrying)
+			return;
+		it->action = ACT_NOTE;
+		note(it, odd ? NOTE_STATE : NOTE_KEEP, ZONE_APPLIED, NOTE_AT, "%s",
+		    error);
+		it->note.retry_at = engine_verify_later(e);
+		return;
+	}
+	it->action = ACT_CHECK;
+	if (!current || odd)
+		note(it, odd ? NOTE_STATE : NOTE_KEEP, ZONE_APPLIED, NOTE_SETTLED, "%s",
+		    error);
+}
+
+/* The server's own list says something else than the ledger. */
+static bool
+contradicted(const struct item *it)
+{
+	switch (it->presence) {
+	case PRESENCE_UNKNOWN: return false;
+	case PRESENCE_ABSENT:
+	case PRESENCE_OTHER: return true;
+	case PRESENCE_OURS: return strcmp(it->presence_mark, it->ledger->mark) != 0;
+	}
+	return true;
+}
+
+/* Desired, and in the ledger. */
+static void
+judge_owned(struct engine *e, struct item *it, const struct zone_status *s,
+    bool current)
+{
+	const struct desire *d = &it->desire;
+	bool reset =
+	    it->del_own && it->add_other && !(current && it->touch_seq <= s->seq);
+	if (reset || !label_equal(&it->ledger->id, &d->id)) {
+		it->doomed = true;
+		it->action = it->ledger->state == LEDGER_INTENT ? ACT_LOOK : ACT_REMOVE;
+	} else if (it->ledger->state == LEDGER_INTENT || it->lost || contradicted(it)) {
+		it->action = ACT_LOOK;
+	} else if (d->settings != NULL && strcmp(it->mark, it->ledger->mark) != 0) {
+		it->action = ACT_CHANGE;
+	} else {
+		judge_same(e, it, s, current);
+	}
+	/* Moved to another catalog of ours by its owner: the old one is done with. */
+	if (it->ledger->catalog != d->catalog && it->action != ACT_REMOVE &&
+	    it->action != ACT_LOOK && it->action != ACT_CHANGE)
+		it->action = ACT_ADOPT;
+}
+
+/* Desired, and not in the ledger. */
+static void
+judge_new(struct item *it, const struct zone_status *s, bool current)
+{
+	const struct desire *d = &it->desire;
+	if (d->settings == NULL) {
+		if (current && s->state == ZONE_UNASSIGNED &&
+		    strcmp(s->error, d->error) == 0)
+			return;
+		it->action = ACT_NOTE;
+		note(it, NOTE_STATE, ZONE_UNASSIGNED, NOTE_SETTLED, "%s", d->error);
+	} else if (it->grave != NULL &&
+		   (it->add_other || !label_equal(&it->grave->id, &d->id))) {
+		it->action = ACT_PURGE;
+	} else if (it->presence == PRESENCE_ABSENT && it->presence_fresh) {
+		it->action = ACT_ADD;
+	} else {
+		it->action = ACT_LOOK;
+	}
+}
+
+/* Not desired. */
+static void
+judge_unwanted(struct engine *e, struct store_txn *txn, struct item *it)
+{
+	if (it->ledger != NULL) {
+		if (!desire_may_miss(e, txn, it->ledger->catalog))
+			return;
+		it->action = it->ledger->state == LEDGER_INTENT ? ACT_LOOK : ACT_REMOVE;
+	} else if (it->stray) {
+		it->action = ACT_LOOK;
+	} else {
+		/* never was there, or went long ago */
+		it->action = ACT_NOTE;
+		note(it, NOTE_GONE, ZONE_PENDING, NOTE_SETTLED, "%s", "");
+	}
+}
+
+/* A change younger than the catalog's apply-delay waits in the log. */
+static bool
+early(const struct engine *e, const struct item *it)
+{
+	if (it->source == FROM_LOG || it->source == FROM_GRAVES)
+		return false;
+	uint8_t nr = it->desire.found     ? it->desire.catalog
+		     : it->ledger != NULL ? it->ledger->catalog
+					  : 0;
+	const struct deploy_catalog *c = engine_catalog(e, nr);
+	if (c == NULL || c->apply_delay_s == 0)
+		return false;
+	if (!it->desire.found)
+		return e->slow_behind && it->ledger->state == LEDGER_OWNED;
+	return it->desire.changed + c->apply_delay_s > (uint64_t)time(NULL);
+}
+
+void
+judge_item(struct engine *e, struct views *v, struct item *it)
+{
+	struct desire *d = &it->desire;
+	struct store_txn *txn = v->catalog;
+	struct zone_status s = {0};
+	it->action = ACT_NONE;
+	it->has_note = it->doomed = false;
+	item_fini(it);
+	read_ledger(e, txn, it);
+	desire_read(e, txn, &it->zone, it->ledger != NULL ? it->ledger->catalog : 0, d);
+	judge_touch(it, it->ledger != NULL  ? &it->ledger->id
+			: it->grave != NULL ? &it->grave->id
+					    : NULL);
+	bool current = read_status(e, v->status, it, &s);
+	if (d->settings != NULL) {
+		e->driver->mark_of(e->ctx, d->settings, it->mark);
+		it->zonefile = settings_zonefile(d->settings, &it->zone);
+	}
+	if (early(e, it))
+		return;
+	if (it->source == FROM_GRAVES)
+		it->action = it->ledger == NULL && !d->found && it->grave != NULL
+				 ? ACT_PURGE
+				 : ACT_NONE;
+	else if (it->ledger != NULL && it->ledger->state == LEDGER_REMOVING)
+		it->action = ACT_LOOK;
+	else if (!d->found)
+		judge_unwanted(e, txn, it);
+	else if (it->ledger != NULL)
+		judge_owned(e, it, &s, current);
+	else
+		judge_new(it, &s, current);
+}
+
+/* -- after a look-up -------------------------------------------------------- */
+
+static void
+looked_removing(struct item *it, enum presence presence)
+{
+	switch (presence) {
+	case PRESENCE_ABSENT: it->action = ACT_GONE; break;
+	case PRESENCE_OURS: it->action = ACT_REMOVE; break;
+	case PRESENCE_OTHER:
+	case PRESENCE_UNKNOWN: it->action = ACT_FORGET; break;
+	}
+}
+
+static void
+looked_there(struct item *it, const char *mark)
+{
+	const struct desire *d = &it->desire;
+	if (d->settings != NULL && strcmp(mark, it->mark) != 0) {
+		it->action = ACT_CHANGE;
+	} else if (it->lost && it->ledger != NULL) {
+		it->action = ACT_NOTE;
+		note(it, NOTE_STATE, ZONE_FAILED, NOTE_BACKOFF,
+		    "the server has it, but answers REFUSED");
+	} else {
+		it->action = ACT_ADOPT;
+		snprintf(it->mark, sizeof(it->mark), "%s", mark);
+	}
+}
+
+static void
+looked_absent(struct item *it)
+{
+	const struct desire *d = &it->desire;
+	if (d->settings != NULL) {
+		it->action = ACT_ADD;
+	} else if (it->ledger != NULL && it->ledger->state == LEDGER_INTENT) {
+		it->action = ACT_FORGET;
+		note(it, NOTE_STATE, ZONE_UNASSIGNED, NOTE_SETTLED, "%s", d->error);
+	} else {
+		/* It was served, is lost, and cannot be put back as it was. */
+		it->action = ACT_NOTE;
+		note(it, NOTE_STATE, ZONE_FAILED, NOTE_BACKOFF, "%s", d->error);
+	}
+}
+
+void
+judge_looked(struct engine *e, struct item *it, enum presence presence,
+    const char *mark)
+{
+	(void)e;
+	bool removing = it->ledger != NULL && it->ledger->state == LEDGER_REMOVING;
+	if (it->stray && it->ledger == NULL && !it->desire.found) {
+		it->action = presence == PRESENCE_OURS ? ACT_REMOVE : ACT_NONE;
+	} else if (removing) {
+		looked_removing(it, presence);
+	} else if (it->doomed || !it->desire.found) {
+		it->action = presence == PRESENCE_OURS ? ACT_REMOVE : ACT_FORGET;
+	} else if (presence == PRESENCE_OTHER) {
+		it->action = ACT_CLASH;
+	} else if (presence == PRESENCE_OURS) {
+		looked_there(it, mark);
+	} else {
+		looked_absent(it);
+	}
+}

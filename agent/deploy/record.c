@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/deploy/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/deploy/engine.h"
+#include "agent/store/catalogs.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+enum { LENIENT_TRIES = 3 };
+
+struct record *
+record_new(struct engine *engine)
+{
+	struct record *r = mem_zalloc(sizeof(*r));
+	r->engine = engine;
+	return r;
+}
+
+void
+record_free(struct record *r)
+{
+	if (r == NULL)
+		return;
+	free(r->changes);
+	free(r->notes);
+	free(r);
+}
+
+struct ledger_change *
+record_change(struct record *r, enum ledger_verb verb)
+{
+	r->changes =
+	    mem_grow(r->changes, r->n_changes, &r->changes_room, sizeof(*r->changes));
+	struct ledger_change *c = &r->changes[r->n_changes++];
+	memset(c, 0, sizeof(*c));
+	c->verb = verb;
+	return c;
+}
+
+struct note *
+record_note(struct record *r, enum note_kind kind, const struct dname *zone)
+{
+	r->notes = mem_grow(r->notes, r->n_notes, &r->notes_room, sizeof(*r->notes));
+	struct note *n = &r->notes[r->n_notes++];
+	memset(n, 0, sizeof(*n));
+	n->kind = kind;
+	n->zone = *zone;
+	return n;
+}
+
+uint64_t
+record_backoff_ms(enum note_retry retry, uint32_t tries)
+{
+	uint64_t ms = retry == NOTE_SLOW ? 60000 : 5000;
+	uint64_t max = retry == NOTE_SLOW ? 3600000 : 600000;
+	for (uint32_t i = 1; i < tries && ms < max; i++)
+		ms *= 2;
+	return ms < max ? ms : max;
+}
+
+/* -- the ledger ------------------------------------------------------------- */
+
+static void
+bury(struct store_txn *txn, uint8_t backend, const struct ledger_entry *e, uint64_t now)
+{
+	ledger_del(txn, backend, &e->zone);
+	if (e->zonefile[0] == '\0')
+		return; /* nothing is known to be left */
+	struct grave g = {.zone = e->zone,
+	    .id = e->id,
+	    .catalog = e->catalog,
+	    .removed = now};
+	memcpy(g.zonefile, e->zonefile, sizeof(g.zonefile));
+	graveyard_put(txn, backend, &g);
+}
+
+static enum err
+run_catalog(struct store_txn *txn, struct store_job *job)
+{
+	struct record *r =
+	    (struct record *)((char *)job - offsetof(struct record, catalog_job));
+	uint8_t backend = r->engine->conf->nr;
+	uint64_t now = (uint64_t)time(NULL);
+	for (size_t i = 0; i < r->n_changes; i++) {
+		const struct ledger_entry *e = &r->changes[i].entry;
+		switch (r->changes[i].verb) {
+		case LEDGER_WRITE: ledger_put(txn, backend, e); break;
+		case LEDGER_FORGET: ledger_del(txn, backend, &e->zone); break;
+		case LEDGER_BURY: bury(txn, backend, e, now); break;
+		case LEDGER_EXHUME:
+			ledger_put(txn, backend, e);
+			graveyard_del(txn, backend, &e->zone);
+			break;
+		case LEDGER_PURGED: graveyard_del(txn, backend, &e->zone); break;
+		}
+	}
+	if (r->has_mark)
+		marks_put(txn, backend, r->mark);
+	return OK;
+}
+
+/* -- the status ------------------------------------------------------------- */
+
+static bool
+note_find(struct store_txn *txn, const struct engine *e, const struct note *n,
+    struct zone_status *s)
+{
+	if (n->catalog != 0)
+		return status_get(txn, n->catalog, &n->zone, e->conf->nr, s) == OK;
+	for (size_t i = 0; i < e->conf->n_catalogs; i++) {
+		uint8_t catalog = e->conf->catalogs[i].nr;
+		if (status_get(txn, catalog, &n->zone, e->conf->nr, s) == OK)
+			return true;
+	}
+	return false;
+}
+
+static void
+note_retry(const struct note *n, struct zone_status *s, uint64_t now_ms)
+{
+	switch (n->retry) {
+	case NOTE_SETTLED:
+		s->tries = 0;
+		s->retry_at = 0;
+		return;
+	case NOTE_AT: s->retry_at = n->retry_at; return;
+	case NOTE_BACKOFF:
+	case NOTE_SLOW:
+		s->tries++;
+		s->retry_at = now_ms + record_backoff_ms(n->retry, s->tries);
+		return;
+	}
+}
+
+static void
+note_apply(struct store_txn *txn, const struct engine *e, const struct note *n)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	uint64_t now = (uint64_t)ts.tv_sec;
+	struct zone_status s = {0}, old;
+	bool found = note_find(txn, e, n, &old);
+	if (n->kind == NOTE_GONE) {
+		if (found)
+			status_del(txn, old.catalog, &n->zone, e->conf->nr);
+		return;
+	}
+	if (n->kind == NOTE_SEEN && (!found || old.state == ZONE_REMOVING))
+		return;
+	if (!found && n->catalog == 0)
+		return;
+	if (found && (n->catalog == 0 || label_equal(&old.id, &n->id))) {
+		s = old;
+	} else {
+		s.catalog = n->catalog;
+		s.backend = e->conf->nr;
+		s.zone = n->zone;
+		s.id = n->id;
+		s.since = now;
+		found = false;
+	}
+	enum zone_state state = n->kind == NOTE_SEEN ? ZONE_SERVING : n->state;
+	if (n->kind == NOTE_KEEP && found)
+		state = s.state;
+	if (n->lenient && state == ZONE_FAILED && s.tries < LENIENT_TRIES)
+		state = ZONE_APPLIED;
+	enum zone_state was = s.state;
+	if (state != was)
+		s.since = now;
+	s.state = state;
+	if (n->seq > s.seq)
+		s.seq = n->seq;
+	if (n->has_serial) {
+		s.has_serial = true;
+		s.serial = n->serial;
+		s.seen = now;
+	}
+	if (n->pattern[0] != '\0')
+		memcpy(s.pattern, n->pattern, sizeof(s.pattern));
+	/* Seen while it is served: what else was wrong with it still is. */
+	bool still = n->kind == NOTE_SEEN && was == ZONE_SERVING;
+	if (!still && !n->keep_error)
+		memcpy(s.error, n->error, sizeof(s.error));
+	if (!still)
+		note_retry(n, &s, now * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+	status_put(txn, &s);
+}
+
+static enum err
+run_status(struct store_txn *txn, struct store_job *job)
+{
+	struct record *r =
+	    (struct record *)((char *)job - offsetof(struct record, status_job));
+	for (size_t i = 0; i < r->n_notes; i++)
+		note_apply(txn, r->engine, &r->notes[i]);
+	if (r->has_backend)
+		status_put_backend(txn, &r->backend);
+	return OK;
+}
+
+/* -- jobs ------------------------------------------------------------------- */
+
+static void
+release(struct record *r)
+{
+	if (atomic_fetch_sub(&r->n_jobs, 1) != 1)
+		return;
+	atomic_fetch_sub(&r->engine->n_unwritten, r->n_changes + r->n_notes);
+	record_free(r);
+}
+
+/* In the writer's thread. The engine outlives its jobs. */
+static void
+done_catalog(struct store_job *job, enum err err)
+{
+	struct record *r =
+	    (struct record *)((char *)job - offsetof(struct record, catalog_job));
+	struct engine *e = r->engine;
+	release(r);
+	engine_job_done(e, STORE_CATALOG, err);
+}
+
+static void
+done_status(struct store_job *job, enum err err)
+{
+	struct record *r =
+	    (struct record *)((char *)job - offsetof(struct record, status_job));
+	struct engine *e = r->engine;
+	release(r);
+	engine_job_done(e, STORE_STATUS, err);
+}
+
+void
+record_submit(struct record **rp, uint64_t *catalog_job, uint64_t *status_job)
+{
+	struct record *r = *rp;
+	struct engine *e = r->engine;
+	*rp = NULL;
+	bool catalog = r->n_changes > 0 || r->has_mark;
+	bool status = r->n_notes > 0 || r->has_backend;
+	atomic_init(&r->n_jobs, catalog + status);
+	r->catalog_job = (struct store_job){.run = run_catalog, .done = done_catalog};
+	r->status_job = (struct store_job){.run = run_status, .done = done_status};
+	e->catalog_sent += catalog;
+	e->status_sent += status;
+	if (catalog_job != NULL)
+		*catalog_job = e->catalog_sent;
+	if (status_job != NULL)
+		*status_job = e->status_sent;
+	if (catalog || status)
+		atomic_fetch_add(&e->n_unwritten, r->n_changes + r->n_notes);
+	else
+		record_free(r);
+	/* r may be gone as soon as its last job is submitted */
+	if (catalog)
+		store_submit(e->store, STORE_CATALOG, &r->catalog_job);
+	if (status)
+		store_submit(e->store, STORE_STATUS, &r->status_job);
+}
+
+enum err
+record_write(struct record **rp)
+{
+	struct record *r = *rp;
+	*rp = NULL;
+	enum err err = OK;
+	if (r->n_changes > 0 || r->has_mark) {
+		r->catalog_job = (struct store_job){.run = run_catalog};
+		err = store_call(r->engine->store, STORE_CATALOG, &r->catalog_job);
+	}
+	record_free(r);
+	return err;
+}
