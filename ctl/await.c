@@ -397,12 +397,15 @@ await_say(const struct await *a)
 	for (size_t i = 0; i < a->n_missing; i++) {
 		const struct await_missing *m = &a->missing[i];
 		bool none = m->backend && strcmp(m->backend, "-") == 0;
+		bool applied = m->state && strcmp(m->state, "applied") == 0;
+		const char *why = m->error  ? m->error
+				  : applied ? "but it has not answered for it yet"
+					    : "";
 		if (none || !m->backend)
 			say_error("%s: %s: %s", m->zone, to,
 			    none ? "the agent has no backend" : m->error);
 		else
 			say_error("%s: %s by %s: %s%s%s", m->zone, to, m->backend,
-			    m->state ? m->state : "?", m->error ? ", " : "",
-			    m->error ? m->error : "");
+			    m->state ? m->state : "?", *why ? ", " : "", why);
 	}
 }
