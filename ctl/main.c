@@ -8,7 +8,7 @@
 #include "ctl/say.h"
 #include "lib/mem.h"
 
-static const char version[] = "0.1";
+static const char version[] = "0.1.0";
 
 /*
  * nsherdctl, the command line of one agent. It is a client of the DNS control
