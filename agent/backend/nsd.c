@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,14 +25,14 @@
  * <hash>, which is also our mark on a zone. They stand, with their TSIG keys,
  * in a file that nsd.conf includes (nsd_include.c, nsd_native.c), and NSD reads
  * them by `reconfig` (nsd_load.c), after nsd-checkconf (nsd_check.c). Which
- * zones there are: nsd_find.c.
+ * zones there are: nsd_find.c. The [backend] section: nsd_conf.c.
  *
  * What must never happen: a pattern taken away that a zone is under; a batch
  * sent again without a look whose end was not seen; a zone of nsd.conf or under
  * another pattern touched; a file outside zone-dir removed.
  */
 
-enum { BOOT_ASK_MS = 300000, ZONE_DIR_MAX = 512 };
+enum { BOOT_ASK_MS = 300000 };
 
 enum err
 nsd_fail(struct backend_error *why, enum err err, const char *fmt, ...)
@@ -61,8 +60,7 @@ nsd_now_ms(void)
 	return clock_ms(CLOCK_REALTIME);
 }
 
-/* -- which process is it?
- * ------------------------------------------------------------------- */
+/* -- which process is it? -------------------------------------------------- */
 
 /* The whole of a small file of /proc, NUL-terminated. */
 static bool
@@ -228,8 +226,7 @@ nsd_identify(void *ctx, struct backend_identity *id, struct backend_error *why)
 	return OK;
 }
 
-/* -- where its files are
- * --------------------------------------------------------------------- */
+/* -- where its files are --------------------------------------------------- */
 
 /* The argument of -c in a command line whose words end in NULs. */
 static const char *
@@ -303,8 +300,7 @@ nsd_locate(struct nsd *nsd, struct backend_error *why)
 	return err;
 }
 
-/* -- which zones it has
- * ------------------------------------------------------------------------ */
+/* -- which zones it has ---------------------------------------------------- */
 
 struct listing {
 	struct nsd *nsd;
@@ -406,9 +402,7 @@ nsd_mark_of(void *ctx, const struct settings *s, char mark[static 128])
 	nsd_native_name(s, mark);
 }
 
-/* -- verbs
- * -------------------------------------------------------------------------------------
- */
+/* -- verbs ----------------------------------------------------------------- */
 
 static enum err
 nsd_command(void *ctx, enum backend_verb verb, const struct dname *zone,
@@ -450,157 +444,15 @@ nsd_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 	return err;
 }
 
-/* -- configuration
- * ------------------------------------------------------------------------------ */
-
-struct checking {
-	const struct backend_conf *conf;
-	struct err_where *where;
-};
-
-/* Where an option stands, or else the section's first. */
-static enum err
-fault(const struct checking *c, const char *option, const char *value, const char *why)
-{
-	const struct backend_conf *conf = c->conf;
-	const struct backend_option *at =
-	    conf->n_options > 0 ? &conf->options[0] : NULL;
-	char text[512];
-
-	for (size_t i = 0; i < conf->n_options; i++) {
-		if (strcmp(conf->options[i].name, option) == 0)
-			at = &conf->options[i];
-	}
-	snprintf(text, sizeof(text), "backend %s: %s %.150s: ", conf->name, option,
-	    value != NULL ? value : "");
-	return err_at(c->where, at != NULL ? at->file : "", at != NULL ? at->line : 0,
-	    "%s%s", text, why);
-}
-
-static enum err
-check_dir(const struct checking *c, const char *option, const char *dir)
-{
-	struct stat st;
-
-	if (dir == NULL)
-		return fault(c, option, "", "is missing");
-	if (dir[0] != '/' || strlen(dir) > ZONE_DIR_MAX ||
-	    dir[strspn(dir, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "0123456789._-+@=/")] != '\0')
-		return fault(c, option, dir,
-		    "is not an absolute path of [A-Za-z0-9._+@=/-]");
-	if (stat(dir, &st) == -1)
-		return fault(c, option, dir, mem_errno_text(errno));
-	if (!S_ISDIR(st.st_mode))
-		return fault(c, option, dir, "is not a directory");
-	if ((st.st_mode & S_IWOTH) != 0)
-		return fault(c, option, dir, "can be written by others");
-	if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) == -1)
-		return fault(c, option, dir, mem_errno_text(errno));
-	return OK;
-}
-
-/* A file that is there must be a plain one that we may read; secret: others not. */
-static enum err
-check_file(const struct checking *c, const char *option, const char *path, bool secret,
-    bool must_exist)
-{
-	struct stat st;
-
-	if (path[0] != '/')
-		return fault(c, option, path, "is not an absolute path");
-	if (stat(path, &st) == -1)
-		return errno == ENOENT && !must_exist
-			   ? OK
-			   : fault(c, option, path, mem_errno_text(errno));
-	if (!S_ISREG(st.st_mode))
-		return fault(c, option, path, "is not a plain file");
-	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == -1)
-		return fault(c, option, path, mem_errno_text(errno));
-	if (secret && (st.st_mode & S_IRWXO) != 0)
-		return fault(c, option, path,
-		    "holds secrets and can be read or written by others");
-	return OK;
-}
-
-static enum err
-check_socket(const struct checking *c, const char *path)
-{
-	struct stat st;
-
-	if (path[0] != '/')
-		return OK;
-	if (stat(path, &st) == -1) /* NSD may be down for now */
-		return errno == ENOENT
-			   ? OK
-			   : fault(c, "control", path, mem_errno_text(errno));
-	if (!S_ISSOCK(st.st_mode))
-		return fault(c, "control", path, "is not a socket");
-	if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == -1)
-		return fault(c, "control", path, mem_errno_text(errno));
-	return OK;
-}
-
-static enum err
-check_files(const struct checking *c)
-{
-	static const struct {
-		const char *name;
-		bool secret, must_exist;
-	} files[] = {
-	    {"config", false, true},
-	    {"zonelist", false, false},
-	    {"tls-cert", false, true},
-	    {"tls-key", true, true},
-	    {"tls-ca", false, true},
-	};
-	enum err err = OK;
-	char *include;
-
-	for (size_t i = 0; err == OK && i < sizeof(files) / sizeof(files[0]); i++) {
-		const char *path = backend_option(c->conf, files[i].name, NULL);
-
-		if (path != NULL)
-			err = check_file(c, files[i].name, path, files[i].secret,
-			    files[i].must_exist);
-	}
-	if (err != OK)
-		return err;
-	include = mem_printf("%s/nsherd.conf", c->conf->config_dir);
-	err = check_file(c, "config-dir", include, true, false);
-	free(include);
-	return err;
-}
-
-static enum err
-nsd_check(const struct backend_conf *conf, struct err_where *where)
-{
-	struct checking c = {conf, where};
-	struct nsd_chan chan;
-	enum err err = check_dir(&c, "zone-dir", conf->zone_dir);
-
-	if (err == OK)
-		err = check_dir(&c, "config-dir", conf->config_dir);
-	if (err == OK)
-		err = check_files(&c);
-	if (err == OK)
-		err = nsd_chan_init(&chan, conf, where);
-	if (err != OK)
-		return err;
-	nsd_chan_fini(&chan);
-	return check_socket(&c, backend_option(conf, "control", ""));
-}
+/* -- the driver ------------------------------------------------------------ */
 
 static enum err
 nsd_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 {
-	struct checking c = {conf, where};
 	struct nsd *nsd;
 	struct nsd_chan chan;
-	enum err err = check_dir(&c, "zone-dir", conf->zone_dir);
+	enum err err = nsd_check_dirs(conf, where);
 
-	if (err == OK)
-		err = check_dir(&c, "config-dir", conf->config_dir);
 	if (err == OK)
 		err = nsd_chan_init(&chan, conf, where);
 	if (err != OK)

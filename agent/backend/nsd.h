@@ -48,7 +48,7 @@ PRINTF(3, 4)
 enum err nsd_fail(struct backend_error *why, enum err err, const char *fmt, ...);
 int64_t nsd_now_ms(void); /* Unix time */
 
-/* -- nsd.c ------------------------------------------------------------------------ */
+/* -- nsd.c ----------------------------------------------------------------- */
 
 /* Fills version, process, started_ms. */
 NODISCARD enum err nsd_look(struct nsd *nsd, struct backend_error *why);
@@ -56,8 +56,15 @@ NODISCARD enum err nsd_look(struct nsd *nsd, struct backend_error *why);
  * running NSD unless the options say it all. */
 NODISCARD enum err nsd_locate(struct nsd *nsd, struct backend_error *why);
 
-/* -- nsd_find.c ---------------------------------------------------------------------
- */
+/* -- nsd_conf.c ------------------------------------------------------------ */
+
+/* zone-dir and config-dir alone. */
+NODISCARD enum err nsd_check_dirs(const struct backend_conf *conf,
+    struct err_where *where);
+/* Member of struct backend_driver. */
+enum err nsd_check(const struct backend_conf *conf, struct err_where *where);
+
+/* -- nsd_find.c ------------------------------------------------------------ */
 
 enum nsd_state {
 	NSD_ZONE_NONE,    /* NSD does not have it (see nsd_find) */
@@ -88,8 +95,7 @@ NODISCARD enum err nsd_patterns_in_use(struct nsd *nsd, bool ask, char ***patter
 bool nsd_has_text(char *const *sorted, size_t n, const char *text);
 void nsd_free_texts(char **texts, size_t n);
 
-/* -- nsd_check.c ----------------------------------------------------------------------
- */
+/* -- nsd_check.c ----------------------------------------------------------- */
 
 /* What nsd-checkconf says of a configuration. */
 struct nsd_verdict {
@@ -112,8 +118,7 @@ NODISCARD enum err nsd_check_value(struct nsd *nsd, const char *name, char **val
  * time). Free the result; NULL: none. */
 char *nsd_newer_config(const char *config, const char *include, int64_t ms);
 
-/* -- nsd_load.c
- * ------------------------------------------------------------------------ */
+/* -- nsd_load.c ------------------------------------------------------------ */
 
 /* inc as the file has it, read again if somebody else changed it. */
 NODISCARD enum err nsd_load_include(struct nsd *nsd, struct backend_error *why);
@@ -141,8 +146,7 @@ NODISCARD enum err nsd_load(struct nsd *nsd, struct nsd_include *next, bool forc
 NODISCARD enum err nsd_is_loaded(struct nsd *nsd, bool *loaded,
     struct backend_error *why);
 
-/* -- nsd_prepare.c: members of struct backend_driver
- * ------------------------------------ */
+/* -- nsd_prepare.c: members of struct backend_driver ----------------------- */
 
 enum err nsd_prepare(void *ctx, struct settings *const *settings, size_t n,
     enum backend_result *results, struct backend_error *texts,
@@ -150,8 +154,21 @@ enum err nsd_prepare(void *ctx, struct settings *const *settings, size_t n,
 enum err nsd_retire(void *ctx, const char *const *marks, size_t n,
     struct backend_error *why);
 
-/* -- nsd_apply.c
- * ------------------------------------------------------------------------ */
+/* -- nsd_files.c ----------------------------------------------------------- */
+
+/* A file that other zones share, such as a template, is not the zone's own. */
+bool nsd_files_is_own(const char *path, const struct dname *zone);
+/*
+ * The directories of the zone's file and, if there is a template and no file
+ * yet, the file. dir_fd is the zone directory. As of spool.h; errno is set.
+ */
+NODISCARD enum err nsd_files_make(int dir_fd, const struct settings *s,
+    const struct dname *zone);
+/* The zone file, NSD's half-written copy of it (~), and its IXFRs (.ixfr, .ixfr.2,
+ * ...). *gone: there was one. As of spool.h; that there is none is OK. */
+NODISCARD enum err nsd_files_unlink(int dir_fd, const char *path, bool *gone);
+
+/* -- nsd_apply.c ----------------------------------------------------------- */
 
 enum err nsd_apply(void *ctx, struct backend_op *ops, size_t n,
     struct backend_error *why);

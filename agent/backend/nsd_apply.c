@@ -25,7 +25,7 @@
  * came with the last one.
  */
 
-enum { ADD_LINE_MAX = 1000, PATH_MAX_HERE = 255, IXFR_FILES_MAX = 100 };
+enum { ADD_LINE_MAX = 1000, PATH_MAX_HERE = 255 };
 
 /* One operation on its way. */
 struct task {
@@ -69,8 +69,7 @@ settle_added(struct task *t, enum backend_result result)
 	nsd_native_name(t->op->settings, t->op->mark);
 }
 
-/* -- before anything is sent
- * --------------------------------------------------------------- */
+/* -- before anything is sent ----------------------------------------------- */
 
 static bool
 has_long_component(const char *path)
@@ -112,8 +111,7 @@ check_name(struct task *t)
 	free(path);
 }
 
-/* -- what NSD has
- * ------------------------------------------------------------------------------ */
+/* -- what NSD has ---------------------------------------------------------- */
 
 /* An ADD of a secondary can go out as it is: NSD says whether it was there. */
 static bool
@@ -176,9 +174,7 @@ settle_found(struct task *t)
 	}
 }
 
-/* -- lists
- * ----------------------------------------------------------------------------------------
- */
+/* -- lists ----------------------------------------------------------------- */
 
 struct sending {
 	struct batch *b;
@@ -292,9 +288,7 @@ send_list(struct batch *b, bool deleting)
 	return err;
 }
 
-/* -- removing
- * ---------------------------------------------------------------------------------------
- */
+/* -- removing -------------------------------------------------------------- */
 
 static enum err
 apply_removes(struct batch *b)
@@ -305,46 +299,6 @@ apply_removes(struct batch *b)
 	return send_list(b, true);
 }
 
-/* A file that other zones share, such as a template, is not the zone's own. */
-static bool
-is_own_file(const struct task *t)
-{
-	char file[DNAME_FILE_MAX];
-
-	return strstr(t->op->zonefile, dname_print_file(&t->op->zone, file)) != NULL;
-}
-
-/* ERR_NOTFOUND is no failure. */
-static enum err
-unlink_with_suffix(int dir_fd, const char *path, const char *suffix, bool *gone)
-{
-	char *name = mem_printf("%s%s", path, suffix);
-	enum err err = spool_unlink(dir_fd, name);
-
-	free(name);
-	*gone |= err == OK;
-	return err;
-}
-
-/* The zone file, NSD's half-written copy of it, and its IXFRs (ixfr, ixfr.2, ...). */
-static enum err
-unlink_zone(int dir_fd, const char *path, bool *gone)
-{
-	char suffix[32] = ".ixfr";
-	enum err err = unlink_with_suffix(dir_fd, path, "", gone);
-
-	if (err == OK || err == ERR_NOTFOUND)
-		err = unlink_with_suffix(dir_fd, path, "~", gone);
-	for (unsigned i = 2; (err == OK || err == ERR_NOTFOUND) && i < IXFR_FILES_MAX;
-	     i++) {
-		err = unlink_with_suffix(dir_fd, path, suffix, gone);
-		if (err == ERR_NOTFOUND && i > 2)
-			break;
-		snprintf(suffix, sizeof(suffix), ".ixfr.%u", i);
-	}
-	return err == ERR_NOTFOUND ? OK : err;
-}
-
 static enum err
 purge(struct batch *b, struct task *t)
 {
@@ -353,7 +307,8 @@ purge(struct batch *b, struct task *t)
 	int dir_fd;
 	enum err err;
 
-	if (t->op->zonefile == NULL || t->op->zonefile[0] == '\0' || !is_own_file(t)) {
+	if (t->op->zonefile == NULL ||
+	    !nsd_files_is_own(t->op->zonefile, &t->op->zone)) {
 		settle(t, RESULT_ALREADY, "the zone has no file of its own");
 		return OK;
 	}
@@ -367,7 +322,7 @@ purge(struct batch *b, struct task *t)
 	}
 	err = spool_open(b->nsd->conf.zone_dir, &dir_fd);
 	if (err == OK) {
-		err = unlink_zone(dir_fd, t->op->zonefile, &gone);
+		err = nsd_files_unlink(dir_fd, t->op->zonefile, &gone);
 		close(dir_fd);
 	}
 	if (err == OK)
@@ -378,31 +333,20 @@ purge(struct batch *b, struct task *t)
 	return OK;
 }
 
-/* -- adding
- * -------------------------------------------------------------------------------------------
- */
+/* -- adding ---------------------------------------------------------------- */
 
 /* The file of a new primary, and the directories of any zone's file. */
 static void
 make_files(struct batch *b, struct task *t, int dir_fd)
 {
-	const struct settings *s = t->op->settings;
-	char *path = settings_zonefile(s, &t->op->zone);
-	char *text =
-	    settings_initial_file(s, &t->op->zone, (uint32_t)(nsd_now_ms() / 1000));
-	enum err err = OK;
+	enum err err = nsd_files_make(dir_fd, t->op->settings, &t->op->zone);
 
-	if (strchr(path, '/') != NULL)
-		err = spool_make_parents(dir_fd, path);
-	if (err == OK && text != NULL)
-		err = spool_create(dir_fd, path, text, strlen(text), 0640);
-	if (err != OK && err != ERR_EXISTS) {
-		settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED, "%s/%s: %s",
-		    b->nsd->conf.zone_dir, path, mem_errno_text(errno));
-		t->op->retry_s = 60;
-	}
-	free(text);
-	free(path);
+	if (err == OK)
+		return;
+	settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
+	    "cannot make the zone file in %s: %s", b->nsd->conf.zone_dir,
+	    mem_errno_text(errno));
+	t->op->retry_s = 60;
 }
 
 static bool
@@ -548,9 +492,7 @@ settle_existing(struct batch *b)
 	return err == OK ? apply_changes(b) : err;
 }
 
-/* -- all of it
- * --------------------------------------------------------------------------------------------
- */
+/* -- all of it ------------------------------------------------------------- */
 
 static enum err
 run(struct batch *b)

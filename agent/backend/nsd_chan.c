@@ -60,7 +60,7 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* -- set-up ----------------------------------------------------------------------- */
+/* -- set-up ---------------------------------------------------------------- */
 
 static const struct backend_option *
 find_option(const struct backend_conf *conf, const char *name)
@@ -164,8 +164,7 @@ nsd_chan_begin(struct buf *request)
 	buf_puts(request, "NSDCT1 ");
 }
 
-/* -- waiting ------------------------------------------------------------------------
- */
+/* -- waiting --------------------------------------------------------------- */
 
 /* Until one of events, at most wait_ms; not at all (0) is a look at cancel_fd.
  * ERR_TIMEOUT only if the connection's deadline has passed. */
@@ -194,7 +193,7 @@ made_progress(struct conn *c)
 	c->deadline_ms = now_ms() + c->chan->timeout_ms;
 }
 
-/* -- connecting -------------------------------------------------------------------- */
+/* -- connecting ------------------------------------------------------------ */
 
 static enum err
 connect_failed(struct conn *c, int error)
@@ -255,8 +254,7 @@ open_conn(struct conn *c)
 	return OK;
 }
 
-/* -- the reply ------------------------------------------------------------------------
- */
+/* -- the reply ------------------------------------------------------------- */
 
 static enum err
 take_text(struct conn *c, const char *text, size_t size)
@@ -345,8 +343,7 @@ start_tls(struct conn *c)
 	return pump_tls(c);
 }
 
-/* -- the loop
- * -------------------------------------------------------------------------- */
+/* -- the loop -------------------------------------------------------------- */
 
 static const struct buf *
 output_of(const struct conn *c)

@@ -36,8 +36,7 @@ struct stream {
 	void *arg;
 };
 
-/* -- running it
- * ------------------------------------------------------------------------ */
+/* -- running it ------------------------------------------------------------ */
 
 static void
 cut_lines(struct stream *s, const char *text, size_t size)
@@ -164,8 +163,7 @@ run(struct nsd *nsd, const char *const argv[], struct stream *s, bool *good,
 	return err;
 }
 
-/* -- what it says of a configuration
- * --------------------------------------------------------- */
+/* -- what it says of a configuration --------------------------------------- */
 
 struct reading {
 	struct nsd_verdict *verdict;
@@ -294,8 +292,7 @@ nsd_check_value(struct nsd *nsd, const char *name, char **value,
 	return err;
 }
 
-/* -- the operator's files
- * ---------------------------------------------------------------------- */
+/* -- the operator's files -------------------------------------------------- */
 
 struct walk {
 	const char *skip;

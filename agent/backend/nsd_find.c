@@ -27,8 +27,7 @@ found_set(struct nsd_found *found, const char *pattern)
 	strcpy(found->mark, pattern);
 }
 
-/* -- one by one ---------------------------------------------------------------------
- */
+/* -- one by one ------------------------------------------------------------ */
 
 static enum err
 take_one(void *arg, const char *name, const char *pattern)
@@ -60,8 +59,7 @@ nsd_find_one(struct nsd *nsd, const char *name, struct nsd_found *found,
 	return OK;
 }
 
-/* -- the zone list file
- * ---------------------------------------------------------------- */
+/* -- the zone list file ---------------------------------------------------- */
 
 typedef enum err list_fn(void *arg, const char *name, const char *pattern);
 
@@ -188,8 +186,7 @@ nsd_find(struct nsd *nsd, const char *const *names, size_t n, struct nsd_found *
 	return err;
 }
 
-/* -- patterns in use
- * ---------------------------------------------------------------------- */
+/* -- patterns in use ------------------------------------------------------- */
 
 struct texts {
 	char **items;

@@ -45,8 +45,7 @@ nsd_include_fini(struct nsd_include *inc)
 	memset(inc, 0, sizeof(*inc));
 }
 
-/* -- native patterns in order of name -----------------------------------------------
- */
+/* -- native patterns in order of name -------------------------------------- */
 
 /* Where name is, or would be put. */
 static size_t
@@ -156,8 +155,7 @@ nsd_include_variants(const struct nsd_include *inc, const char *pattern)
 	return n;
 }
 
-/* -- reading --------------------------------------------------------------------------
- */
+/* -- reading --------------------------------------------------------------- */
 
 /* One block: its marker line, cut into words, and the text up to the next. */
 struct block {
@@ -288,8 +286,7 @@ nsd_include_parse(struct nsd_include *inc, const char *text, size_t size)
 		inc->canary[0] = '\0';
 }
 
-/* -- rendering
- * ------------------------------------------------------------------------- */
+/* -- rendering ------------------------------------------------------------- */
 
 static int
 by_text(const void *a, const void *b)

@@ -72,7 +72,7 @@ struct nsd_native *nsd_include_at_line(struct nsd_include *inc, unsigned line);
 /* How many variants of the pattern (all its versions) there are. */
 size_t nsd_include_variants(const struct nsd_include *inc, const char *pattern);
 
-/* -- native patterns --------------------------------------------------------------- */
+/* -- native patterns ------------------------------------------------------- */
 
 /* "nsherd-<pattern>.<version>.<hash>" */
 void nsd_native_name(const struct settings *s, char name[static NSD_NATIVE_MAX]);

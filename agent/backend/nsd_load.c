@@ -36,8 +36,7 @@ include_path(const struct nsd *nsd)
 	return mem_printf("%s/%s", nsd->conf.config_dir, include_name);
 }
 
-/* -- does NSD know these patterns?
- * ----------------------------------------------------- */
+/* -- does NSD know these patterns? ----------------------------------------- */
 
 struct probe {
 	bool *known;
@@ -115,8 +114,7 @@ nsd_is_loaded(struct nsd *nsd, bool *loaded, struct backend_error *why)
 	return canary_is_loaded(nsd, nsd->inc.canary, loaded, why);
 }
 
-/* -- the file
- * ------------------------------------------------------------------------------ */
+/* -- the file -------------------------------------------------------------- */
 
 static int64_t
 stat_ms(const struct stat *st)
@@ -199,8 +197,7 @@ write_include(struct nsd *nsd, const char *path, const char *text, size_t size,
 	return err;
 }
 
-/* -- one load
- * -------------------------------------------------------------------------------- */
+/* -- one load -------------------------------------------------------------- */
 
 struct load {
 	struct nsd *nsd;

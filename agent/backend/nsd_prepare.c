@@ -142,8 +142,7 @@ nsd_prepare(void *ctx, struct settings *const *settings, size_t n,
 	return err;
 }
 
-/* -- retire
- * ---------------------------------------------------------------------------- */
+/* -- retire ---------------------------------------------------------------- */
 
 static bool
 is_marked(const char *const *marks, size_t n, const char *name)

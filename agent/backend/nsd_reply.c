@@ -50,8 +50,7 @@ classify(const char *reason)
 	return NSD_ERROR;
 }
 
-/* -- addzones, delzones
- * ---------------------------------------------------------------- */
+/* -- addzones, delzones ---------------------------------------------------- */
 
 void
 nsd_bulk_init(struct nsd_bulk *bulk, bool deleting, const char *const *names, size_t n,
@@ -133,8 +132,7 @@ nsd_bulk_end(const struct nsd_bulk *bulk)
 	return bulk->ended ? OK : ERR_FORM;
 }
 
-/* -- single commands
- * ---------------------------------------------------------------------- */
+/* -- single commands ------------------------------------------------------- */
 
 void
 nsd_single_init(struct nsd_single *single)
@@ -170,8 +168,7 @@ nsd_single_outcome(const struct nsd_single *single)
 	return single->exists ? NSD_EXISTS : NSD_DONE;
 }
 
-/* -- zonestatus
- * ---------------------------------------------------------------------------- */
+/* -- zonestatus ------------------------------------------------------------ */
 
 void
 nsd_zones_init(struct nsd_zones *zones, nsd_zone_fn *fn, void *arg)
@@ -230,8 +227,7 @@ nsd_zones_end(struct nsd_zones *zones)
 	return finish_zone(zones);
 }
 
-/* -- lines
- * ---------------------------------------------------------------------------------- */
+/* -- lines ----------------------------------------------------------------- */
 
 bool
 nsd_list_line(char *line, const char **name, const char **pattern)

@@ -24,9 +24,10 @@ enum nsd_outcome {
 	NSD_ERROR,     /* anything else; the text says what */
 };
 
-enum { NSD_REASON_MAX = 200 };
+/* NSD cuts its lines at 1023 octets; what they say comes after the name. */
+enum { NSD_REASON_MAX = 1100 };
 
-/* -- addzones, delzones --------------------------------------------------------- */
+/* -- addzones, delzones ---------------------------------------------------- */
 
 /* The outcome of name i; reason is "" or what NSD gave. */
 typedef void nsd_outcome_fn(void *arg, size_t i, enum nsd_outcome outcome,
@@ -53,7 +54,7 @@ NODISCARD enum err nsd_bulk_line(void *bulk, const char *line);
 /* ERR_FORM: an outcome or the trailer is missing. */
 NODISCARD enum err nsd_bulk_end(const struct nsd_bulk *bulk);
 
-/* -- single commands ------------------------------------------------------------- */
+/* -- single commands ------------------------------------------------------- */
 
 /* Whether a reply ends in "ok", and what stood in front of it. */
 struct nsd_single {
@@ -68,7 +69,7 @@ void nsd_single_init(struct nsd_single *single);
 NODISCARD enum err nsd_single_line(void *single, const char *line);
 enum nsd_outcome nsd_single_outcome(const struct nsd_single *single);
 
-/* -- zonestatus -------------------------------------------------------------------- */
+/* -- zonestatus ------------------------------------------------------------ */
 
 /* pattern: "" for a zone of nsd.conf. */
 typedef enum err nsd_zone_fn(void *arg, const char *name, const char *pattern);
@@ -88,8 +89,7 @@ void nsd_zones_init(struct nsd_zones *zones, nsd_zone_fn *fn, void *arg);
 NODISCARD enum err nsd_zones_line(void *zones, const char *line);
 NODISCARD enum err nsd_zones_end(struct nsd_zones *zones);
 
-/* -- the zone list file ---------------------------------------------------------------
- */
+/* -- the zone list file ---------------------------------------------------- */
 
 /* One line of zonelistfile. false: no zone (comment, deleted, torn). The line is
  * cut in place. */

@@ -63,7 +63,7 @@ spool_open(const char *dir, int *dir_fd)
 	return OK;
 }
 
-/* -- walking -------------------------------------------------------------------- */
+/* -- walking --------------------------------------------------------------- */
 
 struct place {
 	int fd;         /* of the directory that holds the last component */
@@ -155,7 +155,7 @@ spool_make_parents(int dir_fd, const char *path)
 	return err;
 }
 
-/* -- writing -------------------------------------------------------------------- */
+/* -- writing --------------------------------------------------------------- */
 
 static bool
 write_all(int fd, const char *data, size_t size)
@@ -259,7 +259,7 @@ spool_create(int dir_fd, const char *path, const void *data, size_t size, mode_t
 	return err != OK ? err : put(dir_fd, path, data, size, mode, false);
 }
 
-/* -- reading and removing --------------------------------------------------------- */
+/* -- reading and removing -------------------------------------------------- */
 
 static enum err
 read_all(int fd, char **data, size_t *size)

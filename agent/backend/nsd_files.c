@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/backend/nsd.h"
+#include "agent/backend/spool.h"
+#include "lib/mem.h"
+
+/*
+ * Zone files, all below zone-dir. NSD leaves them when a zone is removed, and
+ * would serve them at once if it were added again.
+ */
+
+bool
+nsd_files_is_own(const char *path, const struct dname *zone)
+{
+	char file[DNAME_FILE_MAX];
+
+	return strstr(path, dname_print_file(zone, file)) != NULL;
+}
+
+enum err
+nsd_files_make(int dir_fd, const struct settings *s, const struct dname *zone)
+{
+	char *path = settings_zonefile(s, zone);
+	char *text = settings_initial_file(s, zone, (uint32_t)(nsd_now_ms() / 1000));
+	enum err err = OK;
+
+	if (strchr(path, '/') != NULL)
+		err = spool_make_parents(dir_fd, path);
+	if (err == OK && text != NULL)
+		err = spool_create(dir_fd, path, text, strlen(text), 0640);
+	free(text);
+	free(path);
+	return err == ERR_EXISTS ? OK : err;
+}
+
+/* ERR_NOTFOUND is no failure. */
+static enum err
+unlink_with_suffix(int dir_fd, const char *path, const char *suffix, bool *gone)
+{
+	char *name = mem_printf("%s%s", path, suffix);
+	enum err err = spool_unlink(dir_fd, name);
+
+	free(name);
+	*gone |= err == OK;
+	return err;
+}
+
+enum err
+nsd_files_unlink(int dir_fd, const char *path, bool *gone)
+{
+	enum err err = unlink_with_suffix(dir_fd, path, "", gone);
+
+	if (err == OK || err == ERR_NOTFOUND)
+		err = unlink_with_suffix(dir_fd, path, "~", gone);
+	if (err == OK || err == ERR_NOTFOUND)
+		err = unlink_with_suffix(dir_fd, path, ".ixfr", gone);
+	/* The first may be missing when the second is there, not the third. */
+	for (unsigned i = 2; err == OK || (err == ERR_NOTFOUND && i == 2); i++) {
+		char suffix[32];
+
+		snprintf(suffix, sizeof(suffix), ".ixfr.%u", i);
+		err = unlink_with_suffix(dir_fd, path, suffix, gone);
+	}
+	return err == ERR_NOTFOUND ? OK : err;
+}
