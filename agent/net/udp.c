@@ -15,6 +15,7 @@ enum {
 	QUEUE_OCTETS_MAX = 1 << 20, /* their sizes added up */
 	ROUTES = 1024,              /* a power of 2 */
 	BATCHES_A_WAKE = 4,
+	RECEIVE_BUFFER = 1 << 20, /* asked of the kernel, which may grant less */
 };
 
 /* The address a datagram came to; family 0: not known, let the kernel choose. */
@@ -334,6 +335,8 @@ open_socket(const struct addr *addr)
 	if (fd < 0)
 		return -1;
 	bool ok = true;
+	int room = RECEIVE_BUFFER;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (family == AF_INET6)
 		ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) == 0;
 	if (ok && is_wildcard(addr))
