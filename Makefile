@@ -25,6 +25,7 @@
 MAKEFLAGS += -r
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 .DEFAULT_GOAL := all
 
 CC       ?= cc

@@ -24,7 +24,7 @@ case $out in *YXRRSET*) ;; *) fail "prerequisite: $out" ;; esac
 # knsupdate
 printf '%s\n' "server 127.0.0.1 $AGENT_PORT" "zone $C." \
 	"add k1.zones.$C. 0 PTR knot.example." "add group.k1.zones.$C. 0 TXT primary" send |
-	knsupdate -k "$T/ctl.example.key" >"$T/knsupdate.log" 2>&1 || fail "knsupdate"
+	knsupdate -k "$T/ctl.example.knot" >"$T/knsupdate.log" 2>&1 || fail "knsupdate"
 until_ok 10 served_at "$NSD_PORT" knot.example || fail "knot.example is not served"
 
 # dnspython: add over TCP, change by replace, remove over UDP
@@ -59,7 +59,7 @@ assert dns.query.udp(u, "127.0.0.1", port=port, timeout=5).rcode() == 0
 P
 for id in u1 t1; do del_zone $id || fail "nsupdate delete $id"; done
 printf '%s\n' "server 127.0.0.1 $AGENT_PORT" "zone $C." "del k1.zones.$C. PTR" send |
-	knsupdate -k "$T/ctl.example.key" >>"$T/knsupdate.log" 2>&1 || fail "knsupdate del"
+	knsupdate -k "$T/ctl.example.knot" >>"$T/knsupdate.log" 2>&1 || fail "knsupdate del"
 for z in udp tcp knot python; do
 	until_ok 10 refused_at "$NSD_PORT" $z.example || fail "$z.example is still served"
 	until_ok 10 sh -c "! dig @127.0.0.1 -p $AGENT_PORT -k $T/ctl.example.key $z.example._status.$C TXT +short | grep -q ." ||

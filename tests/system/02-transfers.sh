@@ -18,7 +18,7 @@ serial=$(ask $C SOA | awk '{print $3}')
 axfr() { # CLIENT ZONE TYPE
 	case $1 in
 	dig) dig @127.0.0.1 -p "$AGENT_PORT" -k "$T/ctl.example.key" +nocmd "$2" "$3" +nostats ;;
-	kdig) kdig @127.0.0.1 -p "$AGENT_PORT" -k "$T/ctl.example.key" +tcp "$2" -t "$3" ;;
+	kdig) kdig @127.0.0.1 -p "$AGENT_PORT" -k "$T/ctl.example.knot" +tcp "$2" -t "$3" ;;
 	esac
 }
 for client in dig kdig; do

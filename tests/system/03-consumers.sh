@@ -2,6 +2,7 @@
 . "$(dirname "$0")/lib.sh"
 
 write_patterns
+echo 'allow-transfer = 127.0.0.1' >>"$T/patterns/primary.ini"
 start_nsd
 write_agent "$(nsd_backend)"
 agent_up
@@ -24,7 +25,7 @@ options {
 	allow-new-zones yes;
 	min-refresh-time 1; max-refresh-time 2; min-retry-time 1; max-retry-time 1;
 	catalog-zones { zone "$C" default-primaries { 127.0.0.1 port $NSD_PORT; }
-		min-update-interval 1; in-memory yes; };
+		in-memory yes min-update-interval 1; };
 };
 controls { };
 zone "$C" { type secondary; file "catalog.db"; primaries { 127.0.0.1 port $AGENT_PORT key ctl.example; }; };

@@ -49,7 +49,7 @@ until_ok 20 sh -c "dig @127.0.0.1 -p $NSD_PORT z1.example SOA +short | grep -q '
 # role changed: secondary to primary and back, by the group
 printf '%s\n' "update delete group.z1.zones.$C TXT" "update add group.z1.zones.$C 0 TXT primary" | nsup >/dev/null
 until_ok 20 status_has z1.example pattern=primary || fail "to primary: $(status_of z1.example)"
-until_ok 20 served_at "$NSD_PORT" z1.example || fail "not served as primary"
+until_ok 20 served_at "$NSD_PORT" z1.example || fail "not served as primary: $(status_of z1.example)"
 printf '%s\n' "update delete group.z1.zones.$C TXT" "update add group.z1.zones.$C 0 TXT secondary" | nsup >/dev/null
 until_ok 20 status_has z1.example pattern=secondary || fail "back: $(status_of z1.example)"
 until_ok 20 served_at "$NSD_PORT" z1.example || fail "not served as secondary again"

@@ -97,9 +97,12 @@ until_ok() {
 
 # -- keys --------------------------------------------------------------------
 
-make_key() { # NAME [ALGORITHM]: writes $T/NAME.key
+make_key() { # NAME [ALGORITHM]: writes $T/NAME.key, and $T/NAME.knot
 	(umask 077 && printf 'key "%s" {\n\talgorithm %s;\n\tsecret "%s";\n};\n' "$1" \
-		"${2:-hmac-sha256}" "$(head -c 32 /dev/urandom | base64 -w0)" >"$T/$1.key")
+		"${2:-hmac-sha256}" "$(head -c 32 /dev/urandom | base64 -w0)" >"$T/$1.key"
+	# kdig and knsupdate have a form of their own
+	sed -n 's/.*algorithm \(.*\);/\1/p; s/.*secret "\(.*\)".*/\1/p' "$T/$1.key" |
+		tr '\n' : | sed "s/:/:$1:/; s/:$//" >"$T/$1.knot")
 }
 key_secret() { sed -n 's/.*secret "\(.*\)".*/\1/p' "$T/$1.key"; }
 
