@@ -77,8 +77,10 @@ struct store {
 	bool unclean;
 	struct store_side sides[2]; /* by enum store_env */
 	_Atomic uint64_t log_seq;
+	pthread_mutex_t bell_lock; /* of the bells; held while they ring */
 	struct store_bell bells[STORE_BELLS_MAX];
 	size_t n_bells;
+	_Atomic size_t n_live; /* jobs submitted whose end was not told */
 	pthread_mutex_t reap_lock;
 	struct store_job *reap_first, **reap_last;
 	struct store_job version_job; /* at most one is under way */

@@ -14,18 +14,22 @@
  * same transaction, or its end.
  */
 
+/* m must be initialised (member_init). ERR_NOTFOUND. */
 NODISCARD enum err members_get(struct store_txn *txn, uint8_t catalog,
     const struct label *id, struct member *m);
 /* ERR_NOTFOUND. */
 NODISCARD enum err members_find_zone(struct store_txn *txn, uint8_t catalog,
     const struct dname *zone, struct label *id);
 
-/* Insert or replace; the index follows, also when m->zone changed. */
+/* Insert or replace; the index follows, also when m->zone changed, and when two
+ * members swap zones. Sorted by id and zone is fastest by far. */
 void members_put(struct store_txn *txn, uint8_t catalog, const struct member *m);
+/* By its id; the index entry of m->zone goes if it is this member's. */
 void members_del(struct store_txn *txn, uint8_t catalog, const struct member *m);
 
 /* In order of id, after `after` (NULL: from the first), at most max. visit's
- * error ends the walk and is returned. */
+ * error ends the walk and is returned. visit may write in the same transaction,
+ * also delete what it visits; what m borrows is void then. */
 typedef enum err members_visit_fn(void *arg, const struct member *m);
 NODISCARD enum err members_each(struct store_txn *txn, uint8_t catalog,
     const struct label *after, size_t max, members_visit_fn *visit, void *arg);

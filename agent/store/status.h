@@ -48,7 +48,8 @@ struct zone_status {
 
 NODISCARD enum err status_get(struct store_txn *txn, uint8_t catalog,
     const struct dname *zone, uint8_t backend, struct zone_status *s);
-/* Keeps the retry table, the counts and the status serial. */
+/* Keeps the retry table, the counts and the status serial. One that says what is
+ * stored already changes nothing. The state is not ZONE_PENDING: asserted. */
 void status_put(struct store_txn *txn, const struct zone_status *s);
 void status_del(struct store_txn *txn, uint8_t catalog, const struct dname *zone,
     uint8_t backend);

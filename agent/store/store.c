@@ -385,6 +385,7 @@ release(struct store *store)
 	if (store->dir_fd >= 0)
 		close(store->dir_fd);
 	pthread_mutex_destroy(&store->reap_lock);
+	pthread_mutex_destroy(&store->bell_lock);
 	free(store->dir);
 	free(store);
 }
@@ -406,6 +407,7 @@ store_open(const struct store_conf *conf, struct err_where *where,
 	store->wake_arg = conf->wake_arg;
 	store->reap_last = &store->reap_first;
 	pthread_mutex_init(&store->reap_lock, NULL);
+	pthread_mutex_init(&store->bell_lock, NULL);
 	for (size_t i = 0; i < 2; i++)
 		pthread_mutex_init(&store->sides[i].lock, NULL);
 
@@ -431,8 +433,7 @@ drain(struct store *store)
 		writer_drain(&store->sides[STORE_CATALOG].writer);
 		writer_drain(&store->sides[STORE_STATUS].writer);
 		store_reap(store);
-	} while (
-	    store_queued(store, STORE_CATALOG) + store_queued(store, STORE_STATUS) > 0);
+	} while (atomic_load(&store->n_live) > 0);
 }
 
 void
@@ -472,8 +473,23 @@ store_log_seq(const struct store *store)
 void
 store_on_append(struct store *store, void (*fn)(void *arg, uint64_t seq), void *arg)
 {
+	pthread_mutex_lock(&store->bell_lock);
 	assert(store->n_bells < STORE_BELLS_MAX);
 	store->bells[store->n_bells++] = (struct store_bell){.fn = fn, .arg = arg};
+	pthread_mutex_unlock(&store->bell_lock);
+}
+
+void
+store_off_append(struct store *store, const void *arg)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&store->bell_lock);
+	for (size_t i = 0; i < store->n_bells; i++)
+		if (store->bells[i].arg != arg)
+			store->bells[n++] = store->bells[i];
+	store->n_bells = n;
+	pthread_mutex_unlock(&store->bell_lock);
 }
 
 static uint64_t

@@ -38,8 +38,9 @@ struct store_conf {
  * Other failures: ERR_IO, ERR_FULL, ERR_CORRUPT; where says why. */
 NODISCARD enum err store_open(const struct store_conf *conf, struct err_where *where,
     struct store **store);
-/* Runs what is queued, marks the stop as clean, ends the threads. Takes NULL.
- * No reader may be open. */
+/* Runs what is queued and what that submits, reaps (so call it from the thread
+ * that does), marks the stop as clean, ends the threads. Takes NULL. No reader
+ * may be open. */
 void store_close(struct store *store);
 /* The last stop was unclean, or this is a new directory: reconcile. */
 bool store_was_unclean(const struct store *store);
@@ -70,7 +71,8 @@ enum err store_err(const struct store_txn *txn);
 struct store_job {
 	enum err (*run)(struct store_txn *txn, struct store_job *job);
 	/* After the commit: err is that of run, or of the commit (ERR_FULL,
-	 * ERR_IO). May free the job. */
+	 * ERR_IO). May free the job. May be NULL. With less than 16 MB free
+	 * on the disk run is not even called: ERR_FULL. */
 	void (*done)(struct store_job *job, enum err err);
 	bool reap; /* call done from store_reap(), else from the writer's thread */
 	enum err err;
@@ -92,10 +94,13 @@ size_t store_queued(struct store *store, enum store_env env);
 
 /* The sequence of the last committed entry; cheap, any thread. */
 uint64_t store_log_seq(const struct store *store);
-/* fn is called by the writer's thread after each commit that appended. Before
- * the first store_submit only; at most 16. */
+/* fn is called by the writer's thread after each commit that appended, and must
+ * not block. At most 16. */
 void store_on_append(struct store *store, void (*fn)(void *arg, uint64_t seq),
     void *arg);
+/* No fn is called with that arg once this has returned: before arg is freed, if
+ * that is before store_close(). Holding no lock that fn takes; not from an fn. */
+void store_off_append(struct store *store, const void *arg);
 
 /* Free bytes of the file system and of the maps. */
 struct store_space {

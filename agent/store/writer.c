@@ -57,6 +57,7 @@ enqueue(struct writer *w, struct store_job *job)
 {
 	job->next = NULL;
 	job->err = OK;
+	atomic_fetch_add(&w->store->n_live, 1);
 	pthread_mutex_lock(&w->lock);
 	*w->last = job;
 	w->last = &job->next;
@@ -292,6 +293,15 @@ wake_caller(struct store_wait *wait)
 	pthread_mutex_unlock(&wait->lock);
 }
 
+/* Counted as live until it has returned: it may submit more. */
+static void
+call_done(struct store *store, struct store_job *job)
+{
+	if (job->done != NULL)
+		job->done(job, job->err);
+	atomic_fetch_sub(&store->n_live, 1);
+}
+
 static void
 complete(struct writer *w, struct group *group)
 {
@@ -301,12 +311,13 @@ complete(struct writer *w, struct group *group)
 
 	for (struct store_job *job = group->first; job != NULL; job = next) {
 		next = job->next;
-		if (job->wait != NULL)
+		if (job->wait != NULL) {
+			atomic_fetch_sub(&store->n_live, 1);
 			wake_caller(job->wait);
-		else if (job->reap)
+		} else if (job->reap)
 			group_add(&reap, job);
-		else if (job->done != NULL)
-			job->done(job, job->err);
+		else
+			call_done(store, job);
 	}
 	if (reap.n == 0)
 		return;
@@ -328,12 +339,22 @@ store_reap(struct store *store)
 	pthread_mutex_unlock(&store->reap_lock);
 	for (; job != NULL; job = next) {
 		next = job->next;
-		if (job->done != NULL)
-			job->done(job, job->err);
+		call_done(store, job);
 	}
 }
 
 /* -- the thread ------------------------------------------------------------------ */
+
+static void
+ring(struct store *store)
+{
+	uint64_t seq = atomic_load(&store->log_seq);
+
+	pthread_mutex_lock(&store->bell_lock);
+	for (size_t i = 0; i < store->n_bells; i++)
+		store->bells[i].fn(store->bells[i].arg, seq);
+	pthread_mutex_unlock(&store->bell_lock);
+}
 
 /* Busy: committed, but not everyone is told, who may then submit more. */
 static void
@@ -360,9 +381,7 @@ writer_main(void *arg)
 		set_busy(w, true, group.n);
 		complete(w, &group);
 		if (appended)
-			for (size_t i = 0; i < store->n_bells; i++)
-				store->bells[i].fn(store->bells[i].arg,
-				    atomic_load(&store->log_seq));
+			ring(store);
 		set_busy(w, false, 0);
 	}
 	return NULL;

@@ -421,6 +421,10 @@ store_on_append__commits_that_appended__ring(void **state)
 	writer_drain(&f->store->sides[STORE_CATALOG].writer);
 	assert_true(a.n == 2 && a.last == 2 && b.n == 2 && b.last == 2);
 	assert_true(store_log_seq(f->store) == 2);
+	store_off_append(f->store, &a);
+	assert_int_equal(call_mark(f, 1, 4, 10), OK);
+	writer_drain(&f->store->sides[STORE_CATALOG].writer);
+	assert_true(a.n == 2 && b.n == 3 && b.last == 3);
 }
 
 /* -- threads ---------------------------------------------------------------------- */
