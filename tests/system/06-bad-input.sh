@@ -106,7 +106,7 @@ bad 'role' 's/^role = primary/role = boss/'
 bad 'listen' 's/^listen .*/listen = localhost/'
 bad 'indent' 's/^allow = read$/  allow = read/'
 bad ';' 's/^allow = read$/allow = read ; not update/'
-bad 'long' "s/^name        = ams1/name = $(printf '%0250d' 0)/"
+bad '198' "s/^name        = ams1/name = $(printf '%0250d' 0)/"
 bad 'sha1' 's/^file  = .*ro.example.key/algorithm = hmac-sha1\nsecret = AAAA/'
 bad 'sec' 's/^file  = .*ro.example.key/algorithm = hmac-sha256\nsecret = !!!/'
 bad 'secret' 's/^file  = .*ro.example.key/algorithm = hmac-sha256\nsecret = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/' 644

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Peers that mean no good, all on loopback, bounded in number and time."""
 import os, random, socket, struct, sys, time
-import dns.message, dns.query, dns.tsigkeyring, dns.update, dns.rcode
+import dns.exception, dns.message, dns.query, dns.tsigkeyring, dns.update, dns.rcode
 
 port, c = int(sys.argv[1]), sys.argv[2]
 ring = dns.tsigkeyring.from_text({"ctl.example.": ("hmac-sha256", os.environ["SECRET"])})
@@ -13,7 +13,10 @@ def alive():
     q = dns.message.make_query(c, "SOA")
     q.use_tsig(ring)
     t = time.monotonic()
-    r = dns.query.udp(q, peer[0], port=port, timeout=5)
+    try:
+        r = dns.query.udp(q, peer[0], port=port, timeout=2)
+    except dns.exception.Timeout:  # after a flood the kernel may drop one
+        r = dns.query.udp(q, peer[0], port=port, timeout=5)
     assert r.rcode() == 0, r
     return time.monotonic() - t
 
