@@ -30,14 +30,13 @@
 
 enum { EXTENDS_MAX = 8, CACHE_BUCKETS = 4096, CACHE_SWEEP_MIN = 1024 };
 
-enum progress { UNSEEN, RESOLVING, DONE };
-
 struct pattern {
 	char name[64];
 	struct spec spec;
-	enum progress progress;
+	bool done;
 	char version[9];
 	char *error;
+	const char *cause; /* the error of another that made this one's, or NULL */
 	size_t index;
 };
 
@@ -59,7 +58,7 @@ struct pattern_set {
 	size_t n_cached, sweep_at;
 };
 
-/* -- loading --------------------------------------------------------------------- */
+/* -- loading --------------------------------------------------------------- */
 
 static void
 set_error(struct pattern *p, const struct err_where *where)
@@ -156,58 +155,91 @@ find(const struct pattern_set *set, const char *name)
 	return NULL;
 }
 
-static void resolve(struct pattern_set *set, struct pattern *p, unsigned depth);
+static void resolve(struct pattern_set *set, struct pattern *p);
 
-/* Follows `extends`; a fault on the way is p's fault as well. */
+/*
+ * The chain above p, by names alone: whether it ends, so that resolve() may
+ * recurse, and so that a fault of it does not depend on where one began.
+ */
 static enum err
-resolve_parent(struct pattern_set *set, struct pattern *p, unsigned depth,
+check_chain(const struct pattern_set *set, const struct pattern *p,
     struct err_where *where)
 {
 	const struct spec_text *extends = &p->spec.extends;
+	const struct pattern *above = p;
+
+	for (unsigned n = 0; above != NULL && above->spec.extends.value != NULL; n++) {
+		above = find(set, above->spec.extends.value);
+		if (above == NULL && n == 0)
+			return err_at(where, extends->at.file, extends->at.line,
+			    "extends %.63s, which does not exist", extends->value);
+		if (above == p)
+			return err_at(where, extends->at.file, extends->at.line,
+			    "extends %.63s, which in the end extends this",
+			    extends->value);
+		if (n == EXTENDS_MAX)
+			return err_at(where, extends->at.file, extends->at.line,
+			    "extends goes over more than %d files", EXTENDS_MAX);
+	}
+	return OK;
+}
+
+/* Follows `extends`; a fault on the way is p's fault as well. */
+static enum err
+resolve_parent(struct pattern_set *set, struct pattern *p, struct err_where *where)
+{
+	const struct spec_text *extends = &p->spec.extends;
 	struct pattern *parent;
+	enum err err;
 
 	if (extends->value == NULL)
 		return OK;
+	err = check_chain(set, p, where);
+	if (err != OK)
+		return err;
 	parent = find(set, extends->value);
-	if (parent == NULL)
+	resolve(set, parent);
+	if (parent->error != NULL) {
+		p->cause = parent->cause != NULL ? parent->cause : parent->error;
 		return err_at(where, extends->at.file, extends->at.line,
-		    "extends %.63s, which does not exist", extends->value);
-	if (parent->progress == RESOLVING)
-		return err_at(where, extends->at.file, extends->at.line,
-		    "extends %s, which in the end extends this", parent->name);
-	if (depth >= EXTENDS_MAX)
-		return err_at(where, extends->at.file, extends->at.line,
-		    "extends goes over more than %d files", EXTENDS_MAX);
-	resolve(set, parent, depth + 1);
-	if (parent->error != NULL)
-		return err_at(where, extends->at.file, extends->at.line,
-		    "extends %s, which is not usable (%.150s)", parent->name,
-		    parent->error);
+		    "extends %s, which is not usable (%.150s)", parent->name, p->cause);
+	}
 	spec_inherit(&p->spec, &parent->spec);
 	return OK;
 }
 
 static void
-resolve(struct pattern_set *set, struct pattern *p, unsigned depth)
+resolve(struct pattern_set *set, struct pattern *p)
 {
 	struct err_where where = {.line = 0};
 	enum err err;
 
-	if (p->progress == DONE)
+	if (p->done)
 		return;
-	p->progress = RESOLVING;
-	err = p->error != NULL ? ERR_INVALID : OK;
-	if (err == OK)
-		err = spec_read(&p->spec, set->ring, &where);
-	if (err == OK)
-		err = resolve_parent(set, p, depth, &where);
+	p->done = true;
+	if (p->error != NULL)
+		return;
+	err = resolve_parent(set, p, &where);
 	if (err == OK)
 		err = spec_finish(&p->spec, set->dir, set->ring, &where);
 	if (err == OK)
 		spec_version(&p->spec, p->version);
 	else
 		set_error(p, &where);
-	p->progress = DONE;
+}
+
+static void
+read_all(struct pattern_set *set)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct pattern *p = set->patterns[i];
+		struct err_where where = {.line = 0};
+
+		if (p->error == NULL && spec_read(&p->spec, set->ring, &where) != OK)
+			set_error(p, &where);
+	}
+	for (size_t i = 0; i < set->n; i++)
+		resolve(set, set->patterns[i]);
 }
 
 enum err
@@ -223,8 +255,8 @@ pattern_load(const char *dir, const struct keyring *ring, struct err_where *wher
 	new->sweep_at = CACHE_SWEEP_MIN;
 	sem_init(&new->lock, 0, 1);
 	err = list_files(new, where);
-	for (size_t i = 0; err == OK && i < new->n; i++)
-		resolve(new, new->patterns[i], 0);
+	if (err == OK)
+		read_all(new);
 	if (err == OK)
 		*set = new;
 	else
@@ -263,7 +295,7 @@ pattern_set_unref(struct pattern_set *set)
 	free(set);
 }
 
-/* -- looking at it ------------------------------------------------------------- */
+/* -- looking at it --------------------------------------------------------- */
 
 const struct pattern *
 pattern_at(const struct pattern_set *set, size_t n)
@@ -339,7 +371,7 @@ pattern_of_member(const struct pattern_set *set, const struct member *m,
 	return ERR_NOTFOUND;
 }
 
-/* -- settings -------------------------------------------------------------------- */
+/* -- settings -------------------------------------------------------------- */
 
 static void
 lock(struct pattern_set *set)

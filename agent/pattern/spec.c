@@ -76,7 +76,7 @@ spec_param_find(const struct spec *spec, const char *name)
 	return NULL;
 }
 
-/* -- reading ---------------------------------------------------------------- */
+/* -- reading --------------------------------------------------------------- */
 
 struct reading {
 	struct spec *spec;
@@ -264,7 +264,7 @@ spec_parse(struct spec *spec, const char *text, size_t size, const struct keyrin
 	return inifile_parse(text, size, spec->file, read_item, &r, where);
 }
 
-/* -- extends ---------------------------------------------------------------- */
+/* -- extends --------------------------------------------------------------- */
 
 static void
 inherit_text(struct spec_text *to, const struct spec_text *from)

@@ -152,7 +152,7 @@ check_params(struct spec *spec, const struct keyring *ring, struct err_where *wh
 	return OK;
 }
 
-/* -- the template ------------------------------------------------------------ */
+/* -- the template ---------------------------------------------------------- */
 
 /* The whole file, at most TEMPLATE_MAX octets, none of them a NUL. */
 static enum err
@@ -254,7 +254,7 @@ spec_finish(struct spec *spec, const char *dir, const struct keyring *ring,
 	return err;
 }
 
-/* -- the version --------------------------------------------------------------- */
+/* -- the version ----------------------------------------------------------- */
 
 static int
 by_name(const void *a, const void *b)

@@ -24,7 +24,7 @@ fail(char *error, size_t error_size, const char *fmt, ...)
 	return ERR_INVALID;
 }
 
-/* -- which records of a member are parameters ---------------------------------- */
+/* -- which records of a member are parameters ------------------------------ */
 
 enum property_form { FORM_NONE, FORM_NSHERD, FORM_BIND };
 
@@ -115,7 +115,7 @@ join_txt(const struct member_rr *rr, char text[static VALUE_TEXT_MAX + 1])
 	return OK;
 }
 
-/* -- values -------------------------------------------------------------------- */
+/* -- values ---------------------------------------------------------------- */
 
 struct reading {
 	struct variant *v;
@@ -319,7 +319,7 @@ variant_fini(struct variant *v)
 	memset(v, 0, sizeof(*v));
 }
 
-/* -- settings ------------------------------------------------------------------ */
+/* -- settings -------------------------------------------------------------- */
 
 static void
 copy_list(struct remote_list *to, const struct remote_list *from)
