@@ -285,7 +285,7 @@ pump_tls(struct conn *c)
 {
 	char text[4096];
 	enum err err = OK;
-	int n;
+	int n = 0;
 
 	ERR_clear_error();
 	if (!c->handshaken) {

@@ -146,6 +146,7 @@ server_start(struct server *s)
 	if (s->pid == 0) {
 		int null = open("/dev/null", O_RDWR);
 
+		setpgid(0, 0); /* what it may signal is its own */
 		dup2(null, 1);
 		dup2(null, 2);
 		execl(nsd_binary, nsd_binary, "-d", "-c", s->conf, (char *)NULL);
