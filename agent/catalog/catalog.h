@@ -52,7 +52,8 @@ NODISCARD enum err catalog_edit_each_before(struct catalog_edit *edit,
 NODISCARD enum err catalog_edit_apply(struct catalog_edit *edit, const struct rr *rr,
     unsigned n, struct catalog_refusal *why);
 
-/* A prerequisite asks about this owner: rights are over it as well. */
+/* A prerequisite asks about this owner: rights are over it as well. ERR_DENIED:
+ * more than one UPDATE may touch. */
 NODISCARD enum err catalog_edit_touch(struct catalog_edit *edit,
     const struct dname *owner);
 

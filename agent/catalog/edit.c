@@ -81,6 +81,27 @@ edit_rr_equal(const struct member_rr *a, const struct member_rr *b)
 	       (a->rdata_size == 0 || memcmp(a->rdata, b->rdata, a->rdata_size) == 0);
 }
 
+static bool
+is_same(const struct member_rr *a, const struct member_rr *b, bool with_ttl)
+{
+	return (!with_ttl || a->ttl == b->ttl) && edit_rr_equal(a, b);
+}
+
+/* The two lists of a node keep their order, so the first look mostly hits. */
+bool
+edit_rr_among(const struct member_rr *rr, bool with_ttl, const struct member_rr *rrs,
+    size_t n, size_t *hint)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t at = *hint + i < n ? *hint + i : *hint + i - n;
+		if (!is_same(&rrs[at], rr, with_ttl))
+			continue;
+		*hint = at + 1 < n ? at + 1 : 0;
+		return true;
+	}
+	return false;
+}
+
 size_t
 edit_count_ptrs(const struct member_rr *rrs, size_t n, const struct member_rr **ptr)
 {
@@ -258,6 +279,8 @@ edit_node_at(struct catalog_edit *edit, const struct dname *owner,
 	*node = edit_node_find(edit, is_member, key, key_size);
 	if (*node)
 		return OK;
+	if (edit->arena.used > EDIT_BYTES_MAX)
+		return ERR_DENIED;
 	*node = node_add(edit, is_member, key, key_size);
 	return load(edit, name, *node);
 }

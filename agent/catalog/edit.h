@@ -53,7 +53,8 @@ struct catalog_edit {
 };
 
 /* The node of an owner at or below C, loaded when it is new. name tells the
- * place in it; its prefix is borrowed from owner. */
+ * place in it; its prefix is borrowed from owner. ERR_DENIED: the edit would
+ * take too much memory. */
 NODISCARD enum err edit_node_at(struct catalog_edit *edit, const struct dname *owner,
     struct catz_name *name, struct edit_node **node);
 /* Among those already loaded, or NULL. */
@@ -65,6 +66,11 @@ bool edit_rr_is_at(const struct member_rr *rr, const uint8_t *prefix,
 bool edit_rr_is_ptr(const struct member_rr *rr); /* of a member node */
 /* Same owner, type and RDATA. */
 bool edit_rr_equal(const struct member_rr *a, const struct member_rr *b);
+
+/* Is there the same record in a list (with_ttl: and the same TTL)? *hint is
+ * where to look first, and then where the next is likely; begin with 0. */
+bool edit_rr_among(const struct member_rr *rr, bool with_ttl,
+    const struct member_rr *rrs, size_t n, size_t *hint);
 
 /* How many zones the list gives its node; *ptr: the last of them. */
 size_t edit_count_ptrs(const struct member_rr *rrs, size_t n,

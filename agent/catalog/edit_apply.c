@@ -217,7 +217,7 @@ catalog_edit_apply(struct catalog_edit *edit, const struct rr *rr, unsigned n,
 		    rr_type_print(rr->type, type));
 	enum err err = edit_node_at(edit, &rr->owner, &name, &p.node);
 	if (err != OK)
-		return err;
+		return err == ERR_DENIED ? edit_deny(why, n, "too-much") : err;
 	if (edit->arena.used > EDIT_BYTES_MAX)
 		return edit_deny(why, n, "too-much");
 	p.apex = name.kind == CATZ_APEX;

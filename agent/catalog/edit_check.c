@@ -20,15 +20,6 @@ print_id(const struct label *id, char out[static DNAME_TEXT_MAX])
 	return out;
 }
 
-static bool
-has_rr(const struct member_rr *rrs, size_t n, const struct member_rr *rr)
-{
-	for (size_t i = 0; i < n; i++)
-		if (edit_rr_equal(&rrs[i], rr))
-			return true;
-	return false;
-}
-
 static enum err
 check_size(const struct edit_node *node, struct catalog_refusal *why)
 {
@@ -48,8 +39,10 @@ check_size(const struct edit_node *node, struct catalog_refusal *why)
 static enum err
 check_gone(struct edit_node *node, struct catalog_refusal *why)
 {
+	size_t hint = 0;
 	for (size_t i = 0; i < node->n_after; i++)
-		if (!has_rr(node->before, node->n_before, &node->after[i]))
+		if (!edit_rr_among(&node->after[i], false, node->before, node->n_before,
+			&hint))
 			return edit_deny(why, node->n_other, "property-without-member");
 	node->n_after = 0;
 	return OK;
@@ -143,6 +136,7 @@ check_member(struct catalog_edit *edit, struct edit_node *node, struct zone_set 
 {
 	const struct member_rr *ptr = NULL;
 	struct dname zone;
+	size_t hint = 0;
 	size_t n_ptrs = edit_count_ptrs(node->after, node->n_after, &ptr);
 
 	if (n_ptrs == 0)
@@ -152,7 +146,7 @@ check_member(struct catalog_edit *edit, struct edit_node *node, struct zone_set 
 	enum err err = check_coo(node, why);
 	if (err == OK)
 		err = check_size(node, why);
-	if (err != OK || has_rr(node->before, node->n_before, ptr))
+	if (err != OK || edit_rr_among(ptr, false, node->before, node->n_before, &hint))
 		return err;
 	err = dname_from_wire(ptr->rdata, ptr->rdata_size, &zone);
 	if (err == OK)

@@ -16,23 +16,16 @@
 /* -- the difference --------------------------------------------------------- */
 
 static bool
-has_same(const struct member_rr *rrs, size_t n, const struct member_rr *rr)
-{
-	for (size_t i = 0; i < n; i++)
-		if (rrs[i].ttl == rr->ttl && edit_rr_equal(&rrs[i], rr))
-			return true;
-	return false;
-}
-
-static bool
 is_net_change(const struct edit_node *node)
 {
 	if (!node->changed)
 		return false;
 	if (node->n_before != node->n_after)
 		return true;
+	size_t hint = 0;
 	for (size_t i = 0; i < node->n_after; i++)
-		if (!has_same(node->before, node->n_before, &node->after[i]))
+		if (!edit_rr_among(&node->after[i], true, node->before, node->n_before,
+			&hint))
 			return true;
 	return false;
 }
@@ -66,8 +59,9 @@ put_missing(struct buf *out, const struct edit_node *node, const struct member_r
 {
 	uint8_t prefix[DNAME_WIRE_MAX];
 	bool zone = false;
+	size_t hint = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (has_same(other, n_other, &rrs[i]))
+		if (edit_rr_among(&rrs[i], true, other, n_other, &hint))
 			continue;
 		struct work_rr w = {.prefix = prefix,
 		    .prefix_size = owner_prefix(node, &rrs[i], prefix),

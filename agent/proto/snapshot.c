@@ -5,12 +5,12 @@
 #include "agent/store/status.h"
 #include "agent/store/worklog.h"
 
-/* Never 0 (RFC 2136 section 4.2). */
+/* Never 0 (RFC 2136 section 4.2); before the first entry, what comes before 1. */
 static uint32_t
 as_serial(uint64_t n)
 {
 	uint32_t serial = (uint32_t)n;
-	return serial != 0 ? serial : 1;
+	return serial != 0 ? serial : UINT32_MAX;
 }
 
 static enum err

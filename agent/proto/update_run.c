@@ -65,6 +65,8 @@ touch_prereqs(struct update *u, struct catalog_edit *edit)
 	enum err err = OK;
 	for (size_t i = 0; i < u->prereqs.n && err == OK; i++)
 		err = catalog_edit_touch(edit, &u->prereqs.items[i].owner);
+	if (err == ERR_DENIED)
+		refuse(u, RCODE_REFUSED, 0, "too-much");
 	return err;
 }
 

@@ -30,6 +30,7 @@ enum { KEY_FULL, KEY_READ, KEY_ZONES, KEY_PATTERNS, KEY_STRANGER, N_KEYS };
 
 struct world {
 	char dir[64];
+	size_t map_size;
 	struct store *store;
 	struct key *keys[N_KEYS];
 	struct proto_key proto_keys[4];
@@ -144,7 +145,7 @@ run_setup(struct store_txn *txn, struct store_job *job)
 static inline void
 world_open_store(struct world *w)
 {
-	struct store_conf conf = {.dir = w->dir, .map_size = (size_t)1 << 30};
+	struct store_conf conf = {.dir = w->dir, .map_size = w->map_size};
 	struct err_where where = {.line = 0};
 	assert_int_equal(store_open(&conf, &where, &w->store), OK);
 	struct setup_job setup = {.job = {.run = run_setup}, .w = w};
@@ -206,6 +207,7 @@ world_setup(void **state)
 	struct world *w = mem_zalloc(sizeof(*w));
 	const char *tmp = getenv("TMPDIR");
 	log_init("test", LOG_ERROR);
+	w->map_size = (size_t)1 << 30;
 	snprintf(w->dir, sizeof(w->dir), "%.40s/nsherd.XXXXXX", tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(w->dir));
 	assert_int_equal(addr_parse("127.0.0.1@4711", 0, &w->peer), OK);

@@ -687,6 +687,104 @@ update__configuration_reloaded_meanwhile__then_the_old_one_counts(void **state)
 	assert_int_equal(query(w, "a.zones", RR_PTR), 0);
 }
 
+/* -- when it cannot be done ------------------------------------------------- */
+
+static void
+update__map_is_full__then_servfail_and_what_was_acknowledged_stays(void **state)
+{
+	struct world *w = *state;
+	char line[100], value[256];
+	unsigned n_good = 0, rcode = 0;
+
+	world_close_proto(w);
+	store_close(w->store);
+	w->map_size = (size_t)2 << 20;
+	world_open_store(w);
+	world_open_proto(w);
+	memset(value, 'x', 250);
+	value[250] = '\0';
+	for (unsigned i = 0; i < 20000 && rcode == 0; i++) {
+		char add[400];
+		snprintf(line, sizeof(line), "add m%05u.zones PTR z%u.example.", i, i);
+		snprintf(add, sizeof(add), "add x.ext.m%05u.zones TXT %s", i, value);
+		rcode = UPDATE(w, line, add);
+		n_good += rcode == 0;
+	}
+	assert_int_equal(rcode, RCODE_SERVFAIL);
+	assert_ede(w, "storage-full");
+	assert_true(n_good > 10);
+	axfr(w, "@");
+	assert_int_equal(w->n_rrs, 4 + 2 * n_good);
+}
+
+struct blocker {
+	struct store_job job;
+	int fd;
+};
+
+static enum err
+run_blocker(struct store_txn *txn, struct store_job *job)
+{
+	char c;
+	(void)txn;
+	return read(((struct blocker *)job)->fd, &c, 1) >= 0 ? OK : ERR_IO;
+}
+
+static void
+update__too_many_are_queued__then_servfail_at_once(void **state)
+{
+	struct world *w = *state;
+	struct msg msg;
+	int fds[2];
+	unsigned n = 0;
+	assert_int_equal(pipe(fds), 0);
+	struct blocker b = {.job = {.run = run_blocker}, .fd = fds[0]};
+	store_submit(w->store, STORE_CATALOG, &b.job);
+	for (; w->n_replies == 0 && n < 100000; n++) {
+		update_build(w, KEY_FULL,
+		    (const char *const[]){"add a.zones PTR a.example.", NULL});
+		world_push(w, w->tcp);
+	}
+	assert_int_equal(world_read_reply(w, true, &msg), RCODE_SERVFAIL);
+	assert_ede(w, "reason=busy");
+	close(fds[1]);
+	world_wait(w, n);
+	close(fds[0]);
+	assert_int_equal(serial_of(w, "@"), 2);
+}
+
+static void
+update__nothing_in_it__then_noerror(void **state)
+{
+	struct world *w = *state;
+	struct wire_out out;
+	struct msg msg;
+	update_begin(w, &out, "catalog.example.");
+	world_sign(w, &out, KEY_FULL);
+	assert_int_equal(world_exchange(w, w->tcp, true, &msg), 0);
+	assert_int_equal(serial_of(w, "@"), 1);
+}
+
+static void
+update__names_in_any_case__then_they_are_the_same(void **state)
+{
+	struct world *w = *state;
+	struct wire_out out;
+	struct msg msg;
+	update_begin(w, &out, "catalog.example.");
+	put_line(&out, "add a1.zones PTR shop.example.");
+	for (size_t i = 12; i < out.size; i++)
+		if (out.msg[i] >= 'a' && out.msg[i] <= 'z' && i % 2)
+			out.msg[i] -= 32;
+	world_sign(w, &out, KEY_FULL);
+	assert_int_equal(world_exchange(w, w->tcp, true, &msg), 0);
+	assert_int_equal(query(w, "a1.zones", RR_PTR), 0);
+	assert_has(w, "shop.example.");
+	/* The zone section comes back as it was sent. */
+	assert_int_equal(UPDATE(w, "del a1.zones PTR SHOP.example."), 0);
+	assert_int_equal(query(w, "a1.zones", RR_PTR), RCODE_NXDOMAIN);
+}
+
 int
 main(void)
 {
@@ -728,6 +826,10 @@ main(void)
 	    TEST(update__many_are_pipelined__then_each_is_answered_and_none_is_lost),
 	    TEST(update__session_closed_meanwhile__then_it_is_applied_all_the_same),
 	    TEST(update__configuration_reloaded_meanwhile__then_the_old_one_counts),
+	    TEST(update__map_is_full__then_servfail_and_what_was_acknowledged_stays),
+	    TEST(update__too_many_are_queued__then_servfail_at_once),
+	    TEST(update__nothing_in_it__then_noerror),
+	    TEST(update__names_in_any_case__then_they_are_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
