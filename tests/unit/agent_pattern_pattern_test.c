@@ -601,6 +601,59 @@ pattern_of_member__groups__first_that_exists(void **state)
 	assert_string_equal(pattern_name(p), "bb");
 }
 
+/* -- threads ---------------------------------------------------------------- */
+
+/* Thousands of values, more than the cache keeps, some of them shared. */
+static void *
+churn(void *arg)
+{
+	struct fixture *f = arg;
+	const struct pattern *p = pattern_find(f->set, "p");
+	struct settings *kept[16] = {NULL};
+
+	for (unsigned i = 0; i < 4000; i++) {
+		uint8_t rdata[32];
+		char error[300];
+		struct member m;
+		struct member_rr rr = {(const uint8_t *)"\6number\6nsherd\3ext", 18,
+		    RR_TXT, 0, 0, rdata};
+		int n = snprintf((char *)rdata + 1, sizeof(rdata) - 1, "%u",
+		    i * 7919 % 3001);
+
+		rdata[0] = (uint8_t)n;
+		rr.rdata_size = (uint16_t)(n + 1);
+		member_init(&m);
+		member_add_rr(&m, &rr);
+		settings_unref(kept[i % 16]);
+		kept[i % 16] = NULL;
+		assert_int_equal(pattern_settings(f->set, p, &m, &kept[i % 16], error,
+				     sizeof(error)),
+		    OK);
+		member_fini(&m);
+	}
+	for (unsigned i = 0; i < 16; i++)
+		settings_unref(kept[i]);
+	pattern_set_unref(f->set);
+	return NULL;
+}
+
+static void
+pattern_settings__many_threads__share_and_drop(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t threads[4];
+
+	put_file(f, "p.ini",
+	    "[pattern]\nrole = primary\n[param number]\ntype = number\n");
+	load(f);
+	for (size_t i = 0; i < 4; i++) {
+		pattern_set_ref(f->set);
+		assert_int_equal(pthread_create(&threads[i], NULL, churn, f), 0);
+	}
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+}
+
 /* -- what ships ------------------------------------------------------------ */
 
 static void
