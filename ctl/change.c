@@ -10,7 +10,7 @@
 #include "lib/mem.h"
 #include "lib/rr.h"
 
-enum { RECONNECTS = 3, LATER_MAX = 300, LATER_MS = 100 };
+enum { RECONNECTS = 5, LATER_MAX = 300, LATER_MS = 100 };
 
 /*
  * Orders that are still to be sent, in messages of `step` zones. `again`: they
@@ -212,17 +212,19 @@ receive_one(struct change *c)
 /* -- a connection that was lost ------------------------------------------- */
 
 static void
-give_up(struct change *c)
+give_up(struct change *c, enum err e)
 {
+	const char *unknown = e == ERR_AUTH ? "sent, but no answer came to be trusted"
+					    : "sent, but the answer was not seen";
 	say_error("%s", c->s->error);
 	for (size_t i = 0; i < c->n_flights; i++)
-		settle(c, &c->flights[i].range, ORDER_UNKNOWN,
-		    "sent, but the answer was not seen");
+		settle(c, &c->flights[i].range, ORDER_UNKNOWN, unknown);
 	c->n_flights = 0;
 	for (size_t i = 0; i < c->n_todo; i++)
-		settle(c, &c->todo[i], c->todo[i].again ? ORDER_UNKNOWN : ORDER_REFUSED,
-		    c->todo[i].again ? "sent, but the answer was not seen"
-				     : "not sent");
+		if (c->todo[i].again)
+			settle(c, &c->todo[i], ORDER_UNKNOWN, unknown);
+		else
+			settle(c, &c->todo[i], ORDER_REFUSED, "not sent");
 	c->n_todo = 0;
 }
 
@@ -231,7 +233,7 @@ give_up(struct change *c)
 static void
 lost(struct change *c, enum err e)
 {
-	static const long pauses[RECONNECTS] = {100, 1000, 3000};
+	static const long pauses[RECONNECTS] = {100, 300, 1000, 2000, 3000};
 	while (session_is_lost(e) && c->n_lost < RECONNECTS) {
 		pause_ms(pauses[c->n_lost++]);
 		e = session_reopen(c->s);
@@ -244,7 +246,7 @@ lost(struct change *c, enum err e)
 		}
 		return;
 	}
-	give_up(c);
+	give_up(c, e);
 }
 
 void

@@ -111,18 +111,17 @@ orders_read__bad_lines__are_refused_whole(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-	    "a.example\n",        /* no pattern */
-	    "ok sec\na..b sec\n", /* empty label */
-	    ". sec\n",            /* the root */
-	    "a sec x\n",          /* no = */
-	    "a sec x=\n",         /* no value */
-	    "a sec x=\"1\n",      /* open quote */
-	    "a sec x=\\\n",       /* backslash at the end */
-	    "a sec x=\\999\n",    /* bad escape */
-	    "a sec,,b\n",         /* empty pattern */
-	    "a sec X.y=1\n",      /* bad parameter name */
-	    "b\xc3\xbc"           /* not ASCII */
-	    "cher.example sec\n",
+	    "a.example\n",                 /* no pattern */
+	    "ok sec\na..b sec\n",          /* empty label */
+	    ". sec\n",                     /* the root */
+	    "a sec x\n",                   /* no = */
+	    "a sec x=\n",                  /* no value */
+	    "a sec x=\"1\n",               /* open quote */
+	    "a sec x=\\\n",                /* backslash at the end */
+	    "a sec x=\\999\n",             /* bad escape */
+	    "a sec,,b\n",                  /* empty pattern */
+	    "a sec X.y=1\n",               /* bad parameter name */
+	    "b\303\274cher.example sec\n", /* not ASCII */
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		assert_int_equal(read_text(bad[i], NULL, ORDERS_ADDITIONS), EXIT_USAGE);
