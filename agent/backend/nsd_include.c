@@ -245,8 +245,10 @@ next_line(const char *text, const char *end)
 void
 nsd_include_parse(struct nsd_include *inc, const char *text, size_t size)
 {
-	const char *const start = text, *const end = text + size;
-	bool good = true, ended = false;
+	/* We write no NUL: what follows one is not ours. */
+	const size_t n_good = strnlen(text, size);
+	const char *const start = text, *const end = text + n_good;
+	bool good = n_good == size, ended = false;
 
 	while (text < end) {
 		const char *next = next_line(text, end);
