@@ -83,35 +83,31 @@ read_proc(pid_t pid, const char *file, char *out, size_t out_size, size_t *size)
 	return true;
 }
 
-/* Field 22 of stat: start after boot, in clock ticks. */
+/* Of the fields of stat, by their numbers in proc(5). */
 static bool
-start_ticks(pid_t pid, unsigned long long *ticks)
+read_stat(pid_t pid, unsigned field, unsigned long long *value)
 {
-	char stat[1024], *field;
+	char stat[1024], *at;
 	size_t size;
 
-	if (!read_proc(pid, "stat", stat, sizeof(stat), &size))
+	if (pid <= 0 || !read_proc(pid, "stat", stat, sizeof(stat), &size))
 		return false;
-	field = strrchr(stat, ')');
-	for (unsigned i = 2; field != NULL && i < 22; i++)
-		field = strchr(field + 1, ' ');
-	return field != NULL && sscanf(field, " %llu", ticks) == 1;
+	at = strrchr(stat, ')'); /* ends field 2, which may hold anything */
+	for (unsigned i = 2; at != NULL && i < field; i++)
+		at = strchr(at + 1, ' ');
+	return at != NULL && sscanf(at, " %llu", value) == 1;
 }
 
-/* Over a unix socket the kernel tells the process at the other end. */
-static void
-process_of_peer(struct nsd *nsd, char process[static 64], int64_t *started_ms)
-{
-	long hertz = sysconf(_SC_CLK_TCK);
-	unsigned long long ticks;
+enum { STAT_PPID = 4, STAT_START = 22 /* clock ticks after boot */ };
 
-	snprintf(process, 64, "%ld", (long)nsd->chan.peer);
-	*started_ms = 0;
-	if (hertz <= 0 || !start_ticks(nsd->chan.peer, &ticks))
-		return;
-	snprintf(process, 64, "%ld:%llu", (long)nsd->chan.peer, ticks);
-	*started_ms = nsd_now_ms() - clock_ms(CLOCK_BOOTTIME) +
-		      (int64_t)(ticks * 1000 / (unsigned long long)hertz);
+static bool
+is_nsd(pid_t pid)
+{
+	char comm[64];
+	size_t size;
+
+	return pid > 0 && read_proc(pid, "comm", comm, sizeof(comm), &size) &&
+	       strncmp(comm, "nsd", 3) == 0;
 }
 
 struct value {
@@ -146,7 +142,48 @@ ask_value(struct nsd *nsd, const char *command, const char *name, char text[stat
 }
 
 /*
- * Over TLS there is the pid of the server process, which is cheap, and may be
+ * The local process that is NSD's first, or 0. Over a unix socket the kernel
+ * tells who made it listen: that is it, if NSD runs in the foreground; when it
+ * made itself a daemon it is gone since, and NSD is asked for the process that
+ * it calls its server, whose parent it is.
+ */
+static enum err
+find_server(struct nsd *nsd, pid_t *pid, struct backend_error *why)
+{
+	pid_t peer = nsd->chan.peer;
+	unsigned long long start, parent;
+	char text[64];
+	enum err err;
+
+	*pid = 0;
+	if (!nsd->chan.is_unix)
+		return OK;
+	if (peer == nsd->peer && is_nsd(nsd->pid) &&
+	    read_stat(nsd->pid, STAT_START, &start) && start == nsd->start) {
+		*pid = nsd->pid;
+		return OK;
+	}
+	if (is_nsd(peer)) {
+		*pid = peer;
+	} else {
+		err = ask_value(nsd, "serverpid", "", text, why);
+		if (err != OK)
+			return err;
+		*pid = (pid_t)strtol(text, NULL, 10);
+		if (!is_nsd(*pid))
+			*pid = 0; /* of another name space, such as a container's */
+		else if (read_stat(*pid, STAT_PPID, &parent) && is_nsd((pid_t)parent))
+			*pid = (pid_t)parent;
+	}
+	nsd->peer = peer;
+	nsd->pid = *pid;
+	if (!read_stat(*pid, STAT_START, &nsd->start))
+		nsd->pid = *pid = 0;
+	return OK;
+}
+
+/*
+ * Otherwise there is the pid of the server process, which is cheap, and may be
  * the same again in a container; and the time since the start, which costs NSD
  * a reload, and so is asked for rarely.
  */
@@ -191,18 +228,25 @@ forget_places(struct nsd *nsd)
 enum err
 nsd_look(struct nsd *nsd, struct backend_error *why)
 {
+	unsigned long long hertz = (unsigned long long)sysconf(_SC_CLK_TCK);
 	char version[64], process[64];
 	int64_t started_ms;
+	pid_t pid;
 	enum err err = ask_value(nsd, "status", "version", version, why);
 
+	if (err == OK)
+		err = find_server(nsd, &pid, why);
 	if (err != OK)
 		return err;
-	if (nsd->chan.is_unix && nsd->chan.peer > 0)
-		process_of_peer(nsd, process, &started_ms);
-	else
+	if (pid != 0) {
+		snprintf(process, sizeof(process), "%ld:%llu", (long)pid, nsd->start);
+		started_ms = nsd_now_ms() - clock_ms(CLOCK_BOOTTIME) +
+			     (int64_t)(nsd->start * 1000 / hertz);
+	} else {
 		err = process_by_asking(nsd, process, &started_ms, why);
-	if (err != OK)
-		return err;
+		if (err != OK)
+			return err;
+	}
 	if (strcmp(nsd->process, process) != 0)
 		forget_places(nsd);
 	snprintf(nsd->version, sizeof(nsd->version), "%.31s", version);
@@ -277,15 +321,24 @@ nsd_locate(struct nsd *nsd, struct backend_error *why)
 	size_t size = 0;
 	enum err err = OK;
 
-	if (nsd->config != NULL && nsd->zonelist != NULL)
+	if (nsd->config != NULL && nsd->zonelist != NULL && nsd->zonelist[0] != '\0')
 		return OK;
+	if (nsd->process[0] == '\0')
+		err = nsd_look(nsd, why); /* tells who is at the other end */
+	if (err != OK)
+		return err;
 	forget_places(nsd);
-	if (nsd->chan.is_unix && nsd->chan.peer > 0)
-		read_proc(nsd->chan.peer, "cmdline", words, sizeof(words), &size);
+	if (nsd->pid != 0)
+		read_proc(nsd->pid, "cmdline", words, sizeof(words), &size);
 	if (config == NULL && size > 0)
 		config = find_config(words, size);
-	if (config == NULL || config[0] != '/')
+	if (config == NULL)
 		config = "/etc/nsd/nsd.conf";
+	if (config[0] != '/')
+		return nsd_fail(why, ERR_INVALID,
+		    "nsd was started with the relative path -c %.80s: the backend "
+		    "needs config",
+		    config);
 	nsd->config = mem_strdup(config);
 	nsd->checkconf = find_checkconf(words);
 	if (zonelist != NULL)
@@ -459,6 +512,8 @@ nsd_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 		return err;
 	nsd = mem_zalloc(sizeof(*nsd));
 	nsd->conf = *conf;
+	if (nsd->conf.max_variants == 0)
+		nsd->conf.max_variants = 1000;
 	nsd->chan = chan;
 	nsd_include_init(&nsd->inc);
 	*ctx = nsd;

@@ -21,6 +21,8 @@ struct nsd {
 	struct nsd_chan chan;
 
 	/* the running server, as last seen */
+	pid_t peer, pid;          /* who made the socket listen; local process or 0 */
+	unsigned long long start; /* of pid, in clock ticks */
 	char version[32];
 	char process[64];     /* "": not seen yet */
 	int64_t started_ms;   /* Unix time; 0: not known */
@@ -159,11 +161,12 @@ enum err nsd_retire(void *ctx, const char *const *marks, size_t n,
 /* A file that other zones share, such as a template, is not the zone's own. */
 bool nsd_files_is_own(const char *path, const struct dname *zone);
 /*
- * The directories of the zone's file and, if there is a template and no file
- * yet, the file. dir_fd is the zone directory. As of spool.h; errno is set.
+ * The directories of the zone's file and, if it is new, there is a template and
+ * no file yet, the file. dir_fd is the zone directory. As of spool.h; errno is
+ * set.
  */
 NODISCARD enum err nsd_files_make(int dir_fd, const struct settings *s,
-    const struct dname *zone);
+    const struct dname *zone, bool new);
 /* The zone file, NSD's half-written copy of it (~), and its IXFRs (.ixfr, .ixfr.2,
  * ...). *gone: there was one. As of spool.h; that there is none is OK. */
 NODISCARD enum err nsd_files_unlink(int dir_fd, const char *path, bool *gone);

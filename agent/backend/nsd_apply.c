@@ -335,18 +335,30 @@ purge(struct batch *b, struct task *t)
 
 /* -- adding ---------------------------------------------------------------- */
 
-/* The file of a new primary, and the directories of any zone's file. */
-static void
-make_files(struct batch *b, struct task *t, int dir_fd)
+static enum err
+make_files(struct batch *b, bool (*which)(const struct task *t), bool new)
 {
-	enum err err = nsd_files_make(dir_fd, t->op->settings, &t->op->zone);
+	int dir_fd;
+	enum err err = spool_open(b->nsd->conf.zone_dir, &dir_fd);
 
-	if (err == OK)
-		return;
-	settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
-	    "cannot make the zone file in %s: %s", b->nsd->conf.zone_dir,
-	    mem_errno_text(errno));
-	t->op->retry_s = 60;
+	if (err != OK)
+		return nsd_fail(b->why, err, "zone-dir %s: %s", b->nsd->conf.zone_dir,
+		    mem_errno_text(errno));
+	for (size_t i = 0; i < b->n; i++) {
+		struct task *t = &b->tasks[i];
+
+		if (!which(t))
+			continue;
+		err = nsd_files_make(dir_fd, t->op->settings, &t->op->zone, new);
+		if (err == OK)
+			continue;
+		settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
+		    "cannot make the zone file in %s: %s", b->nsd->conf.zone_dir,
+		    mem_errno_text(errno));
+		t->op->retry_s = 60;
+	}
+	close(dir_fd);
+	return OK;
 }
 
 static bool
@@ -360,22 +372,11 @@ is_addition(const struct task *t)
 static enum err
 apply_adds(struct batch *b)
 {
-	int dir_fd;
-	enum err err = spool_open(b->nsd->conf.zone_dir, &dir_fd);
+	enum err err = make_files(b, is_addition, true);
 
-	if (err != OK)
-		return nsd_fail(b->why, err, "zone-dir %s: %s", b->nsd->conf.zone_dir,
-		    mem_errno_text(errno));
-	for (size_t i = 0; i < b->n; i++) {
-		struct task *t = &b->tasks[i];
-
-		if (!is_addition(t))
-			continue;
-		make_files(b, t, dir_fd);
-		t->listed = is_open(t);
-	}
-	close(dir_fd);
-	return send_list(b, false);
+	for (size_t i = 0; err == OK && i < b->n; i++)
+		b->tasks[i].listed = is_addition(&b->tasks[i]);
+	return err == OK ? send_list(b, false) : err;
 }
 
 /* NSD does not know a pattern that we think it has: have it read, once. */
@@ -455,18 +456,22 @@ change(struct batch *b, struct task *t)
 	return OK;
 }
 
+static bool
+is_change(const struct task *t)
+{
+	return is_open(t) && t->found.state == NSD_ZONE_OURS &&
+	       (t->op->kind == OP_CHANGE || t->op->kind == OP_ADD);
+}
+
 /* Zones that are ours, under another pattern. */
 static enum err
 apply_changes(struct batch *b)
 {
-	enum err err = OK;
+	enum err err = make_files(b, is_change, false);
 
 	for (size_t i = 0; err == OK && i < b->n; i++) {
-		struct task *t = &b->tasks[i];
-
-		if (is_open(t) && (t->op->kind == OP_CHANGE || t->op->kind == OP_ADD) &&
-		    t->found.state == NSD_ZONE_OURS)
-			err = change(b, t);
+		if (is_change(&b->tasks[i]))
+			err = change(b, &b->tasks[i]);
 	}
 	return err;
 }

@@ -127,7 +127,7 @@ nsd_chan_init(struct nsd_chan *chan, const struct backend_conf *conf,
 
 	memset(chan, 0, sizeof(*chan));
 	chan->cancel_fd = conf->cancel_fd;
-	chan->timeout_ms = conf->timeout_ms;
+	chan->timeout_ms = conf->timeout_ms != 0 ? conf->timeout_ms : 30000;
 	if (control == NULL)
 		return err_at(where, conf->n_options > 0 ? conf->options[0].file : "",
 		    0, "backend %s has no control", conf->name);

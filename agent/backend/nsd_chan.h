@@ -31,7 +31,7 @@ struct nsd_chan {
 	int cancel_fd;
 	unsigned timeout_ms;
 	/* of the last request */
-	pid_t peer; /* process at the other end of a unix socket; 0: not known */
+	pid_t peer; /* who made a unix socket listen; 0: not known */
 	bool sent;  /* some of it may have been read: it may have had an effect */
 };
 

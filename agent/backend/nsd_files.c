@@ -21,12 +21,16 @@ nsd_files_is_own(const char *path, const struct dname *zone)
 }
 
 enum err
-nsd_files_make(int dir_fd, const struct settings *s, const struct dname *zone)
+nsd_files_make(int dir_fd, const struct settings *s, const struct dname *zone, bool new)
 {
 	char *path = settings_zonefile(s, zone);
-	char *text = settings_initial_file(s, zone, (uint32_t)(nsd_now_ms() / 1000));
+	char *text = NULL;
 	enum err err = OK;
 
+	/* A zone that only changes has data somewhere, and better none than the
+	 * template's in its place. */
+	if (new)
+		text = settings_initial_file(s, zone, (uint32_t)(nsd_now_ms() / 1000));
 	if (strchr(path, '/') != NULL)
 		err = spool_make_parents(dir_fd, path);
 	if (err == OK && text != NULL)

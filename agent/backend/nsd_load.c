@@ -205,6 +205,7 @@ struct load {
 	nsd_refused_fn *refused;
 	void *arg;
 	char *path;      /* of the include file */
+	bool bad_config; /* the check tool said so */
 	struct buf text; /* of next */
 	char **in_use;   /* patterns of zones */
 	size_t n_in_use;
@@ -297,6 +298,7 @@ check(struct load *l, enum step *step)
 
 	if (err != OK)
 		return err;
+	l->bad_config = !v.good;
 	if (!v.good) {
 		*step = drop_refused(l, &v);
 	} else if (!nsd_has_text(v.patterns, v.n_patterns, l->next->canary)) {
@@ -378,7 +380,7 @@ try_load(struct load *l, enum step *step, bool *keep)
 	}
 	/* A process's start is known to 10 ms. */
 	newer = nsd_newer_config(nsd->config, l->path, last + 20);
-	if (*step == STEP_WAIT && newer != NULL) {
+	if (*step == STEP_WAIT && newer != NULL && l->bad_config) {
 		struct backend_error text = *l->why;
 
 		nsd_fail(l->why, OK, "operator-config-changed: %.150s", text.text);

@@ -160,8 +160,28 @@ server_stop(struct server *s, int signal)
 	if (s->pid <= 0)
 		return;
 	kill(s->pid, signal);
-	waitpid(s->pid, NULL, 0);
+	/* As a daemon it is no child of ours. */
+	if (waitpid(s->pid, NULL, 0) == -1)
+		for (int i = 0; i < 500 && kill(s->pid, 0) == 0; i++)
+			usleep(10000);
 	s->pid = 0;
+}
+
+static void
+server_start_daemon(struct server *s)
+{
+	char *line = mem_printf("%s -c %s 2>/dev/null", nsd_binary, s->conf);
+	char *path = mem_printf("%s/nsd.pid", s->dir), *text;
+
+	assert_int_equal(system(line), 0);
+	for (int i = 0; i < 500 && access(path, R_OK) != 0; i++)
+		usleep(10000);
+	text = read_text(path);
+	s->pid = (pid_t)strtol(text, NULL, 10);
+	assert_true(s->pid > 1);
+	free(text);
+	free(path);
+	free(line);
 }
 
 /* The processes that NSD forked end when xfrd is gone; the port is then free. */
@@ -1309,6 +1329,31 @@ nsd_identify__server_restarted__is_another_process(void **state)
 	settings_unref(s);
 }
 
+/* The process that made its socket listen is gone then. */
+static void
+nsd_identify__server_is_a_daemon__its_configuration_is_found(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_identity one, two;
+	struct backend_error why = {""};
+	struct settings *s;
+
+	NEED_NSD(f);
+	server_stop(&f->server, SIGTERM);
+	wait_port_free(f->server.port);
+	server_start_daemon(&f->server);
+	wait_up(f);
+	assert_int_equal(f->driver->identify(f->ctx, &one, &why), OK);
+	assert_int_equal(strtol(one.process, NULL, 10), f->server.pid);
+	s = primary("one", template);
+	prepare_one(f, s, RESULT_OK);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	wait_rcode(f, "a.example", 0, true);
+	assert_int_equal(f->driver->identify(f->ctx, &two, &why), OK);
+	assert_string_equal(one.process, two.process);
+	settings_unref(s);
+}
+
 static void
 nsd_apply__over_tls__works_and_needs_the_right_keys(void **state)
 {
@@ -1469,6 +1514,7 @@ main(void)
 	    UNIX_TEST(nsd_apply__server_stopped__times_out_or_is_canceled),
 	    UNIX_TEST(nsd_apply__server_killed_in_a_batch__unknown_or_not_tried),
 	    UNIX_TEST(nsd_identify__server_restarted__is_another_process),
+	    UNIX_TEST(nsd_identify__server_is_a_daemon__its_configuration_is_found),
 	    cmocka_unit_test_setup_teardown(
 		nsd_apply__over_tls__works_and_needs_the_right_keys, setup_tls,
 		teardown),
