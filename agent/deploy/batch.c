@@ -8,6 +8,7 @@
 #include "agent/deploy/engine.h"
 #include "agent/deploy/outcome.h"
 #include "agent/deploy/repattern.h"
+#include "agent/store/members.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -96,6 +97,49 @@ gather_once_more(struct batch *b, struct watch *w, const struct item *in)
 	return GATHER_DONE;
 }
 
+static struct note *
+extra_note(struct batch *b, enum note_kind kind, const struct dname *zone)
+{
+	if (b->record == NULL)
+		b->record = record_new(b->engine);
+	return record_note(b->record, kind, zone);
+}
+
+/* What the other catalogs of this backend say of the zone that one of them has:
+ * its members there have no effect, and say so. */
+static void
+note_others(struct batch *b, const struct item *it)
+{
+	struct engine *e = b->engine;
+	struct views *v = batch_views(b);
+	for (size_t i = 0; it->desire.found && i < e->conf->n_catalogs; i++) {
+		uint8_t nr = e->conf->catalogs[i].nr;
+		struct zone_status s;
+		struct member m;
+		if (nr == it->desire.catalog)
+			continue;
+		member_init(&m);
+		bool member = members_find_zone(v->catalog, nr, &it->zone, &m.id) == OK;
+		member = member && members_get(v->catalog, nr, &m.id, &m) == OK;
+		bool noted =
+		    status_get(v->status, nr, &it->zone, e->conf->nr, &s) == OK;
+		bool clash = noted && s.state == ZONE_CONFLICT && s.seq >= m.seq &&
+			     label_equal(&s.id, &m.id);
+		if (member && !clash) {
+			struct note *n = extra_note(b, NOTE_STATE, &it->zone);
+			n->catalog = nr;
+			n->id = m.id;
+			n->seq = m.seq;
+			n->state = ZONE_CONFLICT;
+			snprintf(n->error, sizeof(n->error),
+			    "another catalog of this backend has the zone");
+		} else if (!member && noted) {
+			extra_note(b, NOTE_GONE, &it->zone)->catalog = nr;
+		}
+		member_fini(&m);
+	}
+}
+
 /* A record that is due must not stay so. */
 static void
 settle_retry(struct batch *b, struct item *it)
@@ -104,9 +148,7 @@ settle_retry(struct batch *b, struct item *it)
 	uint8_t owner = d->found ? d->catalog : it->ledger ? it->ledger->catalog : 0;
 	if (owner != 0 && owner == it->status_catalog && it->action != ACT_NONE)
 		return;
-	if (b->record == NULL)
-		b->record = record_new(b->engine);
-	struct note *n = record_note(b->record, NOTE_GONE, &it->zone);
+	struct note *n = extra_note(b, NOTE_GONE, &it->zone);
 	n->catalog = it->status_catalog;
 	if (owner != it->status_catalog)
 		return;
@@ -145,6 +187,8 @@ batch_gather(struct batch *b, const struct item *in)
 	}
 	if (in->source == FROM_RETRY)
 		settle_retry(b, it);
+	if (e->conf->n_catalogs > 1)
+		note_others(b, it);
 	/* What the log says of it later in this batch may still change that. */
 	if (it->action == ACT_NONE && in->source != FROM_LOG) {
 		item_fini(it);

@@ -359,6 +359,10 @@ static int
 sleep_ms(struct engine *e)
 {
 	uint64_t now = pace_now_us(), at = now + IDLE_MS * 1000, due;
+	if (e->held != NULL)
+		return e->held->held_us > now
+			   ? (int)((e->held->held_us - now) / 1000 + 1)
+			   : 0;
 	if (e->state != ENGINE_UP)
 		return (int)(e->ready_us > now ? (e->ready_us - now) / 1000 + 1 : 0);
 	struct store_txn *txn = store_read(e->store, STORE_STATUS);
@@ -390,16 +394,6 @@ wait_for(struct engine *e, int timeout_ms)
 		(void)!read(e->wake_fd, &n, sizeof(n));
 }
 
-bool
-engine_drain(struct engine *e)
-{
-	while (
-	    !engine_stopping(e) && (e->catalog_sent != atomic_load(&e->catalog_done) ||
-				       e->status_sent != atomic_load(&e->status_done)))
-		wait_for(e, IDLE_MS);
-	return !engine_stopping(e);
-}
-
 static void *
 engine_main(void *arg)
 {
@@ -414,6 +408,8 @@ engine_main(void *arg)
 			e->reconcile_wanted = true;
 			wait_for(e, WRITE_FAILED_MS);
 		}
+		if (e->held != NULL && pace_now_us() >= e->held->held_us)
+			record_release(e);
 		reach(e);
 		if (e->state == ENGINE_UP && !crowded(e)) {
 			recheck_sweep(e);
@@ -423,6 +419,7 @@ engine_main(void *arg)
 		}
 		wait_for(e, crowded(e) ? IDLE_MS : sleep_ms(e));
 	}
+	record_release(e);
 	return NULL;
 }
 

@@ -75,6 +75,9 @@ struct engine {
 	bool slow_behind;        /* slow is behind fast */
 	uint64_t marked;         /* the mark last written */
 	struct again *again, **again_last;
+	/* Notes of the last small batch: the answers are about to come, and then
+	 * all go in one commit. */
+	struct record *held;
 	bool late;          /* additions wait for the rate */
 	uint64_t verify_us; /* Unix: the next free place for a verification put off */
 	struct pace adds;   /* of secondaries */
@@ -124,8 +127,6 @@ void engine_job_done(struct engine *e, enum store_env env, enum err err);
 /* -- for the other files of the room; the engine's own thread only ------------ */
 
 bool engine_stopping(const struct engine *e);
-/* Everything submitted so far is on record; false: we were told to stop. */
-bool engine_drain(struct engine *e);
 /* The server cannot be reached, for that reason. */
 void engine_down(struct engine *e, const char *why);
 /* Look at the zone again, soon. */

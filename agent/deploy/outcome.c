@@ -419,6 +419,22 @@ fill_watch(struct engine *e, const struct item *it)
 	w->unusable = d->found && d->settings == NULL;
 }
 
+/* A few zones, all of them asked about: what they answer can go into the same
+ * commit, of which there is one in 100 ms. */
+static bool
+answers_are_near(const struct batch *b)
+{
+	if (b->n_ops == 0 || b->n_ops > FEW)
+		return false;
+	for (size_t i = 0; i < b->n; i++) {
+		struct watch *w = watch_find(&b->engine->watch, &b->items[i].zone);
+		if (w->kind == WATCH_BATCH &&
+		    (b->items[i].action != ACT_NONE || w->again))
+			return false;
+	}
+	return true;
+}
+
 void
 outcome_record(struct batch *b)
 {
@@ -439,7 +455,13 @@ outcome_record(struct batch *b)
 	}
 	if (b->err == OK)
 		outcome_mark(e, r);
-	record_submit(&r, &catalog_job, &status_job);
+	if (answers_are_near(b)) {
+		record_hold(&r);
+		catalog_job = e->catalog_sent;
+		status_job = e->status_sent;
+	} else {
+		record_submit(&r, &catalog_job, &status_job);
+	}
 	for (size_t i = 0; i < b->n; i++) {
 		struct watch *w = watch_find(&e->watch, &b->items[i].zone);
 		if (w->kind != WATCH_BATCH)

@@ -219,12 +219,16 @@ take_answer(struct round *r, const struct probe_result *result, uint64_t now)
 void
 recheck_answers(struct engine *e, const struct probe_result *results, size_t n)
 {
-	struct round r = {.engine = e, .record = record_new(e)};
-	uint64_t now = pace_now_us(), status_job;
+	struct round r = {.engine = e, .record = record_held_or_new(e)};
+	uint64_t now = pace_now_us(), status_job = 0;
+	size_t n_notes = r.record->n_notes;
 	for (size_t i = 0; i < n; i++)
 		take_answer(&r, &results[i], now);
 	store_end(&r.txn);
-	record_submit(&r.record, NULL, &status_job);
+	if (r.n_done == 0 && r.record->n_notes == n_notes)
+		record_hold(&r.record); /* not yet */
+	else
+		record_submit(&r.record, NULL, &status_job);
 	for (size_t i = 0; i < r.n_done; i++)
 		engine_settle(e, r.done[i], e->catalog_sent, status_job);
 	free(r.done);

@@ -11,7 +11,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-enum { LENIENT_TRIES = 3 };
+enum { LENIENT_TRIES = 3, HOLD_US = 30000 };
 
 struct record *
 record_new(struct engine *engine)
@@ -236,6 +236,54 @@ done_status(struct store_job *job, enum err err)
 }
 
 void
+record_release(struct engine *e)
+{
+	struct record *r = e->held;
+	e->held = NULL;
+	if (r != NULL)
+		record_submit(&r, NULL, NULL);
+}
+
+struct record *
+record_held_or_new(struct engine *e)
+{
+	struct record *r = e->held;
+	e->held = NULL;
+	return r != NULL ? r : record_new(e);
+}
+
+void
+record_hold(struct record **rp)
+{
+	struct record *r = *rp;
+	struct engine *e = r->engine;
+	if (e->held == NULL && r->held_us != 0) { /* it was, until now */
+		e->held = r;
+		*rp = NULL;
+		return;
+	}
+	struct record *held = record_held_or_new(e);
+	for (size_t i = 0; i < r->n_notes; i++) {
+		const struct note *n = &r->notes[i];
+		*record_note(held, n->kind, &n->zone) = *n;
+	}
+	if (r->has_backend) {
+		held->has_backend = true;
+		held->backend = r->backend;
+	}
+	r->n_notes = 0;
+	r->has_backend = false;
+	record_submit(rp, NULL, NULL);
+	if (held->n_notes == 0 && !held->has_backend) {
+		record_free(held);
+		return;
+	}
+	e->held = held;
+	if (held->held_us == 0)
+		held->held_us = pace_now_us() + HOLD_US;
+}
+
+void
 record_submit(struct record **rp, uint64_t *catalog_job, uint64_t *status_job)
 {
 	struct record *r = *rp;
@@ -243,6 +291,8 @@ record_submit(struct record **rp, uint64_t *catalog_job, uint64_t *status_job)
 	*rp = NULL;
 	bool catalog = r->n_changes > 0 || r->has_mark;
 	bool status = r->n_notes > 0 || r->has_backend;
+	if (status)
+		record_release(e); /* what it says is older */
 	atomic_init(&r->n_jobs, catalog + status);
 	r->catalog_job = (struct store_job){.run = run_catalog, .done = done_catalog};
 	r->status_job = (struct store_job){.run = run_status, .done = done_status};

@@ -75,6 +75,7 @@ struct record {
 	bool has_mark, has_backend;
 	uint64_t mark;
 	struct backend_status backend;
+	uint64_t held_us; /* until then, if it was held back; else 0 */
 	/* jobs */
 	struct store_job catalog_job, status_job;
 	atomic_uint n_jobs;
@@ -93,6 +94,12 @@ struct note *record_note(struct record *r, enum note_kind kind,
  * be finished for all of it to be on record: compare with engine_jobs_done.
  */
 void record_submit(struct record **r, uint64_t *catalog_job, uint64_t *status_job);
+/* Hand over what is held back, now. */
+void record_release(struct engine *e);
+/* Hand over all but the notes and the backend's status, which are held back. */
+void record_hold(struct record **r);
+/* What is held back, to put more into, or a new one. */
+struct record *record_held_or_new(struct engine *e);
 /* The changes and the mark alone, durable on return. Takes *r too. ERR_FULL, ERR_IO. */
 NODISCARD enum err record_write(struct record **r);
 

@@ -27,6 +27,8 @@
 #include "lib/mem.h"
 #include "lib/rr.h"
 
+#define UNUSED __attribute__((unused))
+
 /* -- the toy server ------------------------------------------------------------ */
 
 enum { TOY_MAX = 64, TOY_OPS = 4096 };
@@ -306,6 +308,7 @@ struct world {
 	struct deploy_catalog catalogs[2];
 	struct deploy_backend_conf backend;
 	struct keyring *ring;
+	uint64_t log_bytes; /* 0: as the store has it */
 };
 
 static struct dname
@@ -327,7 +330,7 @@ write_pattern(struct world *w, const char *name, const char *text)
 	fclose(f);
 }
 
-static void
+UNUSED static void
 load_patterns(struct world *w)
 {
 	struct err_where where = {.line = 0};
@@ -366,7 +369,9 @@ world_open_store(struct world *w)
 {
 	char dir[128];
 	snprintf(dir, sizeof(dir), "%s/state", w->dir);
-	struct store_conf conf = {.dir = dir, .map_size = (size_t)256 << 20};
+	struct store_conf conf = {.dir = dir,
+	    .map_size = (size_t)256 << 20,
+	    .log_bytes = w->log_bytes};
 	struct err_where where = {.line = 0};
 	if (store_open(&conf, &where, &w->store) != OK)
 		fail_msg("store: %s %s", where.file, where.what);
@@ -446,10 +451,22 @@ world_free(struct world *w)
 	free(w);
 }
 
+/* As a crash leaves it: the status does not survive, the catalog does. */
+UNUSED static void
+world_crash(struct world *w)
+{
+	char command[128];
+	world_stop(w);
+	store_close(w->store);
+	snprintf(command, sizeof(command), "rm -f %s/state/*status*", w->dir);
+	assert_int_equal(system(command), 0);
+	world_open_store(w);
+}
+
 /* -- the catalog --------------------------------------------------------------------
  */
 
-enum { CHANGE_ADD = 1, CHANGE_DEL = 2, CHANGE_GROUP = 4 };
+enum { CHANGE_ADD = 1, CHANGE_DEL = 2, CHANGE_GROUP = 4, CHANGE_COO = 8 };
 
 struct change {
 	int what;
@@ -503,7 +520,7 @@ change_one(struct store_txn *txn, struct world *w, const struct change *c, uint6
 		members_del(txn, nr, &m);
 		put_rr(del, c->id, NULL, RR_PTR, zone.wire, zone.size);
 	}
-	if (c->what & (CHANGE_ADD | CHANGE_GROUP)) {
+	if (c->what & (CHANGE_ADD | CHANGE_GROUP | CHANGE_COO)) {
 		m.id = id;
 		m.zone = zone;
 		m.seq = seq;
@@ -518,6 +535,16 @@ change_one(struct store_txn *txn, struct world *w, const struct change *c, uint6
 			    .rdata = group,
 			    .rdata_size = (uint16_t)size};
 			member_add_rr(&m, &rr);
+		}
+		struct dname other = zone_of("other.test");
+		if (c->what & CHANGE_COO) {
+			struct member_rr rr = {.prefix = (const uint8_t *)"\3coo",
+			    .prefix_size = 4,
+			    .type = RR_PTR,
+			    .rdata = other.wire,
+			    .rdata_size = other.size};
+			member_add_rr(&m, &rr);
+			put_rr(add, c->id, "coo", RR_PTR, other.wire, other.size);
 		}
 		members_put(txn, nr, &m);
 		if (c->what & CHANGE_ADD)
@@ -575,21 +602,21 @@ change_many(struct world *w, const struct change *changes, size_t n)
 	assert_int_equal(store_call(w->store, STORE_CATALOG, &job.job), OK);
 }
 
-static void
+UNUSED static void
 add_zone(struct world *w, const char *zone, const char *id, const char *group)
 {
 	struct change c = {CHANGE_ADD, zone, id, group, 0};
 	change_many(w, &c, 1);
 }
 
-static void
+UNUSED static void
 del_zone(struct world *w, const char *zone, const char *id)
 {
 	struct change c = {CHANGE_DEL, zone, id, NULL, 0};
 	change_many(w, &c, 1);
 }
 
-static void
+UNUSED static void
 set_group(struct world *w, const char *zone, const char *id, const char *group)
 {
 	struct change c = {CHANGE_GROUP, zone, id, group, 0};
@@ -639,14 +666,14 @@ is_state(struct world *w, const char *zone, enum zone_state state)
 	return get_status(w, zone, &s) && s.state == state;
 }
 
-static bool
+UNUSED static bool
 is_error(struct world *w, const char *zone, const char *part)
 {
 	struct zone_status s;
 	return get_status(w, zone, &s) && strstr(s.error, part) != NULL;
 }
 
-static bool
+UNUSED static bool
 is_unknown(struct world *w, const char *zone)
 {
 	struct zone_status s;
@@ -663,14 +690,14 @@ get_ledger(struct world *w, const char *zone, struct ledger_entry *entry)
 	return err == OK;
 }
 
-static bool
+UNUSED static bool
 in_ledger(struct world *w, const char *zone)
 {
 	struct ledger_entry entry;
 	return get_ledger(w, zone, &entry);
 }
 
-static bool
+UNUSED static bool
 has_grave(struct world *w, const char *zone)
 {
 	struct dname name = zone_of(zone);
@@ -681,7 +708,7 @@ has_grave(struct world *w, const char *zone)
 	return err == OK;
 }
 
-static uint64_t
+UNUSED static uint64_t
 get_mark(struct world *w)
 {
 	uint64_t seq = 0;
@@ -691,7 +718,7 @@ get_mark(struct world *w)
 	return seq;
 }
 
-static bool
+UNUSED static bool
 is_backend(struct world *w, const char *state)
 {
 	struct backend_status b;
@@ -702,7 +729,7 @@ is_backend(struct world *w, const char *state)
 	return is;
 }
 
-static bool
+UNUSED static bool
 toy_has(const char *zone)
 {
 	struct dname name = zone_of(zone);
@@ -713,7 +740,7 @@ toy_has(const char *zone)
 }
 
 /* "remove a.test, add a.test", from the n-th operation on. */
-static const char *
+UNUSED static const char *
 toy_ops(size_t from)
 {
 	static char text[8192];
@@ -729,7 +756,7 @@ toy_ops(size_t from)
 	return text;
 }
 
-static size_t
+UNUSED static size_t
 toy_n_ops(void)
 {
 	pthread_mutex_lock(&toy.lock);
@@ -738,7 +765,7 @@ toy_n_ops(void)
 	return n;
 }
 
-static void
+UNUSED static void
 toy_script(enum backend_result result, unsigned n, bool unknown_happens)
 {
 	pthread_mutex_lock(&toy.lock);
@@ -748,7 +775,7 @@ toy_script(enum backend_result result, unsigned n, bool unknown_happens)
 	pthread_mutex_unlock(&toy.lock);
 }
 
-static void
+UNUSED static void
 toy_set(bool *flag, bool value)
 {
 	pthread_mutex_lock(&toy.lock);
