@@ -26,14 +26,14 @@
  * catalog.example.; "@" is the apex.
  */
 
-enum { KEY_FULL, KEY_READ, KEY_ZONES, KEY_PATTERNS, KEY_STRANGER, N_KEYS };
+enum { KEY_FULL, KEY_READ, KEY_ZONES, KEY_PATTERNS, KEY_LONG, KEY_STRANGER, N_KEYS };
 
 struct world {
 	char dir[64];
 	size_t map_size;
 	struct store *store;
 	struct key *keys[N_KEYS];
-	struct proto_key proto_keys[4];
+	struct proto_key proto_keys[KEY_STRANGER];
 	struct dname narrow_zone;
 	char *narrow_patterns[1];
 	struct proto_catalog catalogs[2];
@@ -166,14 +166,19 @@ world_open_proto(struct world *w)
 static inline void
 world_fill_conf(struct world *w)
 {
-	const char *names[N_KEYS] = {"full.", "read.", "zones.", "patterns.",
+	/* One whose signature alone nearly fills a small datagram. */
+	char name[256];
+	memset(name, 'k', sizeof(name));
+	name[63] = name[127] = name[191] = '.';
+	name[250] = '\0';
+	const char *names[N_KEYS] = {"full.", "read.", "zones.", "patterns.", name,
 	    "stranger."};
-	const unsigned rights[4] = {RIGHT_READ | RIGHT_UPDATE, RIGHT_READ,
-	    RIGHT_READ | RIGHT_UPDATE, RIGHT_READ | RIGHT_UPDATE};
+	const unsigned both = RIGHT_READ | RIGHT_UPDATE;
+	const unsigned rights[KEY_STRANGER] = {both, RIGHT_READ, both, both, both};
 
 	for (size_t i = 0; i < N_KEYS; i++)
 		w->keys[i] = make_key(names[i], (uint8_t)(i + 1));
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < KEY_STRANGER; i++)
 		w->proto_keys[i] =
 		    (struct proto_key){.key = w->keys[i], .rights = rights[i]};
 	w->narrow_zone = dn("mine.example.");
@@ -193,7 +198,7 @@ world_fill_conf(struct world *w)
 	w->conf = (struct proto_conf){.agent = "ams1",
 	    .version = "0.1",
 	    .keys = w->proto_keys,
-	    .n_keys = 4,
+	    .n_keys = KEY_STRANGER,
 	    .catalogs = w->catalogs,
 	    .n_catalogs = 2,
 	    .backends = w->backends,

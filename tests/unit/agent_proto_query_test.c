@@ -270,6 +270,27 @@ query__answer_does_not_fit_udp__then_truncated_but_signed(void **state)
 }
 
 static void
+query__signature_fills_the_datagram__then_it_is_sent_all_the_same(void **state)
+{
+	struct world *w = *state;
+	struct msg msg;
+	struct wire_out out;
+	char owner[256];
+	memset(owner, 'o', sizeof(owner));
+	owner[63] = owner[127] = owner[191] = '.';
+	owner[230] = '\0';
+	struct dname name = owner_of(owner);
+	wire_out_init(&out, w->wire, sizeof(w->wire));
+	msg_start(&out, 1, 0); /* no OPT: 512 octets */
+	msg_put_question(&out, &name, RR_SOA, CLASS_IN);
+	world_sign(w, &out, KEY_LONG);
+	assert_int_equal(world_exchange(w, w->udp, true, &msg), RCODE_NXDOMAIN);
+	assert_true(w->reply_size > 512);
+	assert_true(msg.flags & FLAG_TC);
+	assert_int_equal(msg.count[MSG_AUTHORITY], 0);
+}
+
+static void
 query__narrowed_key__then_its_own_names_alone(void **state)
 {
 	struct world *w = *state;
@@ -333,6 +354,7 @@ main(void)
 	    TEST(query__empty_catalog__then_zones_does_not_exist),
 	    TEST(query__outside_or_of_other_class__then_refused),
 	    TEST(query__answer_does_not_fit_udp__then_truncated_but_signed),
+	    TEST(query__signature_fills_the_datagram__then_it_is_sent_all_the_same),
 	    TEST(query__narrowed_key__then_its_own_names_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

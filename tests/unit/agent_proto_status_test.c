@@ -97,6 +97,10 @@ status__record_is_of_another_id__then_pending_without_its_facts(void **state)
 	assert_int_equal(query(w, "shop.example._status", RR_TXT), 0);
 	assert_has(w, "\"state=pending\" \"id=b2\"");
 	assert_has_not(w, "serial=");
+	z.seq = store_log_seq(w->store) + 1; /* late, but still of the other */
+	put(w, (struct put_job){.zone = &z});
+	assert_int_equal(query(w, "shop.example._status", RR_TXT), 0);
+	assert_has_not(w, "state=serving");
 }
 
 static void
