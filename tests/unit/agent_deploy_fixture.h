@@ -311,7 +311,7 @@ struct world {
 	uint64_t log_bytes; /* 0: as the store has it */
 };
 
-static struct dname
+UNUSED static struct dname
 zone_of(const char *text)
 {
 	struct dname zone;
@@ -319,7 +319,7 @@ zone_of(const char *text)
 	return zone;
 }
 
-static void
+UNUSED static void
 write_pattern(struct world *w, const char *name, const char *text)
 {
 	char path[256];
@@ -345,7 +345,7 @@ struct setup_job {
 	struct world *w;
 };
 
-static enum err
+UNUSED static enum err
 setup_run(struct store_txn *txn, struct store_job *job)
 {
 	struct world *w = ((struct setup_job *)job)->w;
@@ -364,7 +364,7 @@ setup_run(struct store_txn *txn, struct store_job *job)
 	return backends_number(txn, "toy1", &w->backend.nr);
 }
 
-static void
+UNUSED static void
 world_open_store(struct world *w)
 {
 	char dir[128];
@@ -379,7 +379,7 @@ world_open_store(struct world *w)
 	assert_int_equal(store_call(w->store, STORE_CATALOG, &job.job), OK);
 }
 
-static void
+UNUSED static void
 world_start(struct world *w)
 {
 	struct err_where where = {.line = 0};
@@ -391,7 +391,7 @@ world_start(struct world *w)
 		fail_msg("deploy: %s: %s", where.file, where.what);
 }
 
-static void
+UNUSED static void
 world_stop(struct world *w)
 {
 	struct timespec a, b;
@@ -402,7 +402,7 @@ world_stop(struct world *w)
 	assert_true(b.tv_sec - a.tv_sec <= 5);
 }
 
-static struct world *
+UNUSED static struct world *
 world_new(const struct backend_driver *driver)
 {
 	struct world *w = mem_zalloc(sizeof(*w));
@@ -435,7 +435,7 @@ world_new(const struct backend_driver *driver)
 	return w;
 }
 
-static void
+UNUSED static void
 world_free(struct world *w)
 {
 	char command[128];
@@ -481,7 +481,7 @@ struct change_job {
 	size_t n;
 };
 
-static void
+UNUSED static void
 put_rr(struct buf *out, const char *id, const char *prop, uint16_t type,
     const uint8_t *rdata, size_t size)
 {
@@ -503,7 +503,7 @@ put_rr(struct buf *out, const char *id, const char *prop, uint16_t type,
 	work_rr_put(out, &rr);
 }
 
-static void
+UNUSED static void
 change_one(struct store_txn *txn, struct world *w, const struct change *c, uint64_t seq,
     struct buf *del, struct buf *add)
 {
@@ -555,7 +555,7 @@ change_one(struct store_txn *txn, struct world *w, const struct change *c, uint6
 	member_fini(&m);
 }
 
-static enum err
+UNUSED static enum err
 change_run(struct store_txn *txn, struct store_job *job)
 {
 	struct change_job *cj = (struct change_job *)job;
@@ -592,7 +592,7 @@ change_run(struct store_txn *txn, struct store_job *job)
 	return err;
 }
 
-static void
+UNUSED static void
 change_many(struct world *w, const struct change *changes, size_t n)
 {
 	struct change_job job = {.job = {.run = change_run},
@@ -626,7 +626,7 @@ set_group(struct world *w, const char *zone, const char *id, const char *group)
 /* -- what is seen ---------------------------------------------------------------------
  */
 
-static bool
+UNUSED static bool
 get_status(struct world *w, const char *zone, struct zone_status *s)
 {
 	struct dname name = zone_of(zone);
@@ -636,7 +636,7 @@ get_status(struct world *w, const char *zone, struct zone_status *s)
 	return err == OK;
 }
 
-static void
+UNUSED static void
 nap(unsigned ms)
 {
 	struct timespec ts = {.tv_sec = ms / 1000,
@@ -659,7 +659,7 @@ enum { PATIENCE_MS = 30000 };
 			fail_msg("%s:%d: never: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
 
-static bool
+UNUSED static bool
 is_state(struct world *w, const char *zone, enum zone_state state)
 {
 	struct zone_status s;
@@ -680,7 +680,7 @@ is_unknown(struct world *w, const char *zone)
 	return !get_status(w, zone, &s);
 }
 
-static bool
+UNUSED static bool
 get_ledger(struct world *w, const char *zone, struct ledger_entry *entry)
 {
 	struct dname name = zone_of(zone);

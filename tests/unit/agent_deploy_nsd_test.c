@@ -375,7 +375,7 @@ agent_restart__clean_and_state_lost__adopts_what_is_marked(void **state)
 	assert_int_equal(system(command), 0);
 	add_zone(w, "a.test", "m9", "primary");
 	EVENTUALLY(is_state(w, "a.test", ZONE_SERVING));
-	assert_true(in_ledger(w, "a.test"));
+	EVENTUALLY(in_ledger(w, "a.test"));
 	nsd_free(n);
 }
 
