@@ -12,6 +12,7 @@
 
 #include "agent/backend/drivers.h"
 #include "agent/backend/nsd_reply.h"
+#include "agent/backend/spool.h"
 #include "lib/mem.h"
 
 /*
@@ -499,6 +500,17 @@ nsd_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 
 /* -- the driver ------------------------------------------------------------ */
 
+static void
+sweep(const char *dir)
+{
+	int fd;
+
+	if (spool_open(dir, &fd) != OK)
+		return;
+	spool_sweep(fd);
+	close(fd);
+}
+
 static enum err
 nsd_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 {
@@ -516,6 +528,8 @@ nsd_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 		nsd->conf.max_variants = 1000;
 	nsd->chan = chan;
 	nsd_include_init(&nsd->inc);
+	sweep(conf->zone_dir);
+	sweep(conf->config_dir);
 	*ctx = nsd;
 	return OK;
 }

@@ -12,6 +12,8 @@
 #include "lib/dname.h"
 #include "lib/err.h"
 
+struct spool_batch;
+
 /* What the files of the nsd driver share; see nsd.c for the story. */
 
 enum { NSD_LIST_MAX = 5000 /* lines of one addzones or delzones */ };
@@ -162,10 +164,10 @@ enum err nsd_retire(void *ctx, const char *const *marks, size_t n,
 bool nsd_files_is_own(const char *path, const struct dname *zone);
 /*
  * The directories of the zone's file and, if it is new, there is a template and
- * no file yet, the file. dir_fd is the zone directory. As of spool.h; errno is
- * set.
+ * no file yet, the file: into the batch files of the zone directory. As of
+ * spool.h; errno is set.
  */
-NODISCARD enum err nsd_files_make(int dir_fd, const struct settings *s,
+NODISCARD enum err nsd_files_make(struct spool_batch *files, const struct settings *s,
     const struct dname *zone, bool new);
 /* The zone file, NSD's half-written copy of it (~), and its IXFRs (.ixfr, .ixfr.2,
  * ...). *gone: there was one. As of spool.h; that there is none is OK. */

@@ -335,27 +335,39 @@ purge(struct batch *b, struct task *t)
 
 /* -- adding ---------------------------------------------------------------- */
 
+static void
+settle_no_file(struct batch *b, struct task *t, enum err err)
+{
+	settle(t, err == ERR_INVALID ? RESULT_REJECTED : RESULT_RETRY,
+	    "cannot make the zone file in %s: %s", b->nsd->conf.zone_dir,
+	    mem_errno_text(errno));
+	t->op->retry_s = 60;
+}
+
 static enum err
 make_files(struct batch *b, bool (*which)(const struct task *t), bool new)
 {
+	struct spool_batch files;
 	int dir_fd;
 	enum err err = spool_open(b->nsd->conf.zone_dir, &dir_fd);
 
 	if (err != OK)
 		return nsd_fail(b->why, err, "zone-dir %s: %s", b->nsd->conf.zone_dir,
 		    mem_errno_text(errno));
+	spool_batch_begin(&files, dir_fd);
 	for (size_t i = 0; i < b->n; i++) {
 		struct task *t = &b->tasks[i];
 
 		if (!which(t))
 			continue;
-		err = nsd_files_make(dir_fd, t->op->settings, &t->op->zone, new);
-		if (err == OK)
-			continue;
-		settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
-		    "cannot make the zone file in %s: %s", b->nsd->conf.zone_dir,
-		    mem_errno_text(errno));
-		t->op->retry_s = 60;
+		err = nsd_files_make(&files, t->op->settings, &t->op->zone, new);
+		if (err != OK)
+			settle_no_file(b, t, err);
+	}
+	err = spool_batch_end(&files);
+	for (size_t i = 0; err != OK && i < b->n; i++) {
+		if (which(&b->tasks[i]))
+			settle_no_file(b, &b->tasks[i], err);
 	}
 	close(dir_fd);
 	return OK;

@@ -21,7 +21,8 @@ nsd_files_is_own(const char *path, const struct dname *zone)
 }
 
 enum err
-nsd_files_make(int dir_fd, const struct settings *s, const struct dname *zone, bool new)
+nsd_files_make(struct spool_batch *files, const struct settings *s,
+    const struct dname *zone, bool new)
 {
 	char *path = settings_zonefile(s, zone);
 	char *text = NULL;
@@ -32,12 +33,12 @@ nsd_files_make(int dir_fd, const struct settings *s, const struct dname *zone, b
 	if (new)
 		text = settings_initial_file(s, zone, (uint32_t)(nsd_now_ms() / 1000));
 	if (strchr(path, '/') != NULL)
-		err = spool_make_parents(dir_fd, path);
+		err = spool_make_parents(files->dir_fd, path);
 	if (err == OK && text != NULL)
-		err = spool_create(dir_fd, path, text, strlen(text), 0640);
+		err = spool_batch_put(files, path, text, strlen(text), 0640);
 	free(text);
 	free(path);
-	return err == ERR_EXISTS ? OK : err;
+	return err;
 }
 
 /* ERR_NOTFOUND is no failure. */

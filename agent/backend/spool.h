@@ -36,6 +36,26 @@ NODISCARD enum err spool_replace(int dir_fd, const char *path, const void *data,
 NODISCARD enum err spool_create(int dir_fd, const char *path, const void *data,
     size_t size, mode_t mode);
 
+/*
+ * spool_create for many: with one sync of the file system for all of them,
+ * instead of two for each. spool_batch_end puts in place what was put, and
+ * returns the first failure; that there was a file already is none. It empties
+ * the batch, also after a failure of spool_batch_put.
+ */
+struct spool_batch {
+	int dir_fd;
+	char **paths, **asides; /* each aside stands beside its path */
+	size_t n, room, asides_room;
+};
+
+void spool_batch_begin(struct spool_batch *batch, int dir_fd);
+NODISCARD enum err spool_batch_put(struct spool_batch *batch, const char *path,
+    const void *data, size_t size, mode_t mode);
+NODISCARD enum err spool_batch_end(struct spool_batch *batch);
+
+/* Remove what a crash left written aside an hour ago or longer. Not below. */
+void spool_sweep(int dir_fd);
+
 /* The whole of a plain file, at most SPOOL_FILE_MAX (ERR_RANGE); a NUL follows
  * that *size does not count. Free it. */
 NODISCARD enum err spool_read(int dir_fd, const char *path, char **data, size_t *size);

@@ -168,6 +168,56 @@ spool__impossible_names__leave_nothing(void **state)
 	assert_int_equal(n_entries(f), 0);
 }
 
+/* Few are synced one by one, many together. */
+static void
+spool_batch__few_and_many__all_there_and_no_litter(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int n = 3; n < 100; n += 60) {
+		struct spool_batch batch;
+		char name[32];
+
+		assert_int_equal(spool_create(f->fd, "1", "old", 3, 0600), OK);
+		spool_batch_begin(&batch, f->fd);
+		for (int i = 0; i < n; i++) {
+			snprintf(name, sizeof(name), "%d", i);
+			assert_int_equal(spool_batch_put(&batch, name, "new", 3, 0600),
+			    OK);
+		}
+		assert_int_equal(spool_batch_put(&batch, "../x", "new", 3, 0600),
+		    ERR_INVALID);
+		assert_int_equal(spool_batch_put(&batch, "no/x", "new", 3, 0600),
+		    ERR_NOTFOUND);
+		assert_int_equal(spool_batch_end(&batch), OK);
+		assert_int_equal(n_entries(f), n);
+		expect_text(f, "0", "new");
+		expect_text(f, "1", "old");
+		for (int i = 0; i < n; i++) {
+			snprintf(name, sizeof(name), "%d", i);
+			assert_int_equal(spool_unlink(f->fd, name), OK);
+		}
+	}
+}
+
+static void
+spool_sweep__old_and_new_litter__old_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec old[2] = {{1000, 0}, {1000, 0}};
+	static const char *const names[] = {".nsherd-1.tmp", ".nsherd-2.tmp",
+	    "nsherd.tmp", ".nsherd-x"};
+
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(spool_create(f->fd, names[i], "", 0, 0600), OK);
+		if (i != 1)
+			assert_int_equal(utimensat(f->fd, names[i], old, 0), 0);
+	}
+	spool_sweep(f->fd);
+	assert_int_equal(n_entries(f), 3);
+	assert_int_equal(spool_unlink(f->fd, names[0]), ERR_NOTFOUND);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int
@@ -180,6 +230,8 @@ main(void)
 	    TEST(spool__paths_that_leave_the_directory__are_invalid),
 	    TEST(spool_unlink__not_a_plain_file__stays),
 	    TEST(spool__impossible_names__leave_nothing),
+	    TEST(spool_batch__few_and_many__all_there_and_no_litter),
+	    TEST(spool_sweep__old_and_new_litter__old_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
