@@ -20,7 +20,8 @@ struct pattern_set;
 struct pattern;
 
 /*
- * Every *.ini of the directory. Keys named must be in ring (NULL: not checked).
+ * Every *.ini of the directory. Keys named must be in ring (NULL: not checked),
+ * which is borrowed: it must outlive the set.
  * ERR_IO, ERR_NOTFOUND: the directory cannot be read (where). Faults of single
  * files: pattern_error().
  */
