@@ -203,7 +203,7 @@ FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
         644:packaging/nsherdd.service:$(PREFIX)/lib/systemd/system/nsherdd.service \
         644:packaging/nsherd.conf:$(PREFIX)/share/nsherd/nsherd.conf \
         $(foreach s,1 5 8,$(foreach p,$(wildcard doc/man/*.$(s)),644:$(p):$(MANDIR)/man$(s)/$(notdir $(p)))) \
-        $(foreach p,$(wildcard patterns/*.ini),644:$(p):$(PREFIX)/share/nsherd/patterns/$(notdir $(p)))
+        $(foreach p,$(wildcard patterns/*.ini patterns/*.zone),644:$(p):$(PREFIX)/share/nsherd/patterns/$(notdir $(p)))
 
 install: all
 	$(Q)set -e; for f in $(FILES); do m=$${f%%:*}; r=$${f#*:}; \
