@@ -433,13 +433,32 @@ add_again(struct batch *b)
 	return send_list(b, false);
 }
 
+/*
+ * A secondary that becomes a primary keeps its data: NSD has it in memory only,
+ * until told to write it. It does so, and then changes the zone, in order. A
+ * file that holds what NSD has is left as it is.
+ */
+static enum err
+write_data(struct batch *b, struct task *t)
+{
+	struct nsd_single single;
+
+	if (t->op->settings->role != ROLE_PRIMARY)
+		return OK;
+	nsd_single_init(&single);
+	return nsd_chan_command(&b->nsd->chan, nsd_single_line, &single, b->why,
+	    "write %s", t->name);
+}
+
 static enum err
 change(struct batch *b, struct task *t)
 {
 	char mark[NSD_NATIVE_MAX];
 	struct nsd_single single;
-	enum err err;
+	enum err err = write_data(b, t);
 
+	if (err != OK)
+		return err;
 	nsd_native_name(t->op->settings, mark);
 	nsd_single_init(&single);
 	err = nsd_chan_command(&b->nsd->chan, nsd_single_line, &single, b->why,
