@@ -7,8 +7,8 @@
  * writers, one for each backend, the prober. They meet in the store alone; a
  * writer that has finished something for the loop wakes it (on_wake).
  *
- * SIGTERM and SIGINT stop it cleanly: replies that are ready leave, UPDATEs
- * that were accepted are committed, backends end what they do within 5 s.
+ * SIGTERM and SIGINT stop it cleanly: UPDATEs that were accepted are committed
+ * and answered, backends end what they do within 5 s.
  * SIGHUP reads keys and patterns again; other settings need a restart.
  */
 #include "agent/run.h"

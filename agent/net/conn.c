@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "agent/net/conn.h"
+#include "agent/net/conn_inside.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "agent/proto/proto.h"
-#include "lib/buf.h"
-#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/msg.h"
 
@@ -20,46 +16,10 @@ enum {
 	OUT_LOW = 128 << 10,              /* transfers fill the queue up to here, */
 	TRANSFERS_FULL = 32,              /* while there are no more than these */
 	OUT_HIGH = 256 << 10,             /* no reading while more is queued */
-	OUT_MAX = 4 << 20,                /* the connection is given up */
 	IDLE_ROOM = 4 << 10,              /* buffers above it are freed when idle */
 	TRANSFERS_MAX = 16,               /* of one connection, before it must wait */
 	ROUNDS_A_TURN = 4,                /* then the other connections have theirs */
-	LINGER_MS = 2000,
-};
-
-enum state {
-	STATE_OPEN,
-	STATE_ENDING, /* send what is queued, read no more requests */
-	STATE_LINGER, /* all is sent and we said so: wait for the peer's end */
-	STATE_DEAD,   /* to be destroyed by the next settle */
-};
-
-struct transfer {
-	TAILQ_ENTRY(transfer) link;
-	struct proto_transfer *t;
-};
-
-struct conn {
-	struct peer peer;
-	struct hub *hub;
-	struct proto_session *session;
-	uv_poll_t poll;
-	int fd;
-	int events; /* waited for. UV_WRITABLE alone may be set with nothing unsent: the
-		     * kernel says so only when a third of its buffer is free */
-	struct addr from;
-	enum state state;
-	bool eof; /* the peer has sent its last */
-	bool is_dirty;
-	uint8_t *in; /* what came and was not handed over yet, or NULL */
-	size_t in_size, in_room;
-	struct buf out;
-	size_t out_at;                    /* octets of out that are sent */
-	TAILQ_HEAD(, transfer) transfers; /* one after the other */
-	unsigned n_transfers;
-	uint64_t active_ms;   /* a whole message came, or a reply was queued */
-	uint64_t progress_ms; /* the kernel took output, or we began to wait for that */
-	TAILQ_ENTRY(conn) link, dirty_link;
+	READS_AT_END = 16,
 };
 
 /* -- what the connection is doing ------------------------------------------ */
@@ -76,10 +36,11 @@ has_message(const struct conn *c)
 	return c->in_size >= 2 && c->in_size - 2 >= (size_t)(c->in[0] << 8 | c->in[1]);
 }
 
-static bool
-takes_output(const struct conn *c)
+bool
+conn_takes_output(const struct conn *c)
 {
-	return c->state == STATE_OPEN || c->state == STATE_ENDING;
+	return c->state == STATE_OPEN || c->state == STATE_ENDING ||
+	       c->state == STATE_LAST;
 }
 
 /* The peer has to take, or wait for, what it asked for before it asks more. */
@@ -90,15 +51,15 @@ is_blocked(const struct conn *c)
 	       proto_outstanding(c->session) >= HUB_OUTSTANDING_MAX;
 }
 
-static bool
-is_idle(const struct conn *c)
+bool
+conn_is_idle(const struct conn *c)
 {
 	return n_unsent(c) == 0 && c->n_transfers == 0 &&
 	       proto_outstanding(c->session) == 0;
 }
 
-static void
-mark_dirty(struct conn *c)
+void
+conn_mark_dirty(struct conn *c)
 {
 	if (c->is_dirty)
 		return;
@@ -136,8 +97,8 @@ put_message(struct conn *c, size_t size)
 void
 conn_reply(struct conn *c, const uint8_t *msg, size_t size)
 {
-	mark_dirty(c);
-	if (!takes_output(c) || size > MSG_MAX)
+	conn_mark_dirty(c);
+	if (!conn_takes_output(c) || size > MSG_MAX)
 		return;
 	uint8_t *p = put_message(c, size);
 	if (p != NULL) {
@@ -149,8 +110,8 @@ conn_reply(struct conn *c, const uint8_t *msg, size_t size)
 void
 conn_transfer(struct conn *c, struct proto_transfer *t)
 {
-	mark_dirty(c);
-	if (!takes_output(c)) {
+	conn_mark_dirty(c);
+	if (!conn_takes_output(c)) {
 		proto_transfer_free(t);
 		return;
 	}
@@ -172,7 +133,7 @@ conn_transfer(struct conn *c, struct proto_transfer *t)
 void
 conn_end(struct conn *c)
 {
-	mark_dirty(c);
+	conn_mark_dirty(c);
 	if (c->state == STATE_OPEN)
 		c->state = STATE_ENDING;
 }
@@ -218,8 +179,8 @@ keep(struct conn *c, const uint8_t *data, size_t size)
 	c->in_size = size;
 }
 
-static void
-drop_input(struct conn *c)
+void
+conn_drop_input(struct conn *c)
 {
 	free(c->in);
 	c->in = NULL;
@@ -278,7 +239,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct conn *c = poll->data;
 
-	mark_dirty(c);
+	conn_mark_dirty(c);
 	if (status < 0)
 		c->state = STATE_DEAD;
 	else if (events & UV_READABLE) {
@@ -299,6 +260,13 @@ end_transfer(struct conn *c, struct transfer *transfer)
 	c->hub->n_transfers--;
 	proto_transfer_free(transfer->t);
 	free(transfer);
+}
+
+void
+conn_drop_transfers(struct conn *c)
+{
+	while (!TAILQ_EMPTY(&c->transfers))
+		end_transfer(c, TAILQ_FIRST(&c->transfers));
 }
 
 /* Many transfers at once: one message each, so that their queues stay small. */
@@ -339,9 +307,8 @@ pull_message(struct conn *c)
 		end_transfer(c, transfer);
 }
 
-/* True: the kernel took all there was. */
-static bool
-flush(struct conn *c)
+bool
+conn_flush(struct conn *c)
 {
 	while (n_unsent(c) > 0) {
 		ssize_t n = send(c->fd, c->out.data + c->out_at, n_unsent(c),
@@ -375,7 +342,7 @@ work(struct conn *c)
 			take_kept(c);
 		while (c->state != STATE_DEAD && wants_pull(c))
 			pull_message(c);
-		if (c->state == STATE_DEAD || !flush(c))
+		if (c->state == STATE_DEAD || !conn_flush(c))
 			break;
 		if (c->n_transfers == 0 && !(has_message(c) && !is_blocked(c)))
 			break;
@@ -389,18 +356,32 @@ is_finished(const struct conn *c)
 		return false;
 	if (c->state == STATE_ENDING)
 		return true;
+	if (c->state == STATE_LAST)
+		return proto_outstanding(c->session) == 0;
 	return c->eof && proto_outstanding(c->session) == 0 && !has_message(c);
+}
+
+void
+conn_say_end(struct conn *c)
+{
+	ssize_t n = 1;
+
+	(void)shutdown(c->fd, SHUT_WR);
+	for (int i = 0; i < READS_AT_END && n > 0; i++)
+		n = recv(c->fd, c->hub->scratch, HUB_CHUNK, MSG_DONTWAIT);
 }
 
 static void
 finish(struct conn *c)
 {
-	if (c->eof || shutdown(c->fd, SHUT_WR) != 0) {
+	if (c->state == STATE_LAST)
+		conn_say_end(c);
+	if (c->state == STATE_LAST || c->eof || shutdown(c->fd, SHUT_WR) != 0) {
 		c->state = STATE_DEAD;
 		return;
 	}
 	c->state = STATE_LINGER;
-	drop_input(c);
+	conn_drop_input(c);
 	mark_active(c);
 }
 
@@ -423,15 +404,15 @@ static void
 give_back_memory(struct conn *c)
 {
 	if (c->in_size == 0 && c->in != NULL)
-		drop_input(c);
-	if (is_idle(c) && c->out.room > IDLE_ROOM)
+		conn_drop_input(c);
+	if (conn_is_idle(c) && c->out.room > IDLE_ROOM)
 		buf_fini(&c->out);
 }
 
 static void
 settle(struct conn *c)
 {
-	if (c->state == STATE_OPEN || c->state == STATE_ENDING) {
+	if (conn_takes_output(c)) {
 		work(c);
 		if (c->state != STATE_DEAD && is_finished(c))
 			finish(c);
@@ -466,128 +447,4 @@ conn_settle_all(struct hub *hub)
 			c->is_dirty = false;
 		}
 	}
-}
-
-/* -- limits ---------------------------------------------------------------- */
-
-/* Why the connection has to go now, or NULL. */
-static const char *
-overdue(const struct conn *c, uint64_t now)
-{
-	const struct hub *hub = c->hub;
-	const struct transfer *transfer;
-
-	if (c->state == STATE_LINGER)
-		return now - c->active_ms > LINGER_MS ? "" : NULL;
-	if ((c->events & UV_WRITABLE) && now - c->progress_ms > hub->stall_ms)
-		return "reads nothing";
-	TAILQ_FOREACH (transfer, &c->transfers, link)
-		if (proto_transfer_age_ms(transfer->t) > hub->transfer_ms)
-			return "the transfer takes too long";
-	if (is_idle(c) && now - c->active_ms > hub->idle_ms)
-		return "";
-	return NULL;
-}
-
-void
-conn_tick_all(struct hub *hub)
-{
-	uint64_t now = uv_now(hub->loop);
-	struct conn *c = TAILQ_FIRST(&hub->conns);
-
-	while (c != NULL) {
-		struct conn *next = TAILQ_NEXT(c, link);
-		const char *why = overdue(c, now);
-		if (why != NULL && why[0] != '\0') {
-			char from[ADDR_TEXT_MAX];
-			hub_complain(hub, "tcp peer=%s dropped why=\"%s\"",
-			    addr_print(&c->from, from), why);
-		}
-		if (why != NULL)
-			conn_destroy(c);
-		else if (c->events == 0)
-			mark_dirty(c); /* may be blocked no longer */
-		c = next;
-	}
-}
-
-bool
-conn_evict(struct hub *hub)
-{
-	struct conn *c;
-
-	TAILQ_FOREACH (c, &hub->conns, link) {
-		if (is_idle(c)) {
-			conn_destroy(c);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* -- life ------------------------------------------------------------------ */
-
-void
-conn_open(struct hub *hub, int fd, const struct addr *from)
-{
-	int one = 1;
-	struct conn *c = mem_zalloc(sizeof(*c));
-
-	c->peer.kind = PEER_CONN;
-	c->hub = hub;
-	c->fd = fd;
-	c->from = *from;
-	int rc = uv_poll_init(hub->loop, &c->poll, fd);
-	if (rc != 0) {
-		hub_complain(hub, "tcp accept error=\"%s\"", uv_strerror(rc));
-		close(fd);
-		free(c);
-		return;
-	}
-	hub_hold(hub);
-	c->poll.data = c;
-	buf_init(&c->out, OUT_MAX);
-	TAILQ_INIT(&c->transfers);
-	TAILQ_INSERT_TAIL(&hub->conns, c, link);
-	hub->n_conns++;
-	c->active_ms = c->progress_ms = uv_now(hub->loop);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c->session = proto_open(hub->proto, &c->peer, TRANSPORT_TCP);
-	mark_dirty(c);
-}
-
-static void
-on_closed(uv_handle_t *handle)
-{
-	struct conn *c = handle->data;
-	struct hub *hub = c->hub;
-
-	free(c);
-	hub_release(hub);
-}
-
-void
-conn_destroy(struct conn *c)
-{
-	struct hub *hub = c->hub;
-
-	proto_close(c->session);
-	while (!TAILQ_EMPTY(&c->transfers))
-		end_transfer(c, TAILQ_FIRST(&c->transfers));
-	if (c->is_dirty)
-		TAILQ_REMOVE(&hub->dirty, c, dirty_link);
-	TAILQ_REMOVE(&hub->conns, c, link);
-	hub->n_conns--;
-	drop_input(c);
-	buf_fini(&c->out);
-	uv_close((uv_handle_t *)&c->poll, on_closed);
-	close(c->fd);
-}
-
-void
-conn_shut(struct conn *c)
-{
-	if (c->state == STATE_OPEN || c->state == STATE_ENDING)
-		flush(c);
-	conn_destroy(c);
 }

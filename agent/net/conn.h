@@ -21,7 +21,7 @@ struct proto_transfer;
 void conn_open(struct hub *hub, int fd, const struct addr *from);
 /* At once, with what is queued lost; freed in its close callback. */
 void conn_destroy(struct conn *conn);
-/* At the agent's end: what the kernel takes without waiting still goes out. */
+/* No time is left: what the kernel takes without waiting still goes out. */
 void conn_shut(struct conn *conn);
 
 /* The effects of agent/proto. */
@@ -29,6 +29,9 @@ void conn_reply(struct conn *conn, const uint8_t *msg, size_t size);
 void conn_transfer(struct conn *conn, struct proto_transfer *t);
 void conn_end(struct conn *conn);
 
+/* The agent ends: every connection takes no more requests, sends no more of a
+ * transfer, and goes once the replies that are due have left. */
+void conn_drain_all(struct hub *hub);
 /* Settle every connection on the dirty list. */
 void conn_settle_all(struct hub *hub);
 /* Enforce the time limits of every connection; a few times a second. */

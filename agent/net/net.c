@@ -27,7 +27,7 @@
 #include "agent/net/udp.h"
 #include "lib/mem.h"
 
-enum { TICK_MS = 250, PORT_TRIES = 20 };
+enum { TICK_MS = 250, PORT_TRIES = 20, DRAIN_MS = 1000 };
 
 struct listener {
 	struct addr addr;
@@ -40,6 +40,8 @@ struct net {
 	uv_prepare_t prepare;
 	uv_timer_t tick;
 	bool is_ticking;
+	bool is_draining; /* net_close() was called */
+	uint64_t drain_until_ms;
 	struct listener *listeners;
 	size_t n_listeners;
 	void (*closed)(void *arg);
@@ -81,6 +83,53 @@ const struct proto_effects net_effects = {
     .close = on_close,
 };
 
+/* -- the end --------------------------------------------------------------- */
+
+static void
+on_handle_closed(uv_handle_t *handle)
+{
+	struct net *net = handle->data;
+
+	hub_release(&net->hub);
+}
+
+static void
+close_listener(struct listener *l)
+{
+	if (l->tcp != NULL)
+		tcp_close(l->tcp);
+	if (l->udp != NULL)
+		udp_close(l->udp);
+	l->tcp = NULL;
+	l->udp = NULL;
+}
+
+static bool
+is_drained(const struct net *net)
+{
+	for (size_t i = 0; i < net->n_listeners; i++)
+		if (net->listeners[i].udp != NULL &&
+		    !udp_is_drained(net->listeners[i].udp))
+			return false;
+	return net->hub.n_conns == 0;
+}
+
+/* Nothing is due any more, or it has to be given up. */
+static void
+close_all(struct net *net)
+{
+	struct conn *c;
+
+	net->is_draining = false;
+	for (size_t i = 0; i < net->n_listeners; i++)
+		close_listener(&net->listeners[i]);
+	net->n_listeners = 0;
+	while ((c = TAILQ_FIRST(&net->hub.conns)) != NULL)
+		conn_shut(c);
+	uv_close((uv_handle_t *)&net->prepare, on_handle_closed);
+	uv_close((uv_handle_t *)&net->tick, on_handle_closed);
+}
+
 /* -- the loop -------------------------------------------------------------- */
 
 static void
@@ -99,7 +148,12 @@ on_prepare(uv_prepare_t *prepare)
 	conn_settle_all(&net->hub);
 	for (size_t i = 0; i < net->n_listeners; i++)
 		udp_settle(net->listeners[i].udp);
-	bool want = net->hub.n_conns > 0;
+	if (net->is_draining &&
+	    (is_drained(net) || uv_now(net->hub.loop) >= net->drain_until_ms)) {
+		close_all(net);
+		return;
+	}
+	bool want = net->hub.n_conns > 0 || net->is_draining;
 	if (want && !net->is_ticking)
 		uv_timer_start(&net->tick, on_tick, TICK_MS, TICK_MS);
 	if (!want && net->is_ticking)
@@ -123,25 +177,6 @@ on_drained(struct hub *hub)
 	free(net);
 	if (closed != NULL)
 		closed(arg);
-}
-
-static void
-on_handle_closed(uv_handle_t *handle)
-{
-	struct net *net = handle->data;
-
-	hub_release(&net->hub);
-}
-
-static void
-close_listener(struct listener *l)
-{
-	if (l->tcp != NULL)
-		tcp_close(l->tcp);
-	if (l->udp != NULL)
-		udp_close(l->udp);
-	l->tcp = NULL;
-	l->udp = NULL;
 }
 
 /* TCP and UDP on one port. Where the system chooses it for TCP, another socket
@@ -223,15 +258,19 @@ net_address(const struct net *net, size_t n)
 void
 net_close(struct net *net, void (*closed)(void *arg), void *arg)
 {
-	struct conn *c;
-
 	net->closed = closed;
 	net->closed_arg = arg;
-	for (size_t i = 0; i < net->n_listeners; i++)
-		close_listener(&net->listeners[i]);
-	net->n_listeners = 0;
-	while ((c = TAILQ_FIRST(&net->hub.conns)) != NULL)
-		conn_shut(c);
-	uv_close((uv_handle_t *)&net->prepare, on_handle_closed);
-	uv_close((uv_handle_t *)&net->tick, on_handle_closed);
+	for (size_t i = 0; i < net->n_listeners; i++) {
+		struct listener *l = &net->listeners[i];
+		if (l->tcp != NULL)
+			tcp_close(l->tcp);
+		l->tcp = NULL;
+		if (l->udp != NULL)
+			udp_drain(l->udp);
+	}
+	conn_drain_all(&net->hub);
+	net->is_draining = true;
+	net->drain_until_ms = uv_now(net->hub.loop) + DRAIN_MS;
+	if (is_drained(net))
+		close_all(net);
 }

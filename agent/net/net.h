@@ -35,8 +35,9 @@ NODISCARD enum err net_open(struct uv_loop_s *loop, const struct net_conf *conf,
 /* What is listened on, in order of conf; a port 0 there (tests) was chosen by the
  * system. NULL past the last. */
 const struct addr *net_address(const struct net *net, size_t n);
-/* Stops listening and closes every connection; the loop must run until its
- * handles are closed, then closed() is called and *net is freed. */
+/* Stops listening and reading, and closes every connection once the replies that
+ * are due have left, after a second in any case; the loop must run until its handles
+ * are closed, then closed() is called and *net is freed. */
 void net_close(struct net *net, void (*closed)(void *arg), void *arg);
 
 #endif

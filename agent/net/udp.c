@@ -49,7 +49,8 @@ struct udp {
 	uv_poll_t poll;
 	int fd;
 	int events;
-	bool blocked;     /* the kernel's send buffer is full */
+	bool blocked; /* the kernel's send buffer is full */
+	bool draining;
 	struct route now; /* of the request being handed over; from.family 0: none */
 	/* Where later replies must leave from, by a hash of the peer's address;
 	 * NULL when the socket has one address only. A collision costs the right
@@ -236,7 +237,7 @@ static bool
 is_paused(const struct udp *udp)
 {
 	/* The kernel's buffer holds what comes then, and drops what is too much. */
-	return proto_outstanding(udp->session) >= HUB_OUTSTANDING_MAX;
+	return udp->draining || proto_outstanding(udp->session) >= HUB_OUTSTANDING_MAX;
 }
 
 static void
@@ -391,6 +392,19 @@ on_closed(uv_handle_t *handle)
 	free(udp->routes);
 	free(udp);
 	hub_release(hub);
+}
+
+void
+udp_drain(struct udp *udp)
+{
+	udp->draining = true;
+	udp_settle(udp);
+}
+
+bool
+udp_is_drained(const struct udp *udp)
+{
+	return proto_outstanding(udp->session) == 0 && udp->n_queued == 0;
 }
 
 void

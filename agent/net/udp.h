@@ -16,6 +16,10 @@ struct udp;
 
 /* ERR_IO: errno tells. addr's port must not be 0. */
 NODISCARD enum err udp_open(struct hub *hub, const struct addr *addr, struct udp **udp);
+/* The agent ends: read no more requests. */
+void udp_drain(struct udp *udp);
+/* Every request that was read is answered, and the answer sent. */
+bool udp_is_drained(const struct udp *udp);
 /* Asynchronous: freed in its close callback. */
 void udp_close(struct udp *udp);
 

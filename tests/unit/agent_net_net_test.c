@@ -671,6 +671,57 @@ tcp__agent_ends__queued_replies_leave(void **state)
 	close(fd);
 }
 
+/* The replies that are due when the agent ends come a moment later. */
+static void
+answer_soon(uv_timer_t *timer)
+{
+	answer_laters();
+	uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void
+tcp__agent_ends__replies_that_are_due_leave(void **state)
+{
+	(void)state;
+	struct fixture *f = start((struct net_conf){0});
+	int fd = connect_to(&f->addr), udp = socket(AF_INET, SOCK_DGRAM, 0);
+	uv_timer_t soon;
+
+	assert_int_equal(connect(udp, &f->addr.u.sa, addr_size(&f->addr)), 0);
+	send_text(f, fd, "D1");
+	send_text(f, fd, "D2");
+	assert_int_equal(send(udp, "D3", 2, 0), 2);
+	run_for(f, 20);
+	uv_timer_init(&f->loop, &soon);
+	uv_timer_start(&soon, answer_soon, 50, 0);
+	send_text(f, fd, "D4"); /* not read any more */
+	uint64_t began = now_ms();
+	stop(f);
+	assert_in_range(now_ms() - began, 40, 900);
+	char msg[16];
+	assert_int_equal(recv(fd, msg, 8, MSG_WAITALL), 8);
+	assert_memory_equal(msg, "\0\2D1\0\2D2", 8);
+	assert_int_equal(recv(udp, msg, sizeof(msg), MSG_DONTWAIT), 2);
+	assert_memory_equal(msg, "D3", 2);
+	close(fd);
+	close(udp);
+}
+
+static void
+tcp__agent_ends_and_nothing_answers__end_is_bounded(void **state)
+{
+	(void)state;
+	struct fixture *f = start((struct net_conf){0});
+	int fd = connect_to(&f->addr);
+
+	send_text(f, fd, "D1");
+	run_for(f, 20);
+	uint64_t began = now_ms();
+	stop(f);
+	assert_in_range(now_ms() - began, 900, 2500);
+	close(fd);
+}
+
 /* -- transfers ------------------------------------------------------------- */
 
 static void
@@ -1028,6 +1079,8 @@ main(void)
 	    cmocka_unit_test(tcp__peer_never_ends__linger_is_bounded),
 	    cmocka_unit_test(tcp__reset__session_is_closed),
 	    cmocka_unit_test(tcp__agent_ends__queued_replies_leave),
+	    cmocka_unit_test(tcp__agent_ends__replies_that_are_due_leave),
+	    cmocka_unit_test(tcp__agent_ends_and_nothing_answers__end_is_bounded),
 	    cmocka_unit_test(transfer__whole__every_message_in_order),
 	    cmocka_unit_test(transfer__two_and_a_query__query_first),
 	    cmocka_unit_test(transfer__fails__connection_is_closed),
