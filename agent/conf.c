@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/run.h"
 #include "lib/mem.h"
+#include "lib/version.h"
 
 enum { BACKEND_TIMEOUT_MS = 30000 };
 
@@ -240,7 +239,7 @@ wire_proto(struct conf *conf, uint64_t started)
 	struct proto_conf *p = &conf->proto;
 
 	snprintf(p->agent, sizeof(p->agent), "%s", conf->name);
-	snprintf(p->version, sizeof(p->version), "%s", run_version);
+	snprintf(p->version, sizeof(p->version), "%s", NSHERD_VERSION);
 	p->started = started;
 	p->n_catalogs = conf->n_catalogs;
 	p->catalogs = mem_zalloc((p->n_catalogs + 1) * sizeof(*p->catalogs));

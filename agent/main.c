@@ -11,6 +11,7 @@
 #include "agent/conf.h"
 #include "agent/run.h"
 #include "lib/log.h"
+#include "lib/version.h"
 
 static const char usage[] =
     "usage: nsherdd [-c FILE] [-t] [-v]\n"
@@ -45,7 +46,7 @@ main(int argc, char **argv)
 		case 'c': path = optarg; break;
 		case 't': test = true; break;
 		case 'v': verbose = true; break;
-		case 'V': printf("nsherdd %s\n", run_version); return EXIT_SUCCESS;
+		case 'V': printf("nsherdd %s\n", NSHERD_VERSION); return EXIT_SUCCESS;
 		case 'h': fputs(usage, stdout); return EXIT_SUCCESS;
 		default: fputs(usage, stderr); return EXIT_USAGE;
 		}

@@ -8,8 +8,6 @@
 
 struct conf;
 
-extern const char run_version[];
-
 /*
  * Run the agent until SIGTERM or SIGINT. Takes *conf (which has no faults) and
  * sets it NULL. verbose: log at debug, whatever the file says. Failures are

@@ -7,8 +7,7 @@
 #include "ctl/output.h"
 #include "ctl/say.h"
 #include "lib/mem.h"
-
-static const char version[] = "0.1.0";
+#include "lib/version.h"
 
 /*
  * nsherdctl, the command line of one agent. It is a client of the DNS control
@@ -33,7 +32,7 @@ main(int argc, char **argv)
 	if (options_parse(argc, argv, &opt))
 		goto out;
 	if (opt.version) {
-		printf("nsherdctl %s\n", version);
+		puts("nsherdctl " NSHERD_VERSION);
 		rc = EXIT_DONE;
 		goto out;
 	}
