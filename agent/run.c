@@ -36,8 +36,7 @@
 #include "agent/store/store.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-
-const char run_version[] = "0.1.0";
+#include "lib/version.h"
 
 enum { DESCRIPTORS_WANTED = 65536, N_SIGNALS = 3 };
 
@@ -281,6 +280,24 @@ log_faults(const struct conf *conf)
 	}
 }
 
+/* Patterns and drivers have the keys of the start until the end. */
+static void
+log_key_changes(const struct keyring *ring, const struct conf *now)
+{
+	for (size_t i = 0; i < now->n_keys; i++) {
+		const struct key *key = now->keys[i]->key;
+		const struct key *old = keyring_find(ring, key_name(key));
+		if (old == NULL)
+			log_warn("reload",
+			    "key=%s new: backends know it after a restart",
+			    key_name_text(key));
+		else if (!key_equal(old, key))
+			log_warn("reload",
+			    "key=%s changed: backends use the old one until a restart",
+			    key_name_text(key));
+	}
+}
+
 /* Keys and their rights, and the log level. Faults: all stays as it was. */
 static void
 reload_conf(struct run *run)
@@ -296,13 +313,7 @@ reload_conf(struct run *run)
 		return;
 	}
 	conf_each_change(run->conf, now, on_change, NULL);
-	for (size_t i = 0; i < now->n_keys; i++) {
-		struct key *old = keyring_find(run->conf->ring, &now->keys[i]->name);
-		if (old == NULL)
-			log_warn("reload",
-			    "key=%s new: backends know it after a restart",
-			    key_name_text(now->keys[i]->key));
-	}
+	log_key_changes(run->conf->ring, now);
 	if (!run->verbose)
 		log_set_level(now->log);
 	struct proto_conf *pc = mem_dup(&run->conf->proto, sizeof(*pc));
@@ -453,7 +464,7 @@ run_agent(struct conf **conf, bool verbose)
 
 	*conf = NULL;
 	prepare_process();
-	log_info("agent", "nsherdd version=%s name=%s pid=%ld conf=%s", run_version,
+	log_info("agent", "nsherdd version=%s name=%s pid=%ld conf=%s", NSHERD_VERSION,
 	    run.conf->name, (long)getpid(), run.conf->path);
 	open_loop(&run);
 	enum err err = open_rooms(&run);

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -165,6 +166,13 @@ enum key_alg
 key_algorithm(const struct key *key)
 {
 	return key->alg;
+}
+
+bool
+key_equal(const struct key *a, const struct key *b)
+{
+	return dname_equal(&a->name, &b->name) && a->alg == b->alg &&
+	       a->size == b->size && CRYPTO_memcmp(a->secret, b->secret, a->size) == 0;
 }
 
 const uint8_t *

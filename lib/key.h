@@ -33,6 +33,8 @@ void key_unref(struct key *key); /* takes NULL; wipes the secret with the last o
 const struct dname *key_name(const struct key *key);
 const char *key_name_text(const struct key *key); /* without the final dot */
 enum key_alg key_algorithm(const struct key *key);
+/* The same name, algorithm and secret. */
+bool key_equal(const struct key *a, const struct key *b);
 const uint8_t *key_secret(const struct key *key, size_t *size);
 
 /*

@@ -367,6 +367,30 @@ keyring__many_keys__are_found_and_none_twice(void **state)
 	keyring_free(NULL);
 }
 
+static void
+key_equal__one_part_differs__is_false(void **state)
+{
+	(void)state;
+	static const uint8_t secret[] = "sixteen octets..",
+			     other[] = "sixteen octets.,";
+	struct dname a, b;
+	struct key *keys[6];
+
+	assert_int_equal(dname_parse("a.example", &a), OK);
+	assert_int_equal(dname_parse("b.example", &b), OK);
+	assert_int_equal(key_new(&a, KEY_SHA256, secret, 16, &keys[0]), OK);
+	assert_int_equal(key_new(&a, KEY_SHA256, secret, 16, &keys[1]), OK);
+	assert_int_equal(key_new(&b, KEY_SHA256, secret, 16, &keys[2]), OK);
+	assert_int_equal(key_new(&a, KEY_SHA384, secret, 16, &keys[3]), OK);
+	assert_int_equal(key_new(&a, KEY_SHA256, secret, 15, &keys[4]), OK);
+	assert_int_equal(key_new(&a, KEY_SHA256, other, 16, &keys[5]), OK);
+	assert_true(key_equal(keys[0], keys[1]));
+	for (size_t i = 2; i < 6; i++)
+		assert_false(key_equal(keys[0], keys[i]));
+	for (size_t i = 0; i < 6; i++)
+		key_unref(keys[i]);
+}
+
 int
 main(void)
 {
@@ -380,6 +404,7 @@ main(void)
 	    cmocka_unit_test(key_secret_parse__not_base64_or_too_long__is_an_error),
 	    cmocka_unit_test(key_new__no_or_too_large_secret__is_invalid),
 	    cmocka_unit_test(key_alg_parse__names__are_told_apart),
+	    cmocka_unit_test(key_equal__one_part_differs__is_false),
 	    cmocka_unit_test(key_load__file__is_read_if_others_cannot),
 	    cmocka_unit_test(keyring__many_keys__are_found_and_none_twice),
 	};
