@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The driver contract, unchanged for every kind of server. A test sets KIND and
+# sources this. ODD: names that the server takes; REFUSED_NAMES: names that its
+# driver must refuse with a reason. INCLUDE: the include that is ours, or empty.
+# shellcheck shell=bash
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/servers.sh"
+
+BATCH=${QUICK:+300}; BATCH=${BATCH:-5000}
+step() { printf -- '-- %s\n' "$*"; }
+soa() { $PYTHON "$(dirname "$0")/soa.py" "$SERVER_PORT" "$@"; }
+served() { printf '%s\n' "$@" | soa served 30; }
+absent() { printf '%s\n' "$@" | soa absent 30; }
+many() { # PREFIX COUNT
+	seq "$2" | sed "s/.*/$1&.example/"
+}
+# The server has what is desired, and what is the operator's; the status says so.
+exact() {
+	ctl export | grep -v ' nosuch$' | cut -d' ' -f1 | grep -v -x -F -f "$T/expected-not-served" | soa served "${1:-30}" || fail "$2: not served"
+	printf 'static.example\nhand.example\n' | soa served 5 || fail "$2: the operator's zones"
+	if [ -s "$T/removed" ]; then
+		sort -u "$T/removed" | soa absent "${1:-30}" || fail "$2: still served"
+	fi
+}
+: >"$T/expected-not-served"
+: >"$T/removed"
+printf 'static.example\nhand.example\n' >"$T/expected-not-served"
+
+# the hidden primary, always an NSD
+make_key xfr.example
+HIDDEN_EXTRA="pattern:
+	name: hidden
+	zonefile: \"shared.zone\"
+	provide-xfr: 127.0.0.0/8 xfr.example
+key:
+	name: xfr.example
+	algorithm: hmac-sha256
+	secret: \"$(key_secret xfr.example)\""
+NSD_EXTRA=$HIDDEN_EXTRA start_nsd hidden
+HIDDEN_PORT=$NSD_PORT HIDDEN_DIR=$NSD_DIR
+shared_zone "$HIDDEN_DIR/zones/shared.zone"
+hidden_zone() { nsd-control -c "$HIDDEN_DIR/nsd.conf" addzone "$1" hidden >/dev/null; }
+NSD_EXTRA=
+
+write_patterns 127.0.0.1 "$HIDDEN_PORT"
+cat >"$T/patterns/dead.ini" <<P
+[pattern]
+role      = secondary
+primaries = 127.0.0.1@$(free_port)
+P
+cat >"$T/patterns/param.ini" <<P
+[pattern]
+extends   = secondary
+primaries = 127.0.0.1@$(free_port) key xfr.example
+[param primaries]
+type      = address-list
+P
+cat >"$T/patterns/missing.ini" <<P
+[pattern]
+role     = primary
+zonefile = late.file
+P
+start_server "$KIND"
+shared_zone "$SERVER_ZONES/shared.zone"
+operator_zone hand.example || fail "the operator's zone"
+served static.example hand.example || fail "the operator's zones"
+write_agent "$(server_backend)"
+agent_up
+until_ok 20 sh -c "dig @127.0.0.1 -p $AGENT_PORT -k $T/ctl.example.key $SERVER_NAME._backend._status.$C TXT +short | grep -q state=up" ||
+	fail "the backend is not up: $(ask "$SERVER_NAME._backend._status.$C" TXT)"
+pid=$(server_pid)
+
+step add, change of pattern, remove
+ctl add one.example -p primary --wait=30 || fail add
+served one.example || fail "one.example"
+ctl set one.example -p shared --wait=30 || fail "change of pattern"
+until_ok 20 sh -c "dig @127.0.0.1 -p $SERVER_PORT one.example TXT +short | grep -q shared" || fail "the new pattern's file is not served"
+ctl del one.example --wait=30 || fail remove
+absent one.example || fail "one.example is still served"
+echo one.example >>"$T/removed"
+
+step "a batch of $BATCH"
+many b "$BATCH" | sed 's/$/ shared/' >"$T/batch"
+ctl add --from "$T/batch" --wait=300 || fail "batch"
+many b "$BATCH" | soa served 60 || fail "batch: not served"
+
+step the operator\'s zones are conflicts
+ctl add hand.example static.example -p shared || fail "add"
+until_ok 20 status_has hand.example state=conflict || fail "hand.example: $(status_of hand.example)"
+until_ok 20 status_has static.example state=conflict || fail "static.example: $(status_of static.example)"
+exact 30 conflict
+
+step odd names
+long63=$(printf '%063d' 7)
+for name in '0/25.2.0.192.in-addr.arpa' "$long63.$long63.example" 'UPPER.Example' '*.wild.example' '_under.example' \
+    'esc\046aped.example' 'sp\032ace.example' 'quo\034te.example' 'semi\059x.example' 'per%1cent.example' \
+    "$long63.$long63.$long63.$(printf '%059d' 3).f"; do
+	ctl add "$name" -p shared >/dev/null || fail "the agent refuses $name"
+done
+# each is served, or failed with a reason, on this backend alone
+odd_done() {
+	! ctl status 2>/dev/null | grep -E 'pending|applied' | grep -q .
+}
+until_ok 40 odd_done || fail "odd names: $(ctl status | grep -E 'pending|applied')"
+ctl -o json status >"$T/odd.json"
+$PYTHON - "$T/odd.json" <<'P' || fail "odd names"
+import json, sys
+def walk(d):
+    if isinstance(d, dict):
+        if "state" in d and "zone" in d: yield d
+        for v in d.values(): yield from walk(v)
+    elif isinstance(d, list):
+        for v in d: yield from walk(v)
+bad = [d for d in walk(json.load(open(sys.argv[1]))) if d["state"] not in ("serving", "conflict") and not d.get("error")]
+for d in bad: print(d)
+sys.exit(bool(bad))
+P
+ctl status | grep -c failed | sed 's/^/names that the server cannot take: /'
+ctl status | awk '/failed/ {print $1}' >"$T/failed"
+cat "$T/failed" >>"$T/expected-not-served"
+[ -z "${MAX_FAILED-}" ] || [ "$(wc -l <"$T/failed")" -le "$MAX_FAILED" ] || fail "too many: $(ctl status | grep failed)"
+exact 30 "odd names"
+
+step a missing file, an unreachable primary
+ctl add missing.example -p missing && ctl add dead.example -p dead || fail add
+printf 'missing.example\ndead.example\n' >>"$T/expected-not-served"
+until_ok 30 status_has missing.example error= || fail "missing file: $(status_of missing.example)"
+until_ok 30 status_has dead.example error= || fail "unreachable primary: $(status_of dead.example)"
+status_has missing.example state=serving && fail "serving, without a file"
+exact 30 "missing"
+ctl del missing.example dead.example || fail del
+printf 'missing.example\ndead.example\n' >>"$T/removed"
+exact 30 "missing removed"
+
+step secondary, parameters, to primary and back
+for z in sec par; do hidden_zone $z.example || fail "hidden primary"; done
+ctl add sec.example -p secondary --wait=40 || fail "secondary: $(status_of sec.example)"
+ctl add par.example -p param -P "primaries=127.0.0.1@$HIDDEN_PORT key xfr.example" --wait=40 || fail "parameters: $(status_of par.example)"
+ctl set sec.example -p primary --wait=40 || fail "to primary: $(status_of sec.example)"
+served sec.example || fail "as primary"
+ctl set sec.example -p secondary --wait=40 || fail "back: $(status_of sec.example)"
+served sec.example || fail "as secondary again"
+
+step an id replaced: old data must not be served again
+ctl add idz.example -p primary --wait=30 || fail "add"
+id=$(status_of idz.example | sed -n 's/.*"id=\([^"]*\)".*/\1/p')
+f=$(find "$SERVER_ZONES" -name 'idz.example*' -type f | head -n 1)
+[ -n "$f" ] || fail "no zone file of idz.example"
+sed -i 's/made by nsherd/edited/' "$f"
+printf '%s\n' "update delete $id.zones.$C PTR" "update add new1.zones.$C 0 PTR idz.example." \
+	"update add group.new1.zones.$C 0 TXT primary" | nsup >/dev/null || fail "replace"
+until_ok 40 status_has idz.example id=new1 || fail "id: $(status_of idz.example)"
+until_ok 40 status_has idz.example state=serving || fail "id: $(status_of idz.example)"
+dig @127.0.0.1 -p "$SERVER_PORT" idz.example TXT +short | grep -q edited && fail "old data is served"
+[ "$(server_pid)" = "$pid" ] && kill -0 "$pid" || fail "the server was restarted"
+exact 30 "id replaced"
+
+step the server restarted, killed in mid-batch, frozen
+server_down
+server_up
+exact 60 "restart"
+many k 400 | sed 's/$/ shared/' >"$T/killbatch"
+ctl add --from "$T/killbatch" || fail "add"
+sleep 0.05
+server_kill
+many d 100 | sed 's/$/ shared/' >"$T/down"
+ctl add --from "$T/down" || fail "add while the server is down"
+server_up
+exact 90 "killed in mid-batch"
+kill -STOP "$(server_pid)"
+many f 50 | sed 's/$/ shared/' >"$T/frozen"
+ctl add --from "$T/frozen" || fail "add while the server is frozen"
+sleep 3
+kill -CONT "$(server_pid)"
+exact 90 "frozen"
+
+step the agent killed in mid-batch
+many a 400 | sed 's/$/ shared/' >"$T/agentbatch"
+ctl add --from "$T/agentbatch" || fail "add"
+agent_kill
+agent_up
+exact 90 "agent killed"
+
+if [ -n "${INCLUDE-}" ]; then
+	step the include edited, and deleted, by somebody
+	cp "$SERVER_DIR/nsherd/$INCLUDE" "$T/include.before"
+	rm "$SERVER_DIR/nsherd/$INCLUDE"
+	cp "$T/patterns/shared.ini" "$T/patterns/shared2.ini"
+	kill -HUP "$AGENT_PID"
+	ctl add inc.example -p shared2 --wait=60 || fail "include deleted: $(status_of inc.example)"
+	exact 60 "include deleted"
+	[ -f "$SERVER_DIR/nsherd/$INCLUDE" ] || fail "the include was not made again"
+fi
+
+step the state lost: marked zones are adopted, nothing else is touched
+ctl export | grep -v -x -F -f <(sed 's/$/ shared/' "$T/expected-not-served") >"$T/export"
+agent_down
+rm -rf "$T/state"
+agent_up
+sleep 1
+served static.example hand.example one.example 2>/dev/null && fail "one.example came back"
+ctl add --from "$T/export" --wait=300 >"$T/again.log" 2>&1 || { head -5 "$T/again.log"; }
+exact 90 "state lost"
+
+step remove the batch
+many b "$BATCH" >"$T/batch.del"
+ctl del --from "$T/batch.del" --wait=300 || fail "removal of the batch"
+cat "$T/batch.del" >>"$T/removed"
+exact 60 "batch removed"
+agent_down
