@@ -198,7 +198,8 @@ agent_down
 rm -rf "$T/state"
 agent_up
 sleep 1
-served static.example hand.example one.example 2>/dev/null && fail "one.example came back"
+absent one.example || fail "one.example came back"
+served static.example hand.example b1.example || fail "what was served went with the agent's state"
 ctl add --from "$T/export" --wait=300 >"$T/again.log" 2>&1 || { head -5 "$T/again.log"; }
 exact 90 "state lost"
 
