@@ -265,7 +265,7 @@ write_patterns() {
 	mkdir -p "$T/patterns"
 	cat >"$T/patterns/primary.template" <<'P'
 $TTL 300
-@ SOA ns.${zone} host.${zone} ${serial} 3600 600 86400 300
+@ SOA ns.${zone}. host.${zone}. ${serial} 3600 600 86400 300
 @ NS ns.invalid.
 @ TXT "made by nsherd"
 P
