@@ -15,6 +15,7 @@
 
 static const struct backend_driver *const drivers[] = {
     &nsd_driver,
+    &knot_driver,
     &null_driver,
 };
 

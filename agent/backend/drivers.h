@@ -7,6 +7,8 @@
 /* What each driver exports, for the registry in backend.c alone. */
 
 extern const struct backend_driver nsd_driver;
+extern const struct backend_driver bind_driver;
+extern const struct backend_driver knot_driver;
 extern const struct backend_driver null_driver;
 
 #endif
