@@ -13,7 +13,7 @@
 #include "ctl/say.h"
 #include "lib/mem.h"
 
-enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 1000 };
+enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 1000, COLLECT_MS = 5000 };
 
 /* One zone that is waited for. */
 struct watch {
@@ -310,7 +310,8 @@ sleep_ms(uint64_t ms)
 }
 
 /* Looks that keep the connection less than a quarter busy, between 20 ms and 1 s
- * apart. A lost connection is made anew: the agent may be restarting. */
+ * apart, until all is there or time is up. A lost connection is made anew: the agent
+ * may be restarting. */
 static enum err
 poll_until(struct look *l, uint64_t deadline)
 {
@@ -318,6 +319,7 @@ poll_until(struct look *l, uint64_t deadline)
 	bool lost = false;
 	for (;;) {
 		uint64_t start = say_now_ms();
+		session_limit_ms(l->a->s, deadline > start ? deadline - start : 0);
 		enum err e = lost ? session_reopen(l->a->s) : OK;
 		if (!e)
 			e = look_once(l);
@@ -328,7 +330,7 @@ poll_until(struct look *l, uint64_t deadline)
 			return OK;
 		uint64_t now = say_now_ms(), wait = pause;
 		if (now >= deadline)
-			return e ? e : ERR_TIMEOUT;
+			return e;
 		if (wait < 3 * (now - start))
 			wait = 3 * (now - start);
 		sleep_ms(wait < deadline - now ? wait : deadline - now);
@@ -356,8 +358,9 @@ await_run(struct await *a)
 	if (a->orders)
 		watch_orders(&l);
 	enum err e = poll_until(&l, deadline);
-	if (e == ERR_TIMEOUT || (!e && !is_over(&l))) {
+	if (!e && !is_over(&l)) {
 		l.collect = true;
+		session_limit_ms(a->s, COLLECT_MS);
 		e = look_once(&l);
 	}
 	say_progress_end();

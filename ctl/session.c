@@ -13,7 +13,13 @@
 #include "ctl/say.h"
 #include "lib/catz.h"
 
-enum { TIMEOUT_MS = 20000, PORT = 5300, EDNS_SIZE = 1232, EDE_TEXT_MAX = 400 };
+enum {
+	TIMEOUT_MS = 20000,
+	TIMEOUT_LEAST_MS = 1000,
+	PORT = 5300,
+	EDNS_SIZE = 1232,
+	EDE_TEXT_MAX = 400
+};
 
 /* -- where to ------------------------------------------------------------- */
 
@@ -298,6 +304,17 @@ session_close(struct session *s)
 	if (s->conf.key)
 		key_unref(s->conf.key);
 	s->conf.key = NULL;
+}
+
+void
+session_limit_ms(struct session *s, uint64_t left_ms)
+{
+	unsigned ms = TIMEOUT_MS;
+	if (left_ms < TIMEOUT_MS)
+		ms = left_ms < TIMEOUT_LEAST_MS ? TIMEOUT_LEAST_MS : (unsigned)left_ms;
+	s->conf.timeout_ms = ms;
+	if (s->x)
+		exchange_set_timeout(s->x, ms);
 }
 
 bool

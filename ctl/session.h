@@ -36,6 +36,9 @@ void session_close(struct session *s);
 
 /* A new connection in place of the old one. Fails with s->error. */
 NODISCARD enum err session_reopen(struct session *s);
+/* Who waits for something has so much time left: no answer is waited for longer,
+ * but for a second in any case. */
+void session_limit_ms(struct session *s, uint64_t left_ms);
 /* The error means that the connection is gone, but another may do. */
 bool session_is_lost(enum err err);
 

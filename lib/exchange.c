@@ -81,6 +81,12 @@ exchange_close(struct exchange *x)
 	free(x);
 }
 
+void
+exchange_set_timeout(struct exchange *x, unsigned timeout_ms)
+{
+	x->stream.timeout_ms = timeout_ms;
+}
+
 const char *
 exchange_error(const struct exchange *x)
 {

@@ -35,6 +35,8 @@ struct exchange_conf {
  */
 NODISCARD enum err exchange_open(const struct exchange_conf *conf, struct exchange **x);
 void exchange_close(struct exchange *x); /* takes NULL */
+/* From now on, in place of exchange_conf's. */
+void exchange_set_timeout(struct exchange *x, unsigned timeout_ms);
 
 /*
  * One line about the last call that failed, with the server's address. After a

@@ -505,6 +505,9 @@ receive__late_reply__times_out_and_comes_later(void **state)
 	open_x(f);
 	assert_int_equal(query(f, &msg), ERR_TIMEOUT);
 	assert_error(f, "no answer within 0.050 s");
+	exchange_set_timeout(f->x, 20);
+	assert_int_equal(exchange_receive(f->x, &msg), ERR_TIMEOUT);
+	assert_error(f, "no answer within 0.020 s");
 	assert_int_equal(query(f, &msg), ERR_BUSY);
 	test_go(&f->peer);
 	enum err err = ERR_TIMEOUT;
