@@ -1224,6 +1224,7 @@ knot_prepare__unused_template__zones_are_not_loaded_again(void **state)
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
 	wait_rcode(f, "a.example", NOERROR);
+	usleep(500000); /* it is served before that is logged */
 	free(run(mem_printf(": > %s/knot.log", f->server.dir), NULL));
 	other = secondary("other", "127.0.0.1@9");
 	put_remote(&other->allow_notify, "127.0.0.1");
