@@ -71,6 +71,8 @@ may_go(struct engine *e, const struct item *it)
 		    (it->action == ACT_LOOK && !it->doomed &&
 			(it->ledger == NULL || it->ledger->state == LEDGER_INTENT));
 	bool changes = it->action == ACT_CHANGE && it->source == FROM_WALK;
+	if (it->presence == PRESENCE_OURS)
+		adds = false; /* it has it */
 	return !(adds || changes) || pace_take(&e->adds, pace_now_us());
 }
 
@@ -406,11 +408,15 @@ batch_run(struct batch *b)
 		} else {
 			/* Not on record, so not sent. */
 			b->err = ERR_FULL;
+			b->unwritten = true;
+			atomic_store(&e->write_failed, true);
 			snprintf(b->why.text, sizeof(b->why.text),
 			    "cannot write the ledger: %s", err_str(err));
 		}
 	}
 	outcome_record(b);
-	if (b->err == ERR_CLOSED || b->err == ERR_IO || b->err == ERR_TIMEOUT)
-		engine_down(e, b->why.text);
+	if (b->err == OK)
+		e->n_failures = 0;
+	else if (!b->unwritten && b->err != ERR_CANCELED)
+		engine_down(e, b->why.text[0] != '\0' ? b->why.text : err_str(b->err));
 }

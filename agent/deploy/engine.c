@@ -45,6 +45,7 @@ enum {
 	BACKOFF_MIN_US = 1000000,
 	BACKOFF_MAX_US = 10000000,
 	IDLE_MS = 1000,
+	LATE_US = 20000,
 	WRITE_FAILED_MS = 1000,
 };
 
@@ -271,7 +272,8 @@ reach(struct engine *e)
 		begin_reconcile(e);
 	if (e->state != ENGINE_UP && e->reconcile_wanted)
 		return;
-	e->n_failures = 0;
+	if (idle)
+		e->n_failures = 0; /* it has been there for a while */
 	set_state(e, ENGINE_UP, "");
 }
 
@@ -374,9 +376,11 @@ sleep_ms(struct engine *e)
 	}
 	store_end(&txn);
 	if (e->late || e->slow_behind) {
+		/* Not for the rate: for the delay of a catalog. */
 		uint64_t wait = pace_wait_us(&e->adds, now);
-		if (now + wait + 20000 < at)
-			at = now + wait + 20000;
+		wait = wait > 0 ? wait + LATE_US : 10 * LATE_US;
+		if (now + wait < at)
+			at = now + wait;
 	}
 	if (e->identity_us + IDENTIFY_US < at)
 		at = e->identity_us + IDENTIFY_US;

@@ -23,7 +23,7 @@
 enum {
 	ENGINE_BATCH_MAX = 5000,
 	ENGINE_WATCH_MAX = 8192, /* more are verified later, from the retry table */
-	ENGINE_UNWRITTEN_MAX = 24000, /* changes and notes not yet on record */
+	ENGINE_UNWRITTEN_MAX = 12000, /* changes and notes not yet on record */
 };
 
 /* A zone that has to be looked at again. */

@@ -156,7 +156,9 @@ judge_owned(struct engine *e, struct item *it, const struct zone_status *s,
 	const struct desire *d = &it->desire;
 	bool reset =
 	    it->del_own && it->add_other && !(current && it->touch_seq <= s->seq);
-	if (reset || !label_equal(&it->ledger->id, &d->id)) {
+	bool other = reset || !label_equal(&it->ledger->id, &d->id);
+	/* What cannot be put back under its new id is not taken away either. */
+	if (other && (d->settings != NULL || it->ledger->state == LEDGER_INTENT)) {
 		it->doomed = true;
 		it->action = it->ledger->state == LEDGER_INTENT ? ACT_LOOK : ACT_REMOVE;
 	} else if (it->ledger->state == LEDGER_INTENT || it->lost || contradicted(it)) {

@@ -8,6 +8,7 @@
 #include "lib/log.h"
 
 enum {
+	LOGGED_MAX = 20, /* failures of a batch */
 	FIRST_ASK_MS = 2,
 	FEW = 16,
 	ZONES_PER_MS = 20,
@@ -17,7 +18,7 @@ enum {
 
 /* -- ledger entries ----------------------------------------------------------- */
 
-static void
+static struct ledger_entry *
 put_entry(struct record *r, enum ledger_verb verb, const struct item *it,
     enum ledger_state state, const char *mark)
 {
@@ -31,6 +32,7 @@ put_entry(struct record *r, enum ledger_verb verb, const struct item *it,
 	e->state = state;
 	snprintf(e->mark, sizeof(e->mark), "%s", mark);
 	snprintf(e->zonefile, sizeof(e->zonefile), "%s", zonefile);
+	return e;
 }
 
 static void
@@ -99,15 +101,14 @@ put_own_note(struct record *r, const struct item *it)
 
 /* A removal is noted under what is removed, also where something else is desired. */
 static struct note *
-put_removing(struct record *r, const struct item *it, const char *error)
+put_removing(const struct engine *e, struct record *r, const struct item *it,
+    const char *error)
 {
-	struct note *n = put_note(r, it, NOTE_STATE, ZONE_REMOVING, error);
-	if (it->ledger != NULL) {
-		n->catalog = it->ledger->catalog;
-		n->id = it->ledger->id;
-		n->seq = 0;
-		n->pattern[0] = '\0';
-	}
+	struct note *n = record_note(r, NOTE_STATE, &it->zone);
+	n->state = ZONE_REMOVING;
+	n->catalog = it->ledger != NULL ? it->ledger->catalog : e->conf->catalogs[0].nr;
+	n->id = it->ledger != NULL ? it->ledger->id : judge_no_id;
+	snprintf(n->error, sizeof(n->error), "%s", error);
 	return n;
 }
 
@@ -148,11 +149,10 @@ verify(const struct batch *b, const struct item *it, enum watch_kind kind,
 void
 outcome_gone(struct engine *e, struct record *r, const struct ledger_entry *entry)
 {
-	(void)e;
 	record_change(r, LEDGER_BURY)->entry = *entry;
 	record_note(r, NOTE_GONE, &entry->zone)->catalog = entry->catalog;
 	char zone[DNAME_TEXT_MAX];
-	log_info("deploy", "backend=%s zone=%s removed", e->conf->backend.name,
+	log_debug("deploy", "backend=%s zone=%s removed", e->conf->backend.name,
 	    dname_print_short(&entry->zone, zone));
 }
 
@@ -169,7 +169,7 @@ removed(const struct batch *b, struct record *r, struct item *it)
 		outcome_gone(e, r, &entry);
 		return;
 	}
-	verify(b, it, WATCH_GONE, put_removing(r, it, ""));
+	verify(b, it, WATCH_GONE, put_removing(e, r, it, ""));
 }
 
 /* -- results ---------------------------------------------------------------------- */
@@ -223,15 +223,15 @@ op_done(const struct batch *b, struct record *r, struct item *it,
 
 /* It did not happen, or we do not know: say so, and try again. */
 static void
-put_failure(struct record *r, const struct item *it, enum note_retry retry,
-    uint64_t retry_at, const char *text)
+put_failure(const struct batch *b, struct record *r, const struct item *it,
+    enum note_retry retry, uint64_t retry_at, const char *text)
 {
 	bool removing = it->action == ACT_REMOVE || it->action == ACT_GONE ||
 			(it->ledger != NULL && it->ledger->state == LEDGER_REMOVING);
 	bool owned = it->ledger != NULL && it->ledger->state == LEDGER_OWNED;
 	struct note *n;
 	if (removing)
-		n = put_removing(r, it, text);
+		n = put_removing(b->engine, r, it, text);
 	else if (!it->desire.found && it->ledger == NULL)
 		return; /* data of a zone removed long ago: it comes round again */
 	else if (owned && it->has_status && it->state == ZONE_SERVING)
@@ -273,24 +273,24 @@ op_failed(struct batch *b, struct record *r, struct item *it,
 	case RESULT_ALREADY: break;
 	case RESULT_CONFLICT: clash(b->engine, r, it); break;
 	case RESULT_RETRY:
-		put_failure(r, it, op->retry_s > 0 ? NOTE_AT : NOTE_BACKOFF,
+		put_failure(b, r, it, op->retry_s > 0 ? NOTE_AT : NOTE_BACKOFF,
 		    soon - SOON_MS + UINT64_C(1000) * op->retry_s,
 		    reason(b, op->text, "the server is busy"));
 		break;
 	case RESULT_REJECTED:
 		if (op->kind == OP_ADD)
 			record_change(r, LEDGER_FORGET)->entry.zone = it->zone;
-		put_failure(r, it, NOTE_SLOW, 0,
+		put_failure(b, r, it, NOTE_SLOW, 0,
 		    reason(b, op->text, "the server said no"));
 		break;
 	case RESULT_UNKNOWN:
 		if (op->kind == OP_CHANGE && it->ledger != NULL)
 			put_entry(r, LEDGER_WRITE, it, LEDGER_INTENT, it->ledger->mark);
-		put_failure(r, it, b->err != OK ? NOTE_AT : NOTE_BACKOFF, soon,
+		put_failure(b, r, it, b->err != OK ? NOTE_AT : NOTE_BACKOFF, soon,
 		    reason(b, op->text, "the outcome was not seen"));
 		break;
 	case RESULT_NONE:
-		put_failure(r, it, b->err != OK ? NOTE_AT : NOTE_BACKOFF, soon,
+		put_failure(b, r, it, b->err != OK ? NOTE_AT : NOTE_BACKOFF, soon,
 		    reason(b, op->text, "not tried"));
 		break;
 	}
@@ -314,9 +314,10 @@ record_op(struct batch *b, struct record *r, struct item *it,
 	    (op->result == RESULT_NONE || op->result == RESULT_UNKNOWN))
 		return;
 	op_failed(b, r, it, op);
-	log_info("deploy", "backend=%s zone=%s op=%s failed: %s",
-	    b->engine->conf->backend.name, dname_print_short(&it->zone, zone),
-	    kinds[op->kind], reason(b, op->text, "no reason given"));
+	if (b->err == OK && ++b->n_failed <= LOGGED_MAX)
+		log_info("deploy", "backend=%s zone=%s op=%s failed: %s",
+		    b->engine->conf->backend.name, dname_print_short(&it->zone, zone),
+		    kinds[op->kind], reason(b, op->text, "no reason given"));
 }
 
 static void
@@ -326,8 +327,11 @@ adopt(const struct batch *b, struct record *r, struct item *it)
 	bool moved = it->ledger != NULL && it->ledger->catalog != it->desire.catalog;
 	if (moved)
 		record_note(r, NOTE_GONE, &it->zone)->catalog = it->ledger->catalog;
-	put_entry(r, verb, it, LEDGER_OWNED,
-	    moved && it->ledger->state == LEDGER_OWNED ? it->ledger->mark : it->mark);
+	bool owned = it->ledger != NULL && it->ledger->state == LEDGER_OWNED;
+	struct ledger_entry *entry = put_entry(r, verb, it, LEDGER_OWNED,
+	    moved && owned ? it->ledger->mark : it->mark);
+	if (owned) /* its data is still that of this id */
+		entry->id = it->ledger->id;
 	bool serving = it->has_status && it->state == ZONE_SERVING && !it->lost;
 	verify(b, it, WATCH_CHECK,
 	    put_note(r, it, serving ? NOTE_KEEP : NOTE_STATE, ZONE_APPLIED,
@@ -378,7 +382,7 @@ record_item(struct batch *b, struct record *r, struct item *it)
 	case ACT_CHANGE:
 	case ACT_ADD:
 		if (b->err != ERR_CANCELED)
-			put_failure(r, it, NOTE_AT, engine_unix_ms() + SOON_MS,
+			put_failure(b, r, it, NOTE_AT, engine_unix_ms() + SOON_MS,
 			    reason(b, "", "not tried"));
 		break;
 	}
@@ -412,7 +416,10 @@ fill_watch(struct engine *e, const struct item *it)
 	struct watch *w = watch_find(&e->watch, &it->zone);
 	const struct desire *d = &it->desire;
 	bool wanted = d->found && !it->doomed;
-	w->catalog = wanted ? d->catalog : it->ledger ? it->ledger->catalog : 0;
+	w->catalog = wanted               ? d->catalog
+		     : it->ledger != NULL ? it->ledger->catalog
+		     : it->stray          ? e->conf->catalogs[0].nr
+					  : 0;
 	w->id = wanted ? d->id : it->ledger ? it->ledger->id : judge_no_id;
 	w->seq = d->found ? d->seq : it->touch_seq;
 	w->secondary = d->settings != NULL && d->settings->role == ROLE_SECONDARY;
@@ -455,6 +462,9 @@ outcome_record(struct batch *b)
 	}
 	if (b->err == OK)
 		outcome_mark(e, r);
+	if (b->n_failed > LOGGED_MAX)
+		log_info("deploy", "backend=%s failed=%u operations in one batch",
+		    e->conf->backend.name, b->n_failed);
 	if (answers_are_near(b)) {
 		record_hold(&r);
 		catalog_job = e->catalog_sent;

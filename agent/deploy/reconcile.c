@@ -81,7 +81,8 @@ may_remove_strays(struct engine *e)
 {
 	struct store_txn *txn = store_read(e->store, STORE_CATALOG);
 	bool known = false;
-	if (ledger_each(txn, e->conf->nr, NULL, 1, note_one, &known) != OK)
+	if (ledger_each(txn, e->conf->nr, NULL, 1, note_one, &known) != OK ||
+	    e->conf->n_catalogs == 0)
 		known = false;
 	for (size_t i = 0; i < e->conf->n_catalogs; i++)
 		known = known && desire_may_miss(e, txn, e->conf->catalogs[i].nr);
@@ -244,6 +245,7 @@ reconcile_step(struct engine *e, struct batch *b)
 			    e->conf->backend.name, err_str(err));
 			reconcile_end(e);
 			e->reconcile_wanted = true;
+			engine_down(e, "our own state cannot be read");
 			return false;
 		}
 		if (!n.any && rc->put_off && !rc->last) {

@@ -11,7 +11,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-enum { LENIENT_TRIES = 3, HOLD_US = 30000 };
+enum { LENIENT_TRIES = 3, HOLD_US = 120000 };
 
 struct record *
 record_new(struct engine *engine)

@@ -408,6 +408,76 @@ rate__of_secondaries__does_not_hold_up_primaries(void **state)
 }
 
 static void
+id_change__unusable_pattern__keeps_what_is_served_until_it_is_usable(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	struct ledger_entry entry;
+	world_start(w);
+	add_zone(w, "a.test", "m1", "primary");
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
+	const struct change changes[] = {{CHANGE_DEL, "a.test", "m1", NULL, 0},
+	    {CHANGE_ADD, "a.test", "m2", "nosuch", 0}};
+	change_many(w, changes, 2);
+	EVENTUALLY(is_error(w, "a.test", "nosuch"));
+	EVENTUALLY(get_mark(w) == 2);
+	assert_string_equal(toy_ops(0), "add a.test");
+	assert_true(get_ledger(w, "a.test", &entry));
+	assert_true(label_is(&entry.id, "m1"));
+	set_group(w, "a.test", "m2", "primary");
+	EVENTUALLY(toy_n_ops() == 4);
+	assert_string_equal(toy_ops(1), "remove a.test, purge a.test, add a.test");
+	world_free(w);
+}
+
+static void
+apply_delay__of_a_catalog__is_waited_for(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	w->backend.n_catalogs = 2;
+	w->catalogs[0].apply_delay_s = 3;
+	world_start(w);
+	EVENTUALLY(is_backend(w, "up"));
+	add_zone(w, "a.test", "m1", "primary");
+	const struct change other = {CHANGE_ADD, "o.test", "m1", "primary", 1};
+	change_many(w, &other, 1);
+	EVENTUALLY(toy_has("o.test"));
+	assert_false(toy_has("a.test"));
+	assert_int_equal(get_mark(w), 0);
+	nap(1000);
+	assert_false(toy_has("a.test"));
+	EVENTUALLY(toy_has("a.test"));
+	EVENTUALLY(get_mark(w) == 2);
+	world_free(w);
+}
+
+static void
+down__in_the_middle__nothing_is_lost(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	char zone[24], id[24];
+	world_start(w);
+	EVENTUALLY(is_backend(w, "up"));
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(zone, sizeof(zone), "z%u.test", i);
+		snprintf(id, sizeof(id), "m%u", i);
+		add_zone(w, zone, id, "primary");
+		if (i % 50 == 25)
+			toy_set(&toy.down, true);
+		if (i % 50 == 45)
+			toy_set(&toy.down, false);
+	}
+	EVENTUALLY(get_mark(w) == 300);
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(zone, sizeof(zone), "z%u.test", i);
+		EVENTUALLY(is_state(w, zone, ZONE_APPLIED));
+	}
+	world_free(w);
+}
+
+static void
 purge__after_its_time__data_goes(void **state)
 {
 	(void)state;
@@ -481,6 +551,10 @@ main(void)
 	    cmocka_unit_test(starting__list_not_there_yet__waits),
 	    cmocka_unit_test(stop__driver_hangs__ends_in_time_and_nothing_is_lost),
 	    cmocka_unit_test(rate__of_secondaries__does_not_hold_up_primaries),
+	    cmocka_unit_test(
+		id_change__unusable_pattern__keeps_what_is_served_until_it_is_usable),
+	    cmocka_unit_test(apply_delay__of_a_catalog__is_waited_for),
+	    cmocka_unit_test(down__in_the_middle__nothing_is_lost),
 	    cmocka_unit_test(purge__after_its_time__data_goes),
 	    cmocka_unit_test(many__in_one_update__go_in_batches),
 	};
