@@ -27,6 +27,8 @@ struct proto {
 	struct store *store;
 	struct view *view;
 	struct proto_effects effects;
+	void (*reconfigure)(void *arg); /* NULL: nobody cares */
+	void *reconfigure_arg;
 	size_t update_bytes;
 	unsigned n_transfers;
 	uint64_t complaint_s; /* second of the last complaint */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "agent/store/verb.h"
 #include "lib/catz.h"
 #include "lib/rr.h"
 
@@ -217,6 +218,21 @@ put_owner(struct log_text *t, const struct facts *f, struct buf *rdata)
 		put_name(rdata, "name", &name);
 }
 
+static void
+put_verb(struct log_text *t, const struct verb *verb, struct buf *rdata)
+{
+	struct dname id;
+
+	put_head(rdata, &t->work, verb_str(verb->kind));
+	if (!verb->all) {
+		put_name(rdata, "zone", &verb->zone);
+		if (dname_prepend(&verb->id, &dname_root, &id) == OK)
+			put_name(rdata, "id", &id);
+	}
+	if (verb->backend[0])
+		txt_printf(rdata, "backend=%s", verb->backend);
+}
+
 /* A text of words, most of them key=value: each becomes a string. */
 static void
 put_words(struct buf *rdata, const char *text)
@@ -233,8 +249,8 @@ static const char *
 single_op(enum work_kind kind)
 {
 	switch (kind) {
-	case WORK_MEMBER: return "set"; /* the SOA alone */
-	case WORK_COMMAND: return "command";
+	case WORK_MEMBER: return "set";      /* the SOA alone */
+	case WORK_COMMAND: return "command"; /* cannot be: verbs have their names */
 	case WORK_RELEASE: return "release";
 	case WORK_PATTERN: return "patterns";
 	case WORK_RESYNC: return "reconcile";
@@ -270,6 +286,13 @@ log_text_next(struct log_text *t, struct buf *rdata)
 			put_member(t, &f, rdata);
 		else
 			put_owner(t, &f, rdata);
+		return true;
+	}
+	if (t->work.kind == WORK_COMMAND) {
+		struct verb verb;
+		if (!verb_next(t->work.text, &t->verbs, &verb))
+			return false;
+		put_verb(t, &verb, rdata);
 		return true;
 	}
 	if (t->done)

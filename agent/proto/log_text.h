@@ -8,7 +8,7 @@
 
 /*
  * One entry of the work log as the TXT records of _log.C: one for each zone it
- * changed, for each other owner, or one for the entry itself.
+ * changed, for each other owner, for each verb, or one for the entry itself.
  */
 
 struct log_text {
@@ -16,6 +16,7 @@ struct log_text {
 	struct work work;         /* what it points to must stay */
 	size_t del, add;          /* read so far */
 	const char *zones;        /* lines of work.text not used yet */
+	size_t verbs;             /* read so far of the text of commands */
 	bool done;                /* of an entry with a single record */
 };
 

@@ -18,13 +18,14 @@
  * The DNS control protocol without sockets: a message in, effects out.
  *
  *   receive -> frame -> TSIG -> opcode -+-> update -> writer ... reap -> reply
+ *                                       |   (of C, or of _command.C: verbs)
  *                                       +-> query -> snapshot -> reply
  *                                       +-> transfer -> one message at a time
  *
- * One thread (the loop's) runs everything here but update_run.c, which is the
- * store's writer's. Nothing is believed before the signature was verified, and
- * who does not sign gets REFUSED whatever he asks. Queries read one snapshot
- * each; a transfer keeps its own until it ends. Nothing here waits.
+ * One thread (the loop's) runs everything here but update_run.c and command_run(),
+ * which are the store's writer's. Nothing is believed before the signature was
+ * verified, and who does not sign gets REFUSED whatever he asks. Queries read one
+ * snapshot each; a transfer keeps its own until it ends. Nothing here waits.
  *
  * Lifetimes are counted: a request that is answered later holds its session and
  * the configuration it came under, so closing and reloading need no waiting.
@@ -41,6 +42,8 @@ proto_new(struct store *store, const struct proto_conf *conf,
 	proto->store = store;
 	proto->view = view_new(conf);
 	proto->effects = *effects;
+	proto->reconfigure = NULL;
+	proto->reconfigure_arg = NULL;
 	proto->update_bytes = 0;
 	proto->n_transfers = 0;
 	proto->complaint_s = 0;
@@ -70,6 +73,13 @@ proto_reload(struct proto *proto, const struct proto_conf *conf)
 	struct view *old = proto->view;
 	proto->view = view_new(conf);
 	view_unref(old);
+}
+
+void
+proto_on_reconfigure(struct proto *proto, void (*fn)(void *arg), void *arg)
+{
+	proto->reconfigure = fn;
+	proto->reconfigure_arg = arg;
 }
 
 struct proto_session *

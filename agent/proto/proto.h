@@ -91,6 +91,9 @@ struct proto *proto_new(struct store *store, const struct proto_conf *conf,
 void proto_free(struct proto *proto);
 /* Sessions and outstanding UPDATEs live on. */
 void proto_reload(struct proto *proto, const struct proto_conf *conf);
+/* The verb reconfigure: fn is called in the loop's thread, from store_reap(),
+ * once such an UPDATE was committed and answered. It may call proto_reload(). */
+void proto_on_reconfigure(struct proto *proto, void (*fn)(void *arg), void *arg);
 
 /* One per connection; one for each UDP socket. peer is handed to the effects. */
 struct proto_session *proto_open(struct proto *proto, void *peer,

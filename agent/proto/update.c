@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/proto/update.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/proto/command.h"
 #include "agent/proto/prescan.h"
 #include "agent/proto/reply.h"
 #include "agent/proto/rights.h"
@@ -19,6 +21,17 @@ decide(struct update *u, unsigned rcode, unsigned rr, const char *reason)
 	u->early_rcode = rcode;
 	u->early_why.rr = rr;
 	snprintf(u->early_why.reason, sizeof(u->early_why.reason), "%s", reason);
+}
+
+static void
+scan_command(struct update *u)
+{
+	unsigned rr = 0;
+	const char *reason = command_scan(u, &rr);
+
+	u->is_command = true;
+	if (reason != NULL)
+		decide(u, RCODE_REFUSED, rr, reason);
 }
 
 /* RFC 2136 section 3.1, then the form of all records. */
@@ -51,7 +64,7 @@ scan(struct update *u, const struct msg *msg)
 	else if (zone->kind == ZONE_STATUS || zone->kind == ZONE_LOG)
 		decide(u, RCODE_REFUSED, 0, "read-only-zone");
 	else if (zone->kind == ZONE_COMMAND)
-		decide(u, RCODE_REFUSED, 0, "verbs-not-offered-yet");
+		scan_command(u);
 	else if (!rights_have(u->req.key, RIGHT_UPDATE))
 		decide(u, RCODE_REFUSED, 0, "no-update-right");
 	else if (!zone->catalog->primary)
@@ -111,9 +124,13 @@ send_outcome(struct update *u)
 
 	if (u->why.rr > 0 && n > 0 && (size_t)n < sizeof(text))
 		snprintf(text + n, sizeof(text) - (size_t)n, " rr=%u", u->why.rr);
+	/* By this a client finds the outcome of its commands. */
+	bool seq = u->rcode == RCODE_NOERROR && u->seq != 0;
+	if (seq)
+		snprintf(text, sizeof(text), "seq=%" PRIu64, u->seq);
 	reply_start(&r, &u->req, u->rcode, false);
 	reply_send(&r, u->rcode == RCODE_REFUSED ? EDE_PROHIBITED : EDE_OTHER,
-	    u->why.reason[0] ? text : NULL);
+	    seq || u->why.reason[0] ? text : NULL);
 }
 
 static void
@@ -128,6 +145,9 @@ update_done(struct store_job *job, enum err err)
 	}
 	log_outcome(u);
 	send_outcome(u);
+	const struct proto *proto = u->req.session->proto;
+	if (u->rcode == RCODE_NOERROR && u->reconfigure && proto->reconfigure != NULL)
+		proto->reconfigure(proto->reconfigure_arg);
 	free_update(u);
 }
 
@@ -146,6 +166,9 @@ update_new(struct request *req)
 	view_ref(u->req.view);
 	session_hold(u->req.session);
 	u->catalog = NULL;
+	u->is_command = false;
+	u->seq = 0;
+	u->reconfigure = false;
 	memset(&u->prereqs, 0, sizeof(u->prereqs));
 	memset(&u->updates, 0, sizeof(u->updates));
 	u->early_rcode = RCODE_NOERROR;

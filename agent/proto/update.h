@@ -21,6 +21,7 @@ struct update {
 	struct msg msg;       /* its wire is head */
 	uint8_t head[UPDATE_HEAD_MAX];
 	const struct proto_catalog *catalog; /* NULL: none of ours */
+	bool is_command;                     /* of _command.C, not C */
 	char source[64];
 	struct rrlist prereqs, updates;
 	size_t bytes; /* accounted */
@@ -35,6 +36,8 @@ struct update {
 	uint32_t serial;
 	bool again; /* the same bytes were answered before */
 	bool changed;
+	uint64_t seq;     /* of commands: their log entry; 0: none */
+	bool reconfigure; /* is among them */
 };
 
 /* Takes a signed UPDATE; answers it now or later. */

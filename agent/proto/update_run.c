@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/proto/command.h"
 #include "agent/proto/prereq.h"
 #include "agent/proto/rights.h"
 #include "agent/proto/update.h"
@@ -200,7 +201,8 @@ update_run(struct store_txn *txn, struct store_job *job)
 
 	refuse(u, RCODE_NOERROR, 0, "");
 	u->serial = 0;
-	u->again = u->changed = false;
+	u->again = u->changed = u->reconfigure = false;
+	u->seq = 0;
 	enum err err = look_for_replay(txn, u);
 	if (err != OK || u->again)
 		return err;
@@ -208,6 +210,8 @@ update_run(struct store_txn *txn, struct store_job *job)
 		refuse(u, RCODE_REFUSED, 0, "signed-before-start");
 	else if (u->early_rcode != RCODE_NOERROR)
 		refuse(u, u->early_rcode, u->early_why.rr, u->early_why.reason);
+	else if (u->is_command)
+		err = command_run(txn, u);
 	else
 		err = run_update(txn, u);
 	return err == OK ? remember(txn, u) : err;

@@ -58,9 +58,9 @@ verb_put(struct buf *out, const struct verb *verb)
 
 	buf_printf(out, "verb=%s", names[verb->kind]);
 	if (!verb->all) {
-		buf_printf(out, " zone=%s", dname_print(&verb->zone, text));
+		buf_printf(out, " zone=%s", dname_print_short(&verb->zone, text));
 		if (dname_prepend(&verb->id, &dname_root, &id) == OK)
-			buf_printf(out, " id=%s", dname_print(&id, text));
+			buf_printf(out, " id=%s", dname_print_short(&id, text));
 	}
 	if (verb->backend[0] != '\0')
 		buf_printf(out, " backend=%s", verb->backend);

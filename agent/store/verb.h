@@ -12,7 +12,7 @@
  * The verbs of _command.C, and the text of a WORK_COMMAND entry: one line for
  * each record of the UPDATE, in its order. Written and read here alone:
  *
- *     verb=refresh zone=shop.example. id=a1 backend=nsd1
+ *     verb=refresh zone=shop.example id=a1 backend=nsd1
  *     verb=reconcile
  *
  * Without zone and id it is about every zone, or none in particular; without
