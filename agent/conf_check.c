@@ -33,6 +33,17 @@ make_key(struct conf *conf, struct conf_key *k, const char *name)
 	mem_wipe(secret, sizeof(secret));
 }
 
+/* About a file that is named at `line`: what is wrong in it has a line of its own. */
+static void
+fault_in_file(struct conf *conf, unsigned line, const char *what,
+    const struct err_where *where)
+{
+	if (where->line != 0)
+		conf_fault_at(conf, where);
+	else
+		conf_fault(conf, line, "%s: %s: %s", what, where->file, where->what);
+}
+
 static void
 load_key(struct conf *conf, struct conf_key *k, const char *name)
 {
@@ -41,7 +52,9 @@ load_key(struct conf *conf, struct conf_key *k, const char *name)
 	enum key_alg alg;
 
 	if (key_load(k->file, &key, &where) != OK) {
-		conf_fault_at(conf, &where);
+		char what[32 + DNAME_TEXT_MAX];
+		snprintf(what, sizeof(what), "[key %s]: file", name);
+		fault_in_file(conf, k->line, what, &where);
 		return;
 	}
 	if (!dname_equal(key_name(key), &k->name))
@@ -275,7 +288,8 @@ check_patterns(struct conf *conf)
 	const struct pattern *p;
 
 	if (pattern_load(conf->pattern_dir, conf->ring, &where, &set) != OK) {
-		conf_fault_at(conf, &where);
+		fault_in_file(conf, line_of(conf, "pattern-dir"), "pattern-dir",
+		    &where);
 		return;
 	}
 	for (size_t i = 0; (p = pattern_at(set, i)) != NULL; i++) {

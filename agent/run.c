@@ -383,8 +383,9 @@ on_signal(uv_signal_t *handle, int number)
 		return;
 	}
 	log_info("agent", "stopping signal=%s", number == SIGTERM ? "TERM" : "INT");
+	close_signals(run);      /* another one ends it at once, as ever, */
+	signal(SIGHUP, SIG_IGN); /* but not one that only asks for a reload */
 	notify_stopping();
-	close_signals(run); /* another one ends it at once, as ever */
 	net_close(run->net, on_net_closed, run);
 	run->net = NULL;
 }

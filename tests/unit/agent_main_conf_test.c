@@ -255,7 +255,8 @@ conf__key_in_a_file__loaded(void **state)
 	snprintf(text, sizeof(text), "[key k.example]\nfile = %s/k.key\n" REST, dir);
 	struct conf *bad = load(text);
 	assert_int_equal(bad->n_faults, 1);
-	assert_non_null(strstr(bad->faults[0].file, "k.key"));
+	assert_int_equal(bad->faults[0].line, 2);
+	assert_non_null(strstr(bad->faults[0].what, "k.key: others may read"));
 	conf_free(bad);
 	snprintf(text, sizeof(text), "[key k.example]\nfile = %s/none.key\n" REST, dir);
 	bad = load(text);
@@ -272,7 +273,9 @@ conf__shipped_example__only_its_key_is_missing(void **state)
 
 	(void)!conf_load("packaging/nsherd.conf", &conf);
 	assert_int_equal(conf->n_faults, 1);
-	assert_string_equal(conf->faults[0].file, "/etc/nsherd/keys/ctl.key");
+	assert_string_equal(conf->faults[0].file, "packaging/nsherd.conf");
+	assert_true(conf->faults[0].line > 0);
+	assert_non_null(strstr(conf->faults[0].what, ": /etc/nsherd/keys/ctl.key: "));
 	assert_int_equal(conf->n_catalogs, 1);
 	assert_int_equal(conf->n_backends, 1);
 	conf_free(conf);
@@ -348,6 +351,8 @@ faults__keys__each_is_told(void **state)
 	EXPECT("[key k]\nsecret = %%%\n" REST, "2: [key k]: the secret is not base64");
 	EXPECT("[key k]\nsecret = " SECRET "\nfile = /x\n" REST,
 	    "2: [key k]: both secret and file");
+	EXPECT("[key k]\nfile = /nonexistent/k\n" REST,
+	    "2: [key k]: file: /nonexistent/k: No such file");
 	EXPECT("[key k]\nallow = read\n" REST, "2: [key k]: neither");
 	EXPECT("[key a..b]\nsecret = " SECRET "\n" REST, "2: [key a..b]: not a domain");
 	EXPECT("[key a]\nsecret = " SECRET "\n[key b]\nname = A.\nsecret = " SECRET
@@ -499,6 +504,12 @@ check_all__this_machine__faults_are_told(void **state)
 	conf = load_good(text);
 	assert_int_equal(conf_check_all(conf), ERR_INVALID);
 	assert_int_equal(conf->n_faults, 2);
+	char *state_dir = conf_fault_text(conf, 0),
+	     *pattern_dir = conf_fault_text(conf, 1);
+	assert_non_null(strstr(state_dir, ":2: state-dir: "));
+	assert_non_null(strstr(pattern_dir, ":3: pattern-dir: "));
+	free(state_dir);
+	free(pattern_dir);
 	conf_free(conf);
 }
 

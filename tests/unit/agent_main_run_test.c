@@ -348,6 +348,28 @@ run__hangup__keys_are_replaced(void **state)
 	stop(&a);
 }
 
+/* The sooner HUP comes, the more of the stop there is for it to disturb. */
+static void
+run__hangup_while_stopping__stop_is_still_clean(void **state)
+{
+	(void)state;
+	struct addr addr = free_address();
+	write_conf(&addr, ctl_key);
+	struct agent a = start(&addr);
+	struct exchange *x = connect_as(&a, "ctl");
+
+	for (unsigned i = 0; i < 300; i++)
+		send_add(x, 7000 + i);
+	kill(a.pid, SIGTERM);
+	expect_state(&a, "STOPPING=1");
+	for (int i = 0; i < 5; i++) {
+		kill(a.pid, SIGHUP); /* not reaped: the pid is still its */
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(wait_end(&a), 0);
+	exchange_close(x);
+}
+
 static void
 expect_start_fails(void)
 {
@@ -418,6 +440,7 @@ main(void)
 	    cmocka_unit_test(run__many_updates_in_flight__all_answered),
 	    cmocka_unit_test(run__stopped_under_load__what_was_answered_is_there),
 	    cmocka_unit_test(run__hangup__keys_are_replaced),
+	    cmocka_unit_test(run__hangup_while_stopping__stop_is_still_clean),
 	    cmocka_unit_test(run__something_taken__start_fails),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
