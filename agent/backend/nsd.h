@@ -9,6 +9,7 @@
 #include "agent/backend/backend.h"
 #include "agent/backend/nsd_chan.h"
 #include "agent/backend/nsd_include.h"
+#include "agent/backend/nsd_reply.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 
@@ -29,6 +30,9 @@ struct nsd {
 	char process[64];     /* "": not seen yet */
 	int64_t started_ms;   /* Unix time; 0: not known */
 	int64_t boot_seen_ms; /* TLS: when time.boot was last asked for, monotonic */
+	int64_t looked_ms;    /* when nsd_look last succeeded, monotonic */
+	dev_t socket_dev;     /* the control socket then, if it is a file */
+	ino_t socket_ino;
 
 	/* found when they are first needed, and again after a restart */
 	char *config;    /* nsd.conf */
@@ -52,13 +56,17 @@ PRINTF(3, 4)
 enum err nsd_fail(struct backend_error *why, enum err err, const char *fmt, ...);
 int64_t nsd_now_ms(void); /* Unix time */
 
-/* -- nsd.c ----------------------------------------------------------------- */
+/* -- nsd_process.c --------------------------------------------------------- */
 
-/* Fills version, process, started_ms. */
+/* Asks NSD. Fills version, process, started_ms. */
 NODISCARD enum err nsd_look(struct nsd *nsd, struct backend_error *why);
+/* Without asking it: nothing suggests that it is not the process that nsd_look
+ * saw, which was not long ago. */
+bool nsd_seems_same(const struct nsd *nsd);
 /* config, zonelist and checkconf; they stay until the process changes. Needs a
  * running NSD unless the options say it all. */
 NODISCARD enum err nsd_locate(struct nsd *nsd, struct backend_error *why);
+void nsd_forget_places(struct nsd *nsd);
 
 /* -- nsd_conf.c ------------------------------------------------------------ */
 
@@ -91,6 +99,9 @@ NODISCARD enum err nsd_find(struct nsd *nsd, const char *const *names, size_t n,
 /* By asking NSD. */
 NODISCARD enum err nsd_find_one(struct nsd *nsd, const char *name,
     struct nsd_found *found, struct backend_error *why);
+/* Every zone: by asking NSD, which holds up its transfers meanwhile. */
+NODISCARD enum err nsd_find_all(struct nsd *nsd, nsd_zone_fn *fn, void *arg,
+    struct backend_error *why);
 
 /* Different patterns that zones are under, in order, by the zone list file; or,
  * if ask or that cannot be read, by NSD itself. Free each and the array. */
@@ -106,14 +117,19 @@ struct nsd_verdict {
 	bool good;
 	char **patterns; /* their names, in order */
 	size_t n_patterns;
-	char text[200];  /* first fault */
-	unsigned *lines; /* of the include file, with faults */
-	size_t n_lines;
+	char text[200];           /* first fault */
+	struct nsd_fault *faults; /* that can be pinned down */
+	size_t n_faults;
 };
 
-/* Run the tool on nsd->config. ERR_CANCELED, ERR_TIMEOUT, ERR_IO. */
-NODISCARD enum err nsd_check_config(struct nsd *nsd, const char *include,
-    struct nsd_verdict *verdict, struct backend_error *why);
+struct nsd_fault {
+	unsigned line;             /* of the include file; 0: a key is missing ... */
+	char name[NSD_NATIVE_MAX]; /* ... that this pattern names */
+};
+
+/* Run the tool on config. ERR_CANCELED, ERR_TIMEOUT, ERR_IO. */
+NODISCARD enum err nsd_check_config(struct nsd *nsd, const char *config,
+    const char *include, struct nsd_verdict *verdict, struct backend_error *why);
 void nsd_verdict_fini(struct nsd_verdict *verdict);
 /* One value of the configuration, by the tool. "" when it has none. Free it. */
 NODISCARD enum err nsd_check_value(struct nsd *nsd, const char *name, char **value,
@@ -124,8 +140,12 @@ char *nsd_newer_config(const char *config, const char *include, int64_t ms);
 
 /* -- nsd_load.c ------------------------------------------------------------ */
 
-/* inc as the file has it, read again if somebody else changed it. */
+/* inc as the file had it when it was first read; from then on inc counts. */
 NODISCARD enum err nsd_load_include(struct nsd *nsd, struct backend_error *why);
+
+/* NSD does not start when a file that it includes is missing: if there is none,
+ * make it, with what inc holds. */
+void nsd_mend_include(struct nsd *nsd);
 
 enum nsd_load_result {
 	NSD_LOADED,

@@ -25,7 +25,7 @@
  * came with the last one.
  */
 
-enum { ADD_LINE_MAX = 1000, PATH_MAX_HERE = 255 };
+enum { ADD_LINE_MAX = 1000, NAME_MAX_HERE = 990, PATH_MAX_HERE = 255 };
 
 /* One operation on its way. */
 struct task {
@@ -89,6 +89,9 @@ check_name(struct task *t)
 	struct backend_op *op = t->op;
 	char file[DNAME_FILE_MAX], pattern[NSD_NATIVE_MAX], *path;
 
+	/* Its answer for so long a name would be cut. */
+	if (op->kind == OP_REMOVE && strlen(t->name) > NAME_MAX_HERE)
+		settle(t, RESULT_ALREADY, "nsd cannot have a zone of this name");
 	if (op->kind != OP_ADD && op->kind != OP_CHANGE)
 		return;
 	nsd_native_name(op->settings, pattern);

@@ -459,6 +459,7 @@ nsd_chan_request(struct nsd_chan *chan, const struct buf *request, nsd_line_fn *
 	buf_fini(&c.out);
 	if (err != OK && why->text[0] == '\0')
 		fail(why, err, "%s: %s", chan->peer_text, err_str(err));
+	chan->failed = err != OK;
 	return err;
 }
 

@@ -33,6 +33,7 @@ struct nsd_chan {
 	/* of the last request */
 	pid_t peer; /* who made a unix socket listen; 0: not known */
 	bool sent;  /* some of it may have been read: it may have had an effect */
+	bool failed;
 };
 
 /*

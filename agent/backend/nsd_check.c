@@ -25,7 +25,7 @@
 
 extern char **environ;
 
-enum { TOOL_LINE_MAX = 4096, FAULT_LINES_MAX = 64, CONFIG_FILES_MAX = 200 };
+enum { TOOL_LINE_MAX = 4096, FAULTS_MAX = 64, CONFIG_FILES_MAX = 200 };
 
 /* One end of the tool's output, cut into lines. */
 struct stream {
@@ -192,24 +192,50 @@ take_config(void *arg, const char *line)
 	r->in_pattern = false;
 }
 
+/* `...: error: key K in pattern P could not be found`. It comes at the end of all,
+ * so the place it gives is of no use. */
+static bool
+find_keyless(const char *line, char name[static NSD_NATIVE_MAX])
+{
+	static const char in[] = " in pattern ", end[] = " could not be found";
+	const char *at = strstr(line, ": error: key ");
+	size_t size;
+
+	at = at != NULL ? strstr(at, in) : NULL;
+	if (at == NULL)
+		return false;
+	at += sizeof(in) - 1;
+	size = strcspn(at, " ");
+	if (size >= NSD_NATIVE_MAX || strcmp(at + size, end) != 0)
+		return false;
+	memcpy(name, at, size);
+	name[size] = '\0';
+	return true;
+}
+
 static void
 take_fault(void *arg, const char *line)
 {
 	struct reading *r = arg;
 	struct nsd_verdict *v = r->verdict;
 	size_t size = strlen(r->include);
-	unsigned long number;
+	struct nsd_fault fault = {.line = 0};
 
 	if (v->text[0] == '\0')
 		snprintf(v->text, sizeof(v->text), "%s", line);
-	if (strncmp(line, r->include, size) != 0 || line[size] != ':' ||
-	    v->n_lines >= FAULT_LINES_MAX)
+	if (v->n_faults >= FAULTS_MAX)
 		return;
-	number = strtoul(line + size + 1, NULL, 10);
-	if (number == 0 || number > UINT32_MAX)
-		return;
-	v->lines = mem_realloc(v->lines, (v->n_lines + 1) * sizeof(v->lines[0]));
-	v->lines[v->n_lines++] = (unsigned)number;
+	if (!find_keyless(line, fault.name)) {
+		unsigned long number = 0;
+
+		if (strncmp(line, r->include, size) == 0 && line[size] == ':')
+			number = strtoul(line + size + 1, NULL, 10);
+		if (number == 0 || number > UINT32_MAX)
+			return;
+		fault.line = (unsigned)number;
+	}
+	v->faults = mem_realloc(v->faults, (v->n_faults + 1) * sizeof(v->faults[0]));
+	v->faults[v->n_faults++] = fault;
 }
 
 static int
@@ -221,10 +247,10 @@ by_text(const void *a, const void *b)
 }
 
 enum err
-nsd_check_config(struct nsd *nsd, const char *include, struct nsd_verdict *verdict,
-    struct backend_error *why)
+nsd_check_config(struct nsd *nsd, const char *config, const char *include,
+    struct nsd_verdict *verdict, struct backend_error *why)
 {
-	const char *const argv[] = {nsd->checkconf, "-v", nsd->config, NULL};
+	const char *const argv[] = {nsd->checkconf, "-v", config, NULL};
 	struct reading r = {.verdict = verdict, .include = include};
 	struct stream s[2] = {{.fn = take_config, .arg = &r},
 	    {.fn = take_fault, .arg = &r}};
@@ -249,7 +275,7 @@ void
 nsd_verdict_fini(struct nsd_verdict *verdict)
 {
 	nsd_free_texts(verdict->patterns, verdict->n_patterns);
-	free(verdict->lines);
+	free(verdict->faults);
 	memset(verdict, 0, sizeof(*verdict));
 }
 

@@ -14,7 +14,13 @@
  * a second. The zone list file costs NSD nothing.
  */
 
-enum { ASK_MAX = 8, LIST_LINE_MAX = 2100 };
+enum {
+	ASK_MAX = 8,
+	LIST_LINE_MAX = 2100,
+	/* NSD cuts the answer for a longer name, and cannot keep such a zone
+	 * together with a pattern in its list. */
+	NAME_MAX_HERE = 990,
+};
 
 static void
 found_set(struct nsd_found *found, const char *pattern)
@@ -45,6 +51,8 @@ nsd_find_one(struct nsd *nsd, const char *name, struct nsd_found *found,
 	enum err err;
 
 	memset(found, 0, sizeof(*found));
+	if (strlen(name) > NAME_MAX_HERE)
+		return OK;
 	nsd_zones_init(&zones, take_one, found);
 	err = nsd_chan_command(&nsd->chan, nsd_zones_line, &zones, why, "zonestatus %s",
 	    name);
@@ -57,6 +65,34 @@ nsd_find_one(struct nsd *nsd, const char *name, struct nsd_found *found,
 		return nsd_fail(why, ERR_IO, "zonestatus %.80s: %s", name,
 		    zones.error[0] != '\0' ? zones.error : "no answer");
 	return OK;
+}
+
+/* -- all of them ----------------------------------------------------------- */
+
+/* The list has no end mark: whether it was cut tells only whether NSD is still
+ * the process that it was. */
+enum err
+nsd_find_all(struct nsd *nsd, nsd_zone_fn *fn, void *arg, struct backend_error *why)
+{
+	struct nsd_zones zones;
+	char process[64];
+	enum err err = nsd->process[0] == '\0' ? nsd_look(nsd, why) : OK;
+
+	if (err != OK)
+		return err;
+	memcpy(process, nsd->process, sizeof(process));
+	nsd_zones_init(&zones, fn, arg);
+	err = nsd_chan_command(&nsd->chan, nsd_zones_line, &zones, why, "zonestatus");
+	if (err == OK)
+		err = nsd_zones_end(&zones);
+	if (err == OK && zones.error[0] != '\0')
+		err = nsd_fail(why, ERR_IO, "zonestatus: %s", zones.error);
+	if (err == OK)
+		err = nsd_look(nsd, why);
+	if (err == OK && strcmp(process, nsd->process) != 0)
+		err = nsd_fail(why, ERR_CLOSED,
+		    "nsd was restarted while it told its zones");
+	return err;
 }
 
 /* -- the zone list file ---------------------------------------------------- */
@@ -250,15 +286,8 @@ nsd_patterns_in_use(struct nsd *nsd, bool ask, char ***patterns, size_t *n,
 
 	if (err == OK)
 		err = read_list(nsd, take_pattern, &t, why);
-	if (err != OK) {
-		struct nsd_zones zones;
-
-		nsd_zones_init(&zones, take_pattern, &t);
-		err = nsd_chan_command(&nsd->chan, nsd_zones_line, &zones, why,
-		    "zonestatus");
-		if (err == OK)
-			err = nsd_zones_end(&zones);
-	}
+	if (err != OK)
+		err = nsd_find_all(nsd, take_pattern, &t, why);
 	if (err != OK) {
 		nsd_free_texts(t.items, t.n);
 		return err;

@@ -298,9 +298,23 @@ by_text(const void *a, const void *b)
 	return strcmp(*left, *right);
 }
 
+/* The lines that print_remotes makes. */
+static bool
+is_remote_line(const char *line)
+{
+	static const char *const words[] = {"\trequest-xfr: ", "\tallow-notify: ",
+	    "\tnotify: ", "\tprovide-xfr: "};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strncmp(line, words[i], strlen(words[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * The keys that the blocks name. Every line that takes a key ends in it, in
- * quotes, with its final dot; see print_remotes.
+ * quotes, with its final dot. Keys in raw options are the operator's.
  */
 static char **
 list_keys(const struct nsd_include *inc, size_t *n)
@@ -315,8 +329,10 @@ list_keys(const struct nsd_include *inc, size_t *n)
 		for (; (end = strchr(at, '\n')) != NULL; at = end + 1) {
 			const char *quote = memchr(at, '"', (size_t)(end - at));
 
-			if (quote == NULL || end - quote < 4 || end[-1] != '"' ||
-			    end[-2] != '.')
+			if (strncmp(at, nsd_native_raw, strlen(nsd_native_raw)) == 0)
+				break;
+			if (!is_remote_line(at) || quote == NULL || end - quote < 4 ||
+			    end[-1] != '"' || end[-2] != '.')
 				continue;
 			names = mem_grow(names, *n, &room, sizeof(names[0]));
 			names[(*n)++] = dup_text(quote + 1, (size_t)(end - quote) - 3);

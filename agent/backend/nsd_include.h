@@ -74,6 +74,9 @@ size_t nsd_include_variants(const struct nsd_include *inc, const char *pattern);
 
 /* -- native patterns ------------------------------------------------------- */
 
+/* The line in a block below which all is the operator's text. */
+extern const char nsd_native_raw[];
+
 /* "nsherd-<pattern>.<version>.<hash>" */
 void nsd_native_name(const struct settings *s, char name[static NSD_NATIVE_MAX]);
 bool nsd_native_is_ours(const char *name);

@@ -26,6 +26,7 @@
 enum { ROUNDS_MAX = 8, PROBE_MAX = 1000 };
 
 static const char include_name[] = "nsherd.conf";
+static const char copy_name[] = ".nsherd-check.tmp";
 
 /* A name that no version of NSD can parse, so that no zone can come of it. */
 static const char no_name[] = "a..b";
@@ -197,6 +198,41 @@ write_include(struct nsd *nsd, const char *path, const char *text, size_t size,
 	return err;
 }
 
+void
+nsd_mend_include(struct nsd *nsd)
+{
+	struct nsd_include inc;
+	struct backend_error why = {""};
+	struct buf text;
+	struct stat st;
+	int dir_fd;
+	enum err err = OK;
+
+	if (spool_open(nsd->conf.config_dir, &dir_fd) != OK)
+		return;
+	if (fstatat(dir_fd, include_name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT) {
+		close(dir_fd);
+		return;
+	}
+	buf_init(&text, 0);
+	nsd_include_init(&inc);
+	nsd_include_copy(&inc, &nsd->inc);
+	if (inc.n > 0)
+		err = nsd_include_render(&inc, nsd->conf.keys, &text, &why);
+	if (err == OK)
+		err = spool_create(dir_fd, include_name, buf_text(&text), text.size,
+		    0640);
+	log_warn("nsd", "backend=%s file=%s/%s text=\"was missing: %s\"",
+	    nsd->conf.name, nsd->conf.config_dir, include_name,
+	    err == OK ? "made" : err_str(err));
+	if (text.data != NULL)
+		mem_wipe(text.data, text.size);
+	buf_fini(&text);
+	nsd_include_fini(&inc);
+	close(dir_fd);
+}
+
 /* -- one load -------------------------------------------------------------- */
 
 struct load {
@@ -222,23 +258,41 @@ render(struct load *l)
 	return nsd_include_render(l->next, l->nsd->conf.keys, &l->text, l->why);
 }
 
-/* The check tool found faults: if all are in natives that are new, without them
- * the rest can go on. */
+static bool
+has_fresh(const struct nsd_include *inc)
+{
+	for (size_t i = 0; i < inc->n; i++) {
+		if (inc->natives[i].fresh)
+			return true;
+	}
+	return false;
+}
+
+static struct nsd_native *
+at_fault(const struct load *l, const struct nsd_fault *fault)
+{
+	return fault->line != 0 ? nsd_include_at_line(l->next, fault->line)
+				: nsd_include_find(l->next, fault->name);
+}
+
+/* The check tool found faults: if all are in natives that no zone is under,
+ * without them the rest can go on. An old one can be among them when the agent
+ * ended between writing and checking. */
 static enum step
 drop_refused(struct load *l, const struct nsd_verdict *v)
 {
-	char names[64][NSD_NATIVE_MAX];
+	char(*names)[NSD_NATIVE_MAX] = mem_alloc((v->n_faults + 1) * sizeof(*names));
 	size_t n = 0;
 
-	for (size_t i = 0; i < v->n_lines; i++) {
-		struct nsd_native *native = nsd_include_at_line(l->next, v->lines[i]);
+	for (size_t i = 0; i < v->n_faults; i++) {
+		const struct nsd_native *native = at_fault(l, &v->faults[i]);
 
-		if (native == NULL || !native->fresh) {
+		if (native == NULL ||
+		    nsd_has_text(l->in_use, l->n_in_use, native->name)) {
 			n = 0;
 			break;
 		}
-		if (n == 0 || strcmp(names[n - 1], native->name) != 0)
-			strcpy(names[n++], native->name);
+		strcpy(names[n++], native->name);
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (nsd_include_find(l->next, names[i]) == NULL)
@@ -247,6 +301,7 @@ drop_refused(struct load *l, const struct nsd_verdict *v)
 			l->refused(l->arg, names[i], v->text);
 		nsd_include_drop(l->next, names[i]);
 	}
+	free(names);
 	if (n == 0)
 		nsd_fail(l->why, ERR_BUSY, "%s", v->text);
 	return n > 0 ? STEP_AGAIN : STEP_WAIT;
@@ -289,12 +344,47 @@ keep_used(struct load *l, const struct nsd_verdict *v, enum step *step)
 	return err;
 }
 
+/*
+ * Faults in what is new are looked for in a copy that NSD does not read: if it
+ * was started while they are in its include file, it would not come up.
+ */
+static enum err
+check_copy(struct load *l, enum step *step)
+{
+	struct nsd *nsd = l->nsd;
+	char *path = mem_printf("%s/%s", nsd->conf.config_dir, copy_name);
+	struct nsd_verdict v = {.good = true};
+	int dir_fd = -1;
+	bool lines = false;
+	enum err err = spool_open(nsd->conf.config_dir, &dir_fd);
+
+	if (err == OK)
+		err = spool_replace(dir_fd, copy_name, buf_text(&l->text), l->text.size,
+		    0600);
+	if (err != OK)
+		nsd_fail(l->why, err, "%s: %s", path, mem_errno_text(errno));
+	else
+		err = nsd_check_config(nsd, path, path, &v, l->why);
+	/* Keys that raw options name are in the operator's files. */
+	for (size_t i = 0; err == OK && i < v.n_faults; i++)
+		lines |= v.faults[i].line != 0;
+	if (err == OK && lines)
+		*step = drop_refused(l, &v);
+	if (dir_fd != -1) {
+		(void)!spool_unlink(dir_fd, copy_name);
+		close(dir_fd);
+	}
+	nsd_verdict_fini(&v);
+	free(path);
+	return err;
+}
+
 /* The file is written: is the whole configuration good? */
 static enum err
 check(struct load *l, enum step *step)
 {
 	struct nsd_verdict v;
-	enum err err = nsd_check_config(l->nsd, l->path, &v, l->why);
+	enum err err = nsd_check_config(l->nsd, l->nsd->config, l->path, &v, l->why);
 
 	if (err != OK)
 		return err;
@@ -366,6 +456,12 @@ try_load(struct load *l, enum step *step, bool *keep)
 	*step = STEP_AGAIN;
 	for (unsigned i = 0; err == OK && *step == STEP_AGAIN && i < ROUNDS_MAX; i++) {
 		err = render(l);
+		if (err == OK && has_fresh(l->next)) {
+			*step = STEP_GO;
+			err = check_copy(l, step);
+			if (err != OK || *step != STEP_GO)
+				continue;
+		}
 		if (err == OK)
 			err = write_include(nsd, l->path, buf_text(&l->text),
 			    l->text.size, last, l->why);

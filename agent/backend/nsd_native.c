@@ -17,9 +17,11 @@
  */
 
 /* In front of a digest: of other renderings nothing can be concluded. */
-static const char digest_format[] = "1:";
+static const char digest_format[] = "2:";
 
 static const char prefix[] = "nsherd-";
+
+const char nsd_native_raw[] = "\t# options as they are in the pattern file\n";
 
 void
 nsd_native_name(const struct settings *s, char name[static NSD_NATIVE_MAX])
@@ -95,9 +97,10 @@ print_option(struct buf *out, const char *text, struct backend_error *why)
 			return refuse(why, "nsd option %s: is not for a pattern file",
 			    forbidden[i]);
 	}
-	/* The lexer takes several options from one line: not with our blessing. */
+	/* The lexer takes several options from one line, quotes set apart without
+	 * a blank: not with our blessing. */
 	for (const char *colon = text + size; (colon = strchr(colon + 1, ':')) != NULL;)
-		if (colon[1] == ' ' || colon[1] == '\t' || colon[1] == '\0')
+		if (colon[1] == '\0' || strchr(" \t\"'", colon[1]) != NULL)
 			return refuse(why, "nsd option \"%.100s\" is more than one",
 			    text);
 	buf_printf(out, "\t%s\n", text);
@@ -129,6 +132,7 @@ print_block(struct buf *out, const struct settings *s, const char *zone_dir,
     const struct keyring *ring, struct backend_error *why)
 {
 	char name[NSD_NATIVE_MAX];
+	bool raw = false;
 	enum err err;
 
 	if (s->dnssec != NULL)
@@ -145,8 +149,12 @@ print_block(struct buf *out, const struct settings *s, const char *zone_dir,
 	if (err == OK)
 		err = print_remotes(out, "provide-xfr", &s->allow_transfer, ring, why);
 	for (size_t i = 0; err == OK && i < s->n_options; i++) {
-		if (strcmp(s->options[i].driver, "nsd") == 0)
-			err = print_option(out, s->options[i].text, why);
+		if (strcmp(s->options[i].driver, "nsd") != 0)
+			continue;
+		if (!raw)
+			buf_puts(out, nsd_native_raw);
+		raw = true;
+		err = print_option(out, s->options[i].text, why);
 	}
 	return err;
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "agent/backend/backend.h"
+#include "lib/digest.h"
 #include "lib/key.h"
 #include "lib/mem.h"
 #include "lib/settings.h"
@@ -943,7 +944,7 @@ nsd_prepare__bad_settings__are_rejected_alone(void **state)
 			fail_msg("%d: %d %s", i, (int)results[i], texts[i].text);
 		assert_true((results[i] == RESULT_OK) == (texts[i].text[0] == '\0'));
 	}
-	assert_non_null(strstr(texts[1].text, "nsherd.conf:"));
+	assert_non_null(strstr(texts[1].text, ": error: "));
 	apply_one(f, OP_ADD, "a.example", s[0], RESULT_OK);
 	apply_one(f, OP_ADD, "b.example", s[3], RESULT_OK);
 	for (int i = 0; i < 6; i++)
@@ -1164,10 +1165,12 @@ nsd_prepare__include_lost__patterns_in_use_are_kept_and_recovered(void **state)
 	assert_int_equal(f->driver->inventory(f->ctx, expect_lost, &n_lost, &why), OK);
 	assert_int_equal(n_lost, 0);
 	wait_rcode(f, "a.example", 0, true);
-	/* the whole file is gone */
+	/* the whole file is gone: the agent sees it at once */
 	f->driver->close(f->ctx);
 	assert_int_equal(unlink(path), 0);
 	open_driver(f);
+	assert_int_equal(f->driver->inventory(f->ctx, expect_lost, &n_lost, &why), OK);
+	assert_int_equal(n_lost, 2);
 	prepare_one(f, three, RESULT_OK);
 	expect_pattern(f, "a.example", "nsherd-one.01234567.0");
 	expect_pattern(f, "b.example", "nsherd-two.01234567.0");
@@ -1327,6 +1330,206 @@ nsd_identify__server_restarted__is_another_process(void **state)
 	apply_one(f, OP_ADD, "a.example", s, RESULT_ALREADY);
 	wait_rcode(f, "a.example", 0, true);
 	settings_unref(s);
+}
+
+static size_t
+count_in_log(struct fixture *f, const char *words)
+{
+	char *path = mem_printf("%s/nsd.log", f->server.dir);
+	char *text = read_text(path);
+	size_t n = 0;
+
+	for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+		n++;
+	free(text);
+	free(path);
+	return n;
+}
+
+/* NSD writes a line of log for each question. */
+static void
+nsd_identify__nothing_changed__nsd_is_not_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_identity one, two;
+	struct backend_error why = {""};
+	size_t before;
+
+	NEED_NSD(f);
+	assert_int_equal(f->driver->identify(f->ctx, &one, &why), OK);
+	before = count_in_log(f, "control cmd:");
+	assert_true(before > 0);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(f->driver->identify(f->ctx, &two, &why), OK);
+		assert_string_equal(one.process, two.process);
+	}
+	assert_int_equal(count_in_log(f, "control cmd:"), before);
+	/* ended, though nobody has asked the kernel for its status yet */
+	kill(f->server.pid, SIGKILL);
+	for (int i = 0; i < 500; i++) {
+		if (f->driver->identify(f->ctx, &two, &why) != OK)
+			break;
+		usleep(10000);
+	}
+	assert_int_equal(f->driver->identify(f->ctx, &two, &why), ERR_CLOSED);
+}
+
+/* NSD would not start again without it. */
+static void
+nsd_identify__include_deleted_and_server_down__is_made_again(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_identity id;
+	struct backend_error why = {""};
+	struct settings *s;
+	char *path;
+
+	NEED_NSD(f);
+	path = mem_printf("%s/conf/nsherd.conf", f->server.dir);
+	s = primary("one", template);
+	prepare_one(f, s, RESULT_OK);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	wait_rcode(f, "a.example", 0, true);
+	assert_int_equal(unlink(path), 0);
+	server_stop(&f->server, SIGTERM);
+	wait_port_free(f->server.port);
+	assert_int_not_equal(f->driver->identify(f->ctx, &id, &why), OK);
+	assert_int_equal(access(path, R_OK), 0);
+	server_start(&f->server);
+	wait_up(f);
+	wait_rcode(f, "a.example", 0, true);
+	/* the agent's first start, before NSD's */
+	f->driver->close(f->ctx);
+	assert_int_equal(unlink(path), 0);
+	open_driver(f);
+	assert_int_equal(access(path, R_OK), 0);
+	settings_unref(s);
+	free(path);
+}
+
+static enum err
+expect_none(void *arg, const struct dname *zone, const char *mark)
+{
+	(void)zone;
+	(void)mark;
+	++*(size_t *)arg;
+	return OK;
+}
+
+/* 1003 characters: NSD cuts its answers for such a name, also their newline. */
+static void
+nsd_lookup__name_longer_than_an_answer__is_not_there(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_error why = {""};
+	struct backend_op op;
+	struct settings *s;
+	size_t n = 0;
+
+	NEED_NSD(f);
+	s = primary("one", template);
+	prepare_one(f, s, RESULT_OK);
+	make_op(&op, OP_REMOVE, "a.example", NULL);
+	op.zone.size = 0;
+	for (int label = 0; label < 4; label++) {
+		uint8_t size = label < 3 ? 63 : 61;
+
+		op.zone.wire[op.zone.size++] = size;
+		memset(op.zone.wire + op.zone.size, 1, size);
+		op.zone.size += size;
+	}
+	op.zone.wire[op.zone.size++] = 0;
+	assert_int_equal(op.zone.size, 255);
+	assert_int_equal(f->driver->lookup(f->ctx, &op.zone, 1, expect_none, &n, &why),
+	    OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), OK);
+	assert_int_equal(op.result, RESULT_ALREADY);
+	op.kind = OP_ADD;
+	op.settings = s;
+	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), OK);
+	assert_int_equal(op.result, RESULT_REJECTED);
+	settings_unref(s);
+}
+
+static struct settings *
+with_option(const char *pattern, const char *text)
+{
+	struct settings *s = primary(pattern, template);
+
+	s->options = mem_zalloc(sizeof(s->options[0]));
+	s->n_options = 1;
+	s->options[0].driver = mem_strdup("nsd");
+	s->options[0].text = mem_strdup(text);
+	return s;
+}
+
+/* The check tool says of a missing key only which pattern wants it. */
+static void
+nsd_prepare__option_with_unknown_key__is_rejected_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *list[3];
+	enum backend_result results[3];
+	struct backend_error texts[3], why = {""};
+	static const char block[] = "pattern:\n\tname: \"nsherd-bad.1.0\"\n"
+				    "\tbogus-option: 1\n";
+	char *path, *text, *bad, hex[DIGEST_HEX_MAX + 1];
+	const char *end;
+
+	NEED_NSD(f);
+	list[0] = primary("one", template);
+	list[1] = with_option("two", "provide-xfr: 192.0.2.1 nosuchkey");
+	list[2] = with_option("three", "zonestats: \"nobodys.\"");
+	assert_int_equal(f->driver->prepare(f->ctx, list, 3, results, texts, &why), OK);
+	assert_int_equal(results[0], RESULT_OK);
+	assert_int_equal(results[1], RESULT_REJECTED);
+	assert_non_null(strstr(texts[1].text, "nosuchkey"));
+	/* a quoted text of the operator that looks like one of our keys */
+	if (results[2] != RESULT_OK)
+		assert_null(strstr(texts[2].text, "not configured in the agent"));
+	apply_one(f, OP_ADD, "a.example", list[0], RESULT_OK);
+	wait_rcode(f, "a.example", 0, true);
+	path = mem_printf("%s/conf/.nsherd-check.tmp", f->server.dir);
+	assert_int_equal(access(path, F_OK), -1);
+	free(path);
+	/* the agent ended while a bad pattern was in the file */
+	f->driver->close(f->ctx);
+	path = mem_printf("%s/conf/nsherd.conf", f->server.dir);
+	text = read_text(path);
+	end = strstr(text, "# nsherd end");
+	assert_non_null(end);
+	bad = mem_printf("%.*s# nsherd pattern nsherd-bad.1.0 2:x %s\n%s%s",
+	    (int)(end - text), text, digest_hex(block, strlen(block), 16, hex), block,
+	    end);
+	write_text(path, "we", bad);
+	free(bad);
+	free(text);
+	open_driver(f);
+	prepare_one(f, list[0], RESULT_OK);
+	free(path);
+	for (int i = 0; i < 3; i++)
+		settings_unref(list[i]);
+}
+
+static void
+nsd_prepare__two_options_in_one__are_rejected(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const texts[] = {
+	    "notify-retry: 5 zonefile:\"/etc/passwd\"",
+	    "notify-retry: 5 zonefile:'/etc/passwd'",
+	    "notify-retry: 5 include:\"/etc/passwd\"",
+	    "notify-retry: 5 zone: name: x",
+	};
+
+	NEED_NSD(f);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct settings *s = with_option("one", texts[i]);
+
+		prepare_one(f, s, RESULT_REJECTED);
+		settings_unref(s);
+	}
 }
 
 /* The process that made its socket listen is gone then. */
@@ -1514,6 +1717,11 @@ main(void)
 	    UNIX_TEST(nsd_apply__server_stopped__times_out_or_is_canceled),
 	    UNIX_TEST(nsd_apply__server_killed_in_a_batch__unknown_or_not_tried),
 	    UNIX_TEST(nsd_identify__server_restarted__is_another_process),
+	    UNIX_TEST(nsd_identify__nothing_changed__nsd_is_not_asked),
+	    UNIX_TEST(nsd_identify__include_deleted_and_server_down__is_made_again),
+	    UNIX_TEST(nsd_lookup__name_longer_than_an_answer__is_not_there),
+	    UNIX_TEST(nsd_prepare__option_with_unknown_key__is_rejected_alone),
+	    UNIX_TEST(nsd_prepare__two_options_in_one__are_rejected),
 	    UNIX_TEST(nsd_identify__server_is_a_daemon__its_configuration_is_found),
 	    cmocka_unit_test_setup_teardown(
 		nsd_apply__over_tls__works_and_needs_the_right_keys, setup_tls,
