@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/backend/rndc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "lib/log.h"
+#include "lib/mem.h"
+
+/*
+ * The first message on a connection is never carried out: named answers with a
+ * nonce that every later one must have. Every fault of authentication is a
+ * silent close, so a close in answer to the first message is taken for that.
+ *
+ * named keeps every command for 900 s, to notice replays, and walks all of them
+ * on each new one. So commands are counted; beyond RNDC_CROWDED we rest after
+ * each command for as long as it took, so that named is not busy with us alone.
+ */
+
+enum { IDLE_MAX_MS = 20000, REST_MAX_MS = 1000 };
+
+PRINTF(3, 4)
+static enum err
+fail(struct backend_error *why, enum err err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+void
+rndc_init(struct rndc *rndc, const char *backend, const struct addr *addr,
+    struct key *key, int cancel_fd, unsigned timeout_ms)
+{
+	memset(rndc, 0, sizeof(*rndc));
+	rndc->addr = *addr;
+	rndc->key = key_ref(key);
+	rndc->backend = backend;
+	bind_sock_init(&rndc->sock, "rndc", addr, cancel_fd, timeout_ms);
+}
+
+void
+rndc_fini(struct rndc *rndc)
+{
+	rndc_disconnect(rndc);
+	key_unref(rndc->key);
+	rndc->key = NULL;
+}
+
+void
+rndc_disconnect(struct rndc *rndc)
+{
+	bind_sock_close(&rndc->sock);
+	rndc->nonce[0] = '\0';
+}
+
+/* -- how much named has to remember --------------------------------------------- */
+
+static void
+forget_old(struct rndc *rndc)
+{
+	int64_t now = bind_sock_now_ms() / 1000 / RNDC_SLOT_S;
+
+	if (now - rndc->slot > RNDC_SLOTS)
+		rndc->slot = now - RNDC_SLOTS;
+	while (rndc->slot < now)
+		rndc->counts[++rndc->slot % RNDC_SLOTS] = 0;
+}
+
+unsigned
+rndc_n_remembered(const struct rndc *rndc)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < RNDC_SLOTS; i++)
+		n += rndc->counts[i];
+	return n;
+}
+
+static void
+count(struct rndc *rndc)
+{
+	unsigned n;
+
+	forget_old(rndc);
+	rndc->counts[rndc->slot % RNDC_SLOTS]++;
+	n = rndc_n_remembered(rndc);
+	if (n > RNDC_CROWDED && !rndc->crowded)
+		log_warn("bind",
+		    "backend=%s commands=%u text=\"sent within %d s; named gets slow "
+		    "with each: half the pace from here on\"",
+		    rndc->backend, n, RNDC_WINDOW_S);
+	rndc->crowded = n > RNDC_CROWDED || (rndc->crowded && n > RNDC_CROWDED / 2);
+}
+
+/* -- one message ------------------------------------------------------------------ */
+
+static enum err
+receive_all(struct rndc *rndc, uint8_t *data, size_t size, struct backend_error *why)
+{
+	while (size > 0) {
+		size_t n;
+		enum err err = bind_sock_receive(&rndc->sock, data, size, &n, why);
+
+		if (err != OK)
+			return err;
+		if (n == 0)
+			return fail(why, ERR_CLOSED, "%s closed the connection",
+			    rndc->sock.what);
+		data += n;
+		size -= n;
+	}
+	return OK;
+}
+
+static enum err
+receive_reply(struct rndc *rndc, struct rndc_reply *reply, struct backend_error *why)
+{
+	uint8_t head[4], *body;
+	size_t size;
+	enum err err = receive_all(rndc, head, sizeof(head), why);
+
+	if (err != OK)
+		return err;
+	size = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 |
+	       head[3];
+	if (size > RNDC_REPLY_MAX)
+		return fail(why, ERR_FORM, "%s: a reply of %zu octets", rndc->sock.what,
+		    size);
+	body = mem_alloc(size + 1);
+	err = receive_all(rndc, body, size, why);
+	if (err == OK) {
+		err = rndc_decode(body, size, rndc->key, reply);
+		if (err != OK)
+			fail(why, err, "%s: %s", rndc->sock.what,
+			    err == ERR_AUTH ? "the reply is not signed with our key"
+					    : "the reply is not understood");
+	}
+	free(body);
+	return err;
+}
+
+static enum err
+exchange(struct rndc *rndc, const char *command, struct rndc_reply *reply,
+    struct backend_error *why)
+{
+	struct rndc_request request = {.serial = ++rndc->serial,
+	    .time_s = (uint64_t)time(NULL),
+	    .nonce = rndc->nonce,
+	    .command = command};
+	struct buf frame;
+	enum err err;
+
+	buf_init(&frame, 0);
+	err = rndc_encode(&request, rndc->key, &frame);
+	if (err != OK) {
+		buf_fini(&frame);
+		return fail(why, err, "a command of %zu octets: %s", strlen(command),
+		    err_str(err));
+	}
+	count(rndc);
+	rndc->sent = rndc->nonce[0] != '\0';
+	err = bind_sock_send(&rndc->sock, frame.data, frame.size, why);
+	buf_fini(&frame);
+	if (err == OK)
+		err = receive_reply(rndc, reply, why);
+	if (err == OK && reply->serial != request.serial) {
+		rndc_reply_fini(reply);
+		err = fail(why, ERR_FORM, "%s: the reply to another command",
+		    rndc->sock.what);
+	}
+	return err;
+}
+
+static enum err
+connect_to(struct rndc *rndc, struct backend_error *why)
+{
+	struct rndc_reply reply;
+	enum err err = bind_sock_open(&rndc->sock, &rndc->addr, why);
+
+	if (err != OK)
+		return err;
+	/* named refuses a serial and time that it has seen, from anybody. */
+	if (getrandom(&rndc->serial, sizeof(rndc->serial), 0) !=
+	    (ssize_t)sizeof(rndc->serial))
+		rndc->serial = (uint32_t)bind_sock_now_ms();
+	rndc->serial &= 0x7fffffff;
+	rndc->nonce[0] = '\0';
+	err = exchange(rndc, "null", &reply, why);
+	if (err == ERR_CLOSED)
+		return fail(why, ERR_AUTH,
+		    "%s closed the connection: key %.60s is not one of its controls "
+		    "statement, or the clocks differ by 300 s; named's log has more",
+		    rndc->sock.what, key_name_text(rndc->key));
+	if (err != OK)
+		return err;
+	memcpy(rndc->nonce, reply.nonce, sizeof(rndc->nonce));
+	rndc_reply_fini(&reply);
+	if (rndc->nonce[0] == '\0')
+		return fail(why, ERR_FORM, "%s: no nonce", rndc->sock.what);
+	return OK;
+}
+
+static enum err
+rest(struct rndc *rndc, int64_t since_ms, struct backend_error *why)
+{
+	int64_t took = bind_sock_now_ms() - since_ms;
+
+	return !rndc->crowded
+		   ? OK
+		   : bind_sock_sleep(rndc->sock.cancel_fd,
+			 took < REST_MAX_MS ? (unsigned)took : REST_MAX_MS, why);
+}
+
+enum err
+rndc_command(struct rndc *rndc, const char *command, struct rndc_reply *reply,
+    struct backend_error *why)
+{
+	int64_t since_ms = bind_sock_now_ms();
+	struct backend_error canceled;
+	enum err err;
+
+	rndc->sent = false;
+	err = bind_sock_sleep(rndc->sock.cancel_fd, 0, why);
+	if (rndc->sock.fd != -1 && since_ms - rndc->used_ms > IDLE_MAX_MS)
+		rndc_disconnect(rndc);
+	if (err == OK && rndc->sock.fd == -1)
+		err = connect_to(rndc, why);
+	if (err == OK)
+		err = exchange(rndc, command, reply, why);
+	if (err != OK) {
+		if (err != ERR_RANGE || rndc->nonce[0] == '\0')
+			rndc_disconnect(rndc);
+		return err;
+	}
+	/* If that is cut short, the next command will notice. */
+	(void)!rest(rndc, since_ms, &canceled);
+	rndc->used_ms = bind_sock_now_ms();
+	return OK;
+}
+
+enum err
+rndc_commandf(struct rndc *rndc, struct rndc_reply *reply, struct backend_error *why,
+    const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return fail(why, ERR_RANGE, "a command of %d octets", n);
+	return rndc_command(rndc, text, reply, why);
+}
