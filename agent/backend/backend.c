@@ -16,6 +16,7 @@
 static const struct backend_driver *const drivers[] = {
     &nsd_driver,
     &knot_driver,
+    &bind_driver,
     &null_driver,
 };
 

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/backend/bind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/backend/bind_http.h"
+#include "agent/backend/drivers.h"
+#include "lib/mem.h"
+
+/*
+ * The driver of BIND 9, written against 9.18 and the sources of later versions.
+ *
+ * Orders go to the control channel (rndc.c, rndc_msg.c): one connection for a
+ * batch, one command after the other; results are told apart by their text, for
+ * the numbers differ between versions. Zones are added, changed and removed by
+ * addzone, modzone and delzone (bind_apply.c), which named keeps in its new-zone
+ * database; or, where the operator says bulk = reconfig, many at once by way of
+ * a file of zones and one reconfig (bind_bulk.c), for which time named answers
+ * no query. Keys go into an include file first (bind_prepare.c). Which zones
+ * there are comes from the statistics channel, read as a stream (bind_http.c,
+ * bind_json.c), and whose they are as bind_find.c tells.
+ *
+ * Our mark on a zone is a first element of its allow-transfer that refuses a key
+ * named after pattern, version and hash (bind_body.c), and a file below zone-dir:
+ * named saves and shows both, so a changed pattern is noticed, and our zones are
+ * known, when all else is lost. zone-dir must therefore stay where it is.
+ *
+ * What named says of a delzone is not on disk yet; the journal (bind_journal.c)
+ * remembers what we deleted, so that a zone which is back after a crash goes
+ * again. named slows down with every command of the last 15 minutes: rndc.c
+ * counts them, and an addition costs one, a change or removal two.
+ *
+ * What must never happen: a zone touched that is not ours; a zone of the same
+ * name in both the bulk file and the database, or one with a policy that does not
+ * exist, for then named does not start; a configuration read again that would
+ * take our channels away; a command sent again whose end was not seen.
+ */
+
+enum { DEFAULT_PORT = 953, ZONE_DIR_MAX = 512, VIEW_MAX = 60 };
+
+enum err
+bind_fail(struct backend_error *why, enum err err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+int64_t
+bind_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+const char *
+bind_target(const struct bind *b, const struct dname *zone,
+    char out[static BIND_NAME_MAX])
+{
+	char name[DNAME_TEXT_MAX];
+
+	/* named does not take the view in quotes. */
+	snprintf(out, BIND_NAME_MAX, "\"%s\"%s%s", dname_print_plain(zone, name),
+	    b->view[0] != '\0' ? " IN " : "", b->view);
+	return out;
+}
+
+enum err
+bind_send(struct bind *b, const char *command, struct rndc_reply *reply,
+    struct backend_error *why)
+{
+	enum err err = rndc_command(&b->rndc, command, reply, why);
+
+	if (err == OK || err == ERR_RANGE || err == ERR_CANCELED)
+		return err;
+	b->ready = false;
+	/* To the caller a channel that is not ours any more is one that is gone. */
+	return err == ERR_AUTH || err == ERR_FORM ? ERR_CLOSED : err;
+}
+
+/* -- the running server --------------------------------------------------------------
+ */
+
+static enum err
+take_body(void *arg, const char *data, size_t size)
+{
+	return bind_json_put(arg, data, size);
+}
+
+enum err
+bind_read_stats(struct bind *b, const char *path, struct bind_stats *stats,
+    struct backend_error *why)
+{
+	struct bind_json *json = mem_alloc(sizeof(*json));
+	enum err err;
+
+	stats->view = b->view[0] != '\0' ? b->view : "_default";
+	bind_json_init(json, bind_stats_take, stats);
+	err = bind_http_get(&b->http, &b->statistics, path, take_body, json, why);
+	if (err == OK)
+		err = bind_json_end(json);
+	free(json);
+	if (err == OK && stats->boot[0] == '\0')
+		err = ERR_FORM;
+	if (err == ERR_FORM)
+		err = bind_fail(why, ERR_IO, "%s: not the statistics of BIND in JSON",
+		    b->http.what);
+	return err;
+}
+
+/* Without the statistics channel the driver is blind: say what is missing. */
+static enum err
+explain_stats(struct bind *b, enum err err, struct backend_error *why)
+{
+	char address[ADDR_TEXT_MAX];
+	struct backend_error first = *why;
+
+	if (err != ERR_CLOSED && err != ERR_IO)
+		return err;
+	addr_print_host(&b->statistics, address);
+	return bind_fail(why, err,
+	    "%.70s; named.conf needs statistics-channels { inet %s port %u allow { %s; "
+	    "}; };",
+	    first.text, address, addr_port(&b->statistics), address);
+}
+
+static void
+forget_checked(struct bind *b)
+{
+	for (size_t i = 0; i < b->n_checked; i++)
+		free(b->checked[i]);
+	b->n_checked = 0;
+}
+
+/* A name that cannot be: before named finds that out, it looks whether zones may
+ * be added at all, and where. */
+static enum err
+try_orders(struct bind *b, struct backend_error *why)
+{
+	struct rndc_reply reply;
+	enum err err;
+	char *command =
+	    mem_printf("addzone \"a..invalid\"%s%s { type primary; file \"x\"; };",
+		b->view[0] != '\0' ? " IN " : "", b->view);
+
+	err = bind_send(b, command, &reply, why);
+	free(command);
+	rndc_disconnect(&b->rndc);
+	if (err != OK)
+		return err;
+	if (strcmp(reply.err, "permission denied") == 0)
+		err = bind_fail(why, ERR_DENIED,
+		    "named takes no zones: its options (or view) need "
+		    "allow-new-zones yes; and new-zones-directory \"...\";");
+	else if (strcmp(reply.err, "not found") == 0)
+		err = bind_fail(why, ERR_INVALID,
+		    "%s: set view = NAME, or leave it out", reply.text);
+	rndc_reply_fini(&reply);
+	b->ready = err == OK;
+	return err;
+}
+
+enum err
+bind_look(struct bind *b, struct backend_error *why)
+{
+	struct bind_stats *stats = mem_zalloc(sizeof(*stats));
+	enum err err = bind_read_stats(b, "/json/v1/status", stats, why);
+
+	if (err != OK) {
+		free(stats);
+		return explain_stats(b, err, why);
+	}
+	if (strcmp(stats->boot, b->process) != 0) {
+		forget_checked(b);
+		b->ready = false;
+		b->config_path[0] = '\0';
+	}
+	snprintf(b->version, sizeof(b->version), "%.*s",
+	    (int)strcspn(stats->version, "-"), stats->version);
+	snprintf(b->process, sizeof(b->process), "%s", stats->boot);
+	b->boot_ms = bind_stats_time_ms(stats->boot);
+	b->config_ms = bind_stats_time_ms(stats->config);
+	free(stats);
+	return b->ready ? OK : try_orders(b, why);
+}
+
+static enum err
+bind_identify(void *ctx, struct backend_identity *id, struct backend_error *why)
+{
+	struct bind *b = ctx;
+	enum err err = bind_look(b, why);
+
+	if (err != OK)
+		return err;
+	memset(id, 0, sizeof(*id));
+	strcpy(id->product, "BIND");
+	memcpy(id->version, b->version, sizeof(id->version));
+	memcpy(id->process, b->process, sizeof(id->process));
+	return OK;
+}
+
+enum err
+bind_locate(struct bind *b, struct backend_error *why)
+{
+	static const char word[] = "\nconfiguration file: ";
+	const char *config = backend_option(&b->conf, "config", NULL);
+	struct rndc_reply reply;
+	const char *at;
+	enum err err;
+
+	if (b->config_path[0] != '\0')
+		return OK;
+	if (config != NULL) {
+		snprintf(b->config_path, sizeof(b->config_path), "%s", config);
+		return OK;
+	}
+	err = bind_send(b, "status", &reply, why);
+	if (err != OK)
+		return err;
+	at = strstr(reply.text, word);
+	if (at != NULL && at[sizeof(word) - 1] == '/')
+		snprintf(b->config_path, sizeof(b->config_path), "%.*s",
+		    (int)strcspn(at + sizeof(word) - 1, "\n"), at + sizeof(word) - 1);
+	else
+		strcpy(b->config_path, "/etc/bind/named.conf");
+	rndc_reply_fini(&reply);
+	return OK;
+}
+
+/* -- verbs ---------------------------------------------------------------------------
+ */
+
+static enum err
+run_verb(struct bind *b, const char *verb, const struct dname *zone,
+    struct backend_error *why)
+{
+	char target[BIND_NAME_MAX];
+	struct bind_found found;
+	struct rndc_reply reply;
+	char *command;
+	enum err err;
+
+	bind_journal_read(b);
+	err = bind_find(b, zone, &found, why);
+	if (err != OK)
+		return err;
+	if (found.state != BIND_ZONE_OURS)
+		return found.state == BIND_ZONE_NONE
+			   ? bind_fail(why, ERR_NOTFOUND,
+				 "named does not have the zone")
+			   : bind_fail(why, ERR_DENIED,
+				 "the zone in named is not ours");
+	command = mem_printf("%s %s", verb, bind_target(b, zone, target));
+	err = bind_send(b, command, &reply, why);
+	free(command);
+	if (err != OK)
+		return err;
+	if (!reply.good)
+		err = bind_fail(why, ERR_INVALID, "%s: %s%s%.120s", verb, reply.err,
+		    reply.text[0] != '\0' ? ": " : "", reply.text);
+	rndc_reply_fini(&reply);
+	return err;
+}
+
+static enum err
+bind_command(void *ctx, enum backend_verb verb, const struct dname *zone,
+    struct backend_error *why)
+{
+	static const char *const words[] = {[VERB_REFRESH] = "refresh",
+	    [VERB_RETRANSFER] = "retransfer",
+	    [VERB_RELOAD] = "reload",
+	    [VERB_NOTIFY] = "notify",
+	    [VERB_FLUSH] = "sync",
+	    [VERB_FREEZE] = "freeze",
+	    [VERB_THAW] = "thaw"};
+	struct bind *b = ctx;
+	enum err err;
+
+	if (zone == NULL)
+		return bind_fail(why, ERR_INVALID, "a zone must be named");
+	err = run_verb(b, words[verb], zone, why);
+	rndc_disconnect(&b->rndc);
+	return err;
+}
+
+static void
+bind_mark_of(void *ctx, const struct settings *s, char mark[static 128])
+{
+	(void)ctx;
+	bind_body_mark(s, mark);
+}
+
+/* -- configuration
+ * --------------------------------------------------------------------- */
+
+struct checking {
+	const struct backend_conf *conf;
+	struct err_where *where;
+};
+
+/* Where an option stands, or else the section's first. */
+static enum err
+fault(const struct checking *c, const char *option, const char *value, const char *why)
+{
+	const struct backend_conf *conf = c->conf;
+	const struct backend_option *at =
+	    conf->n_options > 0 ? &conf->options[0] : NULL;
+
+	for (size_t i = 0; i < conf->n_options; i++) {
+		if (strcmp(conf->options[i].name, option) == 0)
+			at = &conf->options[i];
+	}
+	return err_at(c->where, at != NULL ? at->file : "", at != NULL ? at->line : 0,
+	    "backend %s: %s %.100s: %s", conf->name, option, value != NULL ? value : "",
+	    why);
+}
+
+static enum err
+check_dir(const struct checking *c, const char *option, const char *dir)
+{
+	struct stat st;
+
+	if (dir == NULL)
+		return fault(c, option, "", "is missing");
+	if (dir[0] != '/' || strlen(dir) > ZONE_DIR_MAX ||
+	    dir[strspn(dir, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789._-+@=/")] != '\0')
+		return fault(c, option, dir,
+		    "is not an absolute path of [A-Za-z0-9._+@=/-]");
+	if (stat(dir, &st) == -1)
+		return fault(c, option, dir, mem_errno_text(errno));
+	if (!S_ISDIR(st.st_mode))
+		return fault(c, option, dir, "is not a directory");
+	if ((st.st_mode & S_IWOTH) != 0)
+		return fault(c, option, dir, "can be written by others");
+	if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) == -1)
+		return fault(c, option, dir, mem_errno_text(errno));
+	return OK;
+}
+
+static enum err
+check_words(const struct checking *c)
+{
+	const char *bulk = backend_option(c->conf, "bulk", "addzone");
+	const char *view = backend_option(c->conf, "view", "");
+	const char *config = backend_option(c->conf, "config", "/");
+
+	if (strcmp(bulk, "addzone") != 0 && strcmp(bulk, "reconfig") != 0)
+		return fault(c, "bulk", bulk, "is neither addzone nor reconfig");
+	/* named does not take it quoted, and makes a hash of others' file names. */
+	if (strlen(view) > VIEW_MAX ||
+	    view[strspn(view, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			      "0123456789_-")] != '\0' ||
+	    strcasecmp(view, "_bind") == 0)
+		return fault(c, "view", view, "is not a name of [A-Za-z0-9_-]");
+	if (config[0] != '/')
+		return fault(c, "config", config, "is not an absolute path");
+	return OK;
+}
+
+/* The addresses and the key, into b. */
+static enum err
+read_channels(const struct checking *c, struct bind *b, struct addr *control,
+    struct key **key)
+{
+	const char *address = backend_option(c->conf, "control", "127.0.0.1@953");
+	const char *name = backend_option(c->conf, "key", NULL);
+	const char *statistics = backend_option(c->conf, "statistics", NULL);
+	struct dname dname;
+
+	if (addr_parse(address, DEFAULT_PORT, control) != OK)
+		return fault(c, "control", address, "is no ADDRESS@PORT");
+	if (name == NULL)
+		return fault(c, "key", "",
+		    "is missing: the [key] section of the key in named's controls");
+	if (dname_parse(name, &dname) != OK)
+		return fault(c, "key", name, "is no name");
+	*key = keyring_find(c->conf->keys, &dname);
+	if (*key == NULL)
+		return fault(c, "key", name, "is no [key] section");
+	if (statistics == NULL)
+		return fault(c, "statistics", "",
+		    "is missing: ADDRESS@PORT of named's statistics-channels");
+	if (addr_parse(statistics, 0, &b->statistics) != OK ||
+	    addr_port(&b->statistics) == 0)
+		return fault(c, "statistics", statistics, "is no ADDRESS@PORT");
+	return OK;
+}
+
+static enum err
+check_all(const struct checking *c, struct bind *b, struct addr *control,
+    struct key **key)
+{
+	enum err err = check_dir(c, "zone-dir", c->conf->zone_dir);
+
+	if (err == OK)
+		err = check_dir(c, "config-dir", c->conf->config_dir);
+	if (err == OK)
+		err = check_words(c);
+	if (err == OK)
+		err = read_channels(c, b, control, key);
+	return err;
+}
+
+/* The include file and the journal hold what others must not read or change. */
+static enum err
+check_secret(const struct checking *c)
+{
+	char *path = mem_printf("%s/%s", c->conf->config_dir, bind_include_name);
+	struct stat st;
+	enum err err = OK;
+
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		err = fault(c, "config-dir", path, "is not a plain file");
+	else if (lstat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0 && st.st_size > 0)
+		err = fault(c, "config-dir", path, "can be read by others");
+	free(path);
+	return err;
+}
+
+static enum err
+bind_check(const struct backend_conf *conf, struct err_where *where)
+{
+	struct checking c = {conf, where};
+	struct bind b;
+	struct addr control;
+	struct key *key;
+	enum err err = check_all(&c, &b, &control, &key);
+
+	return err == OK ? check_secret(&c) : err;
+}
+
+static enum err
+bind_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
+{
+	struct checking c = {conf, where};
+	struct bind *b = mem_zalloc(sizeof(*b));
+	struct addr control;
+	struct key *key;
+	enum err err = check_all(&c, b, &control, &key);
+	size_t n;
+
+	if (err != OK) {
+		free(b);
+		return err;
+	}
+	b->conf = *conf;
+	snprintf(b->zone_dir, sizeof(b->zone_dir), "%s", conf->zone_dir);
+	for (n = strlen(b->zone_dir); n > 1 && b->zone_dir[n - 1] == '/'; n--)
+		b->zone_dir[n - 1] = '\0';
+	snprintf(b->view, sizeof(b->view), "%s", backend_option(conf, "view", ""));
+	if (strcmp(b->view, "_default") == 0)
+		b->view[0] = '\0';
+	b->bulk = strcmp(backend_option(conf, "bulk", ""), "reconfig") == 0;
+	/* The control channel starves while named is busy with zones. */
+	rndc_init(&b->rndc, conf->name, &control, key, conf->cancel_fd,
+	    2 * conf->timeout_ms);
+	bind_sock_init(&b->http, "statistics", &b->statistics, conf->cancel_fd,
+	    conf->timeout_ms);
+	bind_names_init(&b->tombs);
+	*ctx = b;
+	return OK;
+}
+
+static void
+bind_close(void *ctx)
+{
+	struct bind *b = ctx;
+
+	if (b == NULL)
+		return;
+	rndc_fini(&b->rndc);
+	bind_sock_close(&b->http);
+	bind_names_fini(&b->tombs);
+	forget_checked(b);
+	free(b->checked);
+	free(b->bulk_zones);
+	free(b);
+}
+
+static const char *const options[] = {"control", "key", "statistics", "config", "view",
+    "bulk", NULL};
+
+const struct backend_driver bind_driver = {
+    .name = "bind",
+    .batch_max = BIND_BATCH_MAX,
+    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE,
+    .options = options,
+    .check = bind_check,
+    .open = bind_open,
+    .close = bind_close,
+    .identify = bind_identify,
+    .inventory = bind_inventory,
+    .lookup = bind_lookup,
+    .prepare = bind_prepare,
+    .mark_of = bind_mark_of,
+    .retire = bind_retire,
+    .apply = bind_apply,
+    .command = bind_command,
+};

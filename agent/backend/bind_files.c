@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/backend/bind_files.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/backend/bind.h"
+#include "agent/backend/spool.h"
+#include "lib/mem.h"
+
+enum { COMPONENT_MAX = 255, RETRY_S = 60 };
+
+bool
+bind_files_are_own(const char *zonefile, const struct dname *zone)
+{
+	char file[DNAME_FILE_MAX];
+
+	return zonefile != NULL && zonefile[0] != '\0' &&
+	       strstr(zonefile, dname_print_file(zone, file)) != NULL;
+}
+
+static void
+settle_failed(struct bind_task *t, const char *zone_dir, const char *path, enum err err)
+{
+	bind_settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
+	    "%s/%.100s: %s", zone_dir, path, mem_errno_text(errno));
+	t->op->retry_s = RETRY_S;
+}
+
+void
+bind_files_make(const char *zone_dir, struct bind_task *t)
+{
+	const struct settings *s = t->op->settings;
+	char *path = settings_zonefile(s, &t->op->zone);
+	char *text =
+	    settings_initial_file(s, &t->op->zone, (uint32_t)(bind_now_ms() / 1000));
+	const char *last = strrchr(path, '/');
+	int dir_fd;
+	enum err err = spool_open(zone_dir, &dir_fd);
+
+	/* named makes temporary names of it that are longer by a few letters. */
+	if (strlen(last != NULL ? last + 1 : path) > COMPONENT_MAX - 12) {
+		errno = ENAMETOOLONG;
+		err = err == OK ? ERR_INVALID : err;
+		close(dir_fd);
+	} else if (err == OK) {
+		if (last != NULL)
+			err = spool_make_parents(dir_fd, path);
+		if (err == OK && text != NULL)
+			err = spool_create(dir_fd, path, text, strlen(text), 0640);
+		close(dir_fd);
+	}
+	if (err != OK && err != ERR_EXISTS)
+		settle_failed(t, zone_dir, path, err);
+	free(text);
+	free(path);
+}
+
+/* -- purging -------------------------------------------------------------------------
+ */
+
+/* ERR_NOTFOUND is no failure. */
+static enum err
+unlink_with_suffix(int dir_fd, const char *path, const char *suffix, bool *gone)
+{
+	char *name = mem_printf("%s%s", path, suffix);
+	enum err err = spool_unlink(dir_fd, name);
+
+	free(name);
+	*gone |= err == OK;
+	return err == ERR_NOTFOUND ? OK : err;
+}
+
+/* named's name for the files of a zone's keys: "K<zone>+", where octets that are
+ * odd in a file name are %XX. */
+static void
+print_key_prefix(const struct dname *zone, char *out)
+{
+	const uint8_t *p = zone->wire;
+
+	*out++ = 'K';
+	if (*p == 0)
+		*out++ = '.';
+	for (; *p != 0; p += 1 + *p) {
+		for (uint8_t i = 1; i <= *p; i++) {
+			if (isalnum(p[i]) || p[i] == '-' || p[i] == '_')
+				*out++ = (char)p[i];
+			else
+				out += sprintf(out, "%%%02X", p[i]);
+		}
+		*out++ = '.';
+	}
+	strcpy(out, "+");
+}
+
+static void
+unlink_keys(int dir_fd, const struct dname *zone)
+{
+	char prefix[DNAME_WIRE_MAX * 3 + 4];
+	int fd = dup(dir_fd);
+	DIR *dir = fd != -1 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (dir == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	print_key_prefix(zone, prefix);
+	rewinddir(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+			(void)!spool_unlink(dir_fd, entry->d_name);
+	}
+	closedir(dir);
+}
+
+static enum err
+purge(int dir_fd, const char *path, const struct dname *zone, bool *gone)
+{
+	static const char *const suffixes[] = {".jnl", ".jbk", ".jnw", ".signed.jnl",
+	    ".signed.jbk", ".signed.jnw", ""};
+	bool is_signed = false;
+	enum err err = unlink_with_suffix(dir_fd, path, ".signed", &is_signed);
+
+	for (size_t i = 0; err == OK && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		err = unlink_with_suffix(dir_fd, path, suffixes[i], gone);
+	/* To look for them takes reading the whole directory. */
+	if (is_signed)
+		unlink_keys(dir_fd, zone);
+	*gone |= is_signed;
+	return err;
+}
+
+void
+bind_files_purge(const char *zone_dir, struct bind_task *t)
+{
+	bool gone = false;
+	int dir_fd;
+	enum err err = spool_open(zone_dir, &dir_fd);
+
+	if (err == OK) {
+		err = purge(dir_fd, t->op->zonefile, &t->op->zone, &gone);
+		close(dir_fd);
+	}
+	if (err == OK)
+		bind_settle(t, gone ? RESULT_OK : RESULT_ALREADY, "%s", "");
+	else
+		settle_failed(t, zone_dir, t->op->zonefile, err);
+}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/backend/bind.h"
+#include "agent/backend/spool.h"
+#include "lib/digest.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+/*
+ * What must be in named before zones that use it: TSIG keys, since named takes
+ * a zone with a key that it does not know and then does not transfer. They go
+ * into the include file, and named is made to read its configuration, all of
+ * it: so the whole must pass named-checkconf first, and must still have what we
+ * depend on. An empty named.conf is a valid one, and takes named off the air.
+ *
+ * Raw options and names of signing policies are tried by named-checkconf, as a
+ * zone of that configuration, so that what is wrong never gets as far as named.
+ */
+
+/* -- reconfig ---------------------------------------------------------------------- */
+
+PRINTF(2, 3)
+static enum err
+operators(struct backend_error *why, const char *fmt, ...)
+{
+	static const char word[] = "operator-config-changed: ";
+	size_t n = sizeof(word) - 1;
+	va_list ap;
+
+	strcpy(why->text, word);
+	va_start(ap, fmt);
+	vsnprintf(why->text + n, sizeof(why->text) - n, fmt, ap);
+	va_end(ap);
+	return ERR_INVALID;
+}
+
+/* ERR_INVALID: with this configuration we would lose named, or named its zones. */
+static enum err
+check_whole(struct bind *b, const struct bind_config *c, struct backend_error *why)
+{
+	char address[ADDR_TEXT_MAX];
+	bool by_default = !c->controls && addr_port(&b->rndc.addr) == 953;
+
+	if (!c->statistics)
+		return operators(why, "named.conf has no %s any more",
+		    "statistics-channels");
+	if (!c->new_zones)
+		return operators(why, "named.conf has no %s any more",
+		    "allow-new-zones yes");
+	if (b->view[0] != '\0' && !c->has_view)
+		return operators(why, "named.conf has no view %s any more", b->view);
+	if (!by_default && !bind_config_has_name(c, "control", key_name(b->rndc.key)))
+		return operators(why,
+		    "named.conf has no controls with our key for %s "
+		    "any more",
+		    addr_print(&b->rndc.addr, address));
+	return OK;
+}
+
+/* When named read its files last, as far as can be known: config-time also moves
+ * with every zone that is added. */
+static int64_t
+read_at_ms(const struct bind *b)
+{
+	int64_t ms = b->boot_ms;
+
+	if (strcmp(b->loaded_process, b->process) == 0 && b->loaded_ms > ms)
+		ms = b->loaded_ms;
+	if (b->config_ms > b->changed_ms + 1000 && b->config_ms > ms)
+		ms = b->config_ms;
+	return ms;
+}
+
+/* Tells named to read, and notes what it has read. */
+static enum err
+tell(struct bind *b, bool *loaded, struct backend_error *why)
+{
+	int64_t now_ms = bind_now_ms();
+	struct rndc_reply reply;
+	enum err err = bind_send(b, "reconfig", &reply, why);
+
+	if (err != OK)
+		return err;
+	b->changed_ms = bind_now_ms();
+	*loaded = reply.good;
+	if (reply.good)
+		b->loaded_ms = now_ms;
+	else
+		bind_fail(why, ERR_INVALID, "reconfig: %s; named's log has more",
+		    reply.err);
+	rndc_reply_fini(&reply);
+	return OK;
+}
+
+static enum err
+check_included(struct bind *b, const struct bind_config *c, const struct dname *key,
+    struct backend_error *why)
+{
+	char *include = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
+	int64_t ms = read_at_ms(b);
+	bool included = false;
+	char *newer = bind_config_newer(b->config_path, c->directory,
+	    b->conf.config_dir, ms, include, &included);
+	enum err err = OK;
+
+	if (key != NULL ? !bind_config_has_name(c, "key", key) : !included)
+		err = bind_fail(why, ERR_INVALID,
+		    "named.conf does not include our file: it needs include \"%.120s\";",
+		    include);
+	else if (b->conf.reconfig_hold && newer != NULL)
+		err = operators(why,
+		    "%s is newer than what named has read, and "
+		    "reconfig = hold",
+		    newer);
+	free(newer);
+	free(include);
+	return err;
+}
+
+enum err
+bind_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *loaded,
+    struct backend_error *why)
+{
+	struct bind_config_reader r = {b->config_path, b->view, b->conf.cancel_fd,
+	    b->conf.timeout_ms};
+	struct bind_config c;
+	struct backend_error text = {""};
+	enum err err = bind_locate(b, why);
+
+	*loaded = false;
+	if (err != OK)
+		return err;
+	err = bind_config_read(&r, &c, &text);
+	if (err == ERR_INVALID) {
+		operators(why, "%.170s", text.text);
+		return OK;
+	}
+	if (err != OK) {
+		*why = text;
+		return err;
+	}
+	err = check_whole(b, &c, why);
+	/* named refuses to start with a zone that it has twice. */
+	if (err == OK && bulk && c.hides_zones)
+		err = bind_fail(why, ERR_INVALID,
+		    "zone-statistics none hides which zones named has");
+	if (err == OK)
+		err = check_included(b, &c, key, why);
+	bind_config_fini(&c);
+	if (err == OK)
+		err = tell(b, loaded, why);
+	return err == ERR_INVALID ? OK : err;
+}
+
+/* -- the include file
+ * ------------------------------------------------------------------ */
+
+/* The file as it is, NULL if there is none. */
+static enum err
+read_include(struct bind *b, char **text, struct backend_error *why)
+{
+	size_t size;
+	int dir_fd;
+	enum err err = spool_open(b->conf.config_dir, &dir_fd);
+
+	*text = NULL;
+	if (err == OK) {
+		err = spool_read(dir_fd, bind_include_name, text, &size);
+		close(dir_fd);
+	}
+	if (err == OK || err == ERR_NOTFOUND)
+		return OK;
+	return bind_fail(why, err, "%s/%s: %s", b->conf.config_dir, bind_include_name,
+	    mem_errno_text(errno));
+}
+
+static enum err
+write_include(struct bind *b, const char *text, struct backend_error *why)
+{
+	int dir_fd;
+	enum err err = spool_open(b->conf.config_dir, &dir_fd);
+
+	if (err == OK) {
+		err =
+		    spool_replace(dir_fd, bind_include_name, text, strlen(text), 0640);
+		close(dir_fd);
+	}
+	if (err != OK)
+		return bind_fail(why, err, "%s/%s: %s", b->conf.config_dir,
+		    bind_include_name, mem_errno_text(errno));
+	return OK;
+}
+
+/* Has the running named read a file of this content? */
+static bool
+is_loaded(struct bind *b, const char *text)
+{
+	char digest[BIND_DIGEST_MAX];
+	char *path;
+	struct stat st;
+	bool before;
+
+	digest_hex(text, strlen(text), 16, digest);
+	if (strcmp(digest, b->loaded_digest) == 0 &&
+	    strcmp(b->process, b->loaded_process) == 0)
+		return true;
+	path = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
+	before = stat(path, &st) == 0 &&
+		 (int64_t)st.st_mtim.tv_sec * 1000 + 1000 < b->boot_ms;
+	free(path);
+	return before;
+}
+
+static void
+note_loaded(struct bind *b, const char *text)
+{
+	char digest[BIND_DIGEST_MAX];
+	struct bind_lines lines;
+
+	digest_hex(text, strlen(text), 16, digest);
+	bind_lines_init(&lines);
+	bind_lines_loaded(&lines, digest, b->process, b->loaded_ms);
+	bind_journal_write(b, &lines);
+	bind_lines_fini(&lines);
+}
+
+/* A key that next has, to see whether named.conf includes the file. */
+static const struct dname *
+any_key(const struct bind_include *next, struct dname *name)
+{
+	return next->n > 0 && dname_parse(next->keys[0].name, name) == OK ? name : NULL;
+}
+
+static enum err
+replace_include(struct bind *b, const struct bind_include *next, const char *text,
+    const char *old, bool *loaded, struct backend_error *why)
+{
+	struct dname name;
+	struct backend_error text_error;
+	enum err err = write_include(b, text, why);
+
+	if (err != OK)
+		return OK; /* not now */
+	err = bind_reconfig(b, any_key(next, &name), next->bulk, loaded, why);
+	if (err == OK && *loaded) {
+		note_loaded(b, text);
+		return OK;
+	}
+	/* If the end was not seen, the new file stays: it has all that the old had. */
+	if (err == OK && write_include(b, old != NULL ? old : "", &text_error) != OK)
+		log_warn("bind", "backend=%s text=\"%s\"", b->conf.name,
+		    text_error.text);
+	return err;
+}
+
+enum err
+bind_load_include(struct bind *b, const struct bind_include *next, bool *loaded,
+    struct backend_error *why)
+{
+	struct buf text;
+	char *old = NULL;
+	enum err err;
+
+	*loaded = false;
+	buf_init(&text, 0);
+	bind_include_render(next, b->conf.keys, b->conf.config_dir, &text);
+	err = read_include(b, &old, why);
+	if (err != OK)
+		err = OK; /* not now */
+	else if (old != NULL && strcmp(old, buf_text(&text)) == 0 && is_loaded(b, old))
+		*loaded = true;
+	else
+		err = replace_include(b, next, buf_text(&text), old, loaded, why);
+	if (old != NULL)
+		mem_wipe(old, strlen(old));
+	free(old);
+	mem_wipe(text.data, text.size);
+	buf_fini(&text);
+	return err;
+}
+
+enum err
+bind_read_include(struct bind *b, struct bind_include *inc, struct backend_error *why)
+{
+	char *old;
+	enum err err = read_include(b, &old, why);
+
+	if (err != OK)
+		return err;
+	if (old != NULL) {
+		bind_include_parse(inc, old);
+		mem_wipe(old, strlen(old));
+	}
+	free(old);
+	return OK;
+}
+
+/* -- prepare
+ * --------------------------------------------------------------------------- */
+
+struct preparing {
+	struct bind *b;
+	struct bind_include next;
+	bool has_key; /* the settings at hand */
+};
+
+static void
+take_key(void *arg, const struct dname *key)
+{
+	struct preparing *p = arg;
+
+	p->has_key = true;
+	bind_include_add(&p->next, key, p->b->conf.keys);
+}
+
+/* In need of the file: RETRY until it is read. */
+static enum err
+load_keys(struct preparing *p, struct settings *const *settings, size_t n,
+    enum backend_result *results, struct backend_error *texts,
+    struct backend_error *why)
+{
+	bool *needs = mem_zalloc((n + 1) * sizeof(needs[0]));
+	bool loaded = false, any = false;
+	enum err err = bind_read_include(p->b, &p->next, why);
+
+	for (size_t i = 0; i < n; i++) {
+		p->has_key = false;
+		if (results[i] == RESULT_OK)
+			bind_body_each_key(settings[i], take_key, p);
+		needs[i] = p->has_key;
+		any |= p->has_key;
+	}
+	if (err == OK && any)
+		err = bind_load_include(p->b, &p->next, &loaded, why);
+	else if (err != ERR_CANCELED)
+		err = OK;
+	for (size_t i = 0; i < n; i++) {
+		if (!needs[i] || loaded)
+			continue;
+		results[i] = RESULT_RETRY;
+		texts[i] = *why;
+	}
+	free(needs);
+	return err;
+}
+
+/* -- raw options
+ * ----------------------------------------------------------------------- */
+
+static bool
+was_checked(const struct bind *b, const char *version)
+{
+	for (size_t i = 0; i < b->n_checked; i++) {
+		if (strcmp(b->checked[i], version) == 0)
+			return true;
+	}
+	return false;
+}
+
+static char *
+version_of(const struct settings *s)
+{
+	return mem_printf("%s.%s", s->pattern, s->version);
+}
+
+static void
+note_checked(struct bind *b, const struct settings *s)
+{
+	char *version = version_of(s);
+
+	if (was_checked(b, version)) {
+		free(version);
+		return;
+	}
+	b->checked =
+	    mem_grow(b->checked, b->n_checked, &b->checked_room, sizeof(b->checked[0]));
+	b->checked[b->n_checked++] = version;
+}
+
+static void
+print_trial(struct bind *b, const struct settings *s, size_t i, struct buf *out)
+{
+	char text[64];
+	struct dname zone;
+	struct backend_error why;
+
+	snprintf(text, sizeof(text), "n%zu.nsherd.invalid", i);
+	if (dname_parse(text, &zone) != OK)
+		return;
+	buf_printf(out, "zone \"%s\" ", text);
+	(void)!bind_body_print(s, &zone, b->zone_dir, b->conf.keys, out, &why);
+	buf_puts(out, "\n");
+}
+
+/* All at once; only if that fails, one by one. */
+static enum err
+try_all(struct bind *b, struct settings *const *settings, size_t n, const bool *needs,
+    enum backend_result *results, struct backend_error *texts,
+    struct backend_error *why)
+{
+	struct bind_config_reader r = {b->config_path, b->view, b->conf.cancel_fd,
+	    b->conf.timeout_ms};
+	struct bind_config c;
+	struct buf text;
+	enum err all, err = bind_config_read(&r, &c, why);
+
+	if (err != OK) {
+		struct backend_error fault = *why;
+
+		/* Whether they are good can only be said of a good configuration. */
+		for (size_t i = 0; i < n; i++) {
+			if (!needs[i])
+				continue;
+			results[i] = RESULT_RETRY;
+			operators(&texts[i], "%.170s", fault.text);
+		}
+		return err == ERR_INVALID ? OK : err;
+	}
+	buf_init(&text, 0);
+	for (size_t i = 0; i < n; i++) {
+		if (needs[i])
+			print_trial(b, settings[i], i, &text);
+	}
+	all = err = bind_config_try(&r, &c, buf_text(&text), why);
+	for (size_t i = 0; i < n && (err == OK || err == ERR_INVALID); i++) {
+		if (!needs[i])
+			continue;
+		if (all != OK) {
+			buf_reset(&text);
+			print_trial(b, settings[i], i, &text);
+			err = bind_config_try(&r, &c, buf_text(&text), &texts[i]);
+		}
+		if (err == ERR_INVALID)
+			results[i] = RESULT_REJECTED;
+		else if (err == OK)
+			note_checked(b, settings[i]);
+		else
+			*why = texts[i];
+	}
+	buf_fini(&text);
+	bind_config_fini(&c);
+	return err == ERR_INVALID ? OK : err;
+}
+
+static enum err
+check_raw(struct bind *b, struct settings *const *settings, size_t n,
+    enum backend_result *results, struct backend_error *texts,
+    struct backend_error *why)
+{
+	bool *needs = mem_zalloc((n + 1) * sizeof(needs[0]));
+	bool any = false;
+	enum err err = OK;
+
+	for (size_t i = 0; i < n; i++) {
+		char *version = version_of(settings[i]);
+
+		needs[i] = results[i] == RESULT_OK &&
+			   bind_body_needs_check(settings[i]) &&
+			   !was_checked(b, version);
+		any |= needs[i];
+		free(version);
+	}
+	if (any)
+		err = bind_locate(b, why);
+	if (err == OK && any)
+		err = try_all(b, settings, n, needs, results, texts, why);
+	free(needs);
+	return err;
+}
+
+enum err
+bind_prepare(void *ctx, struct settings *const *settings, size_t n,
+    enum backend_result *results, struct backend_error *texts,
+    struct backend_error *why)
+{
+	struct bind *b = ctx;
+	struct preparing p = {.b = b};
+	struct buf body;
+	enum err err = b->process[0] == '\0' ? bind_look(b, why) : OK;
+
+	if (err != OK)
+		return err;
+	bind_journal_read(b);
+	bind_include_init(&p.next);
+	buf_init(&body, 0);
+	for (size_t i = 0; i < n; i++) {
+		texts[i].text[0] = '\0';
+		buf_reset(&body);
+		results[i] = bind_body_print(settings[i], NULL, b->zone_dir,
+				 b->conf.keys, &body, &texts[i]) == OK
+				 ? RESULT_OK
+				 : RESULT_REJECTED;
+	}
+	buf_fini(&body);
+	err = load_keys(&p, settings, n, results, texts, why);
+	if (err == OK)
+		err = check_raw(b, settings, n, results, texts, why);
+	bind_include_fini(&p.next);
+	rndc_disconnect(&b->rndc);
+	return err;
+}
+
+/* Keys stay: see bind_include.h. There are no native patterns. */
+enum err
+bind_retire(void *ctx, const char *const *marks, size_t n, struct backend_error *why)
+{
+	(void)ctx;
+	(void)marks;
+	(void)n;
+	(void)why;
+	return OK;
+}
