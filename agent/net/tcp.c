@@ -12,7 +12,9 @@
 #include "lib/mem.h"
 
 enum {
-	BACKLOG = 256,
+	/* The kernel may hold accept(2) for tens of ms while it enlarges the table of
+	 * descriptors of a process with threads; the default limit of connections. */
+	BACKLOG = 1024,
 	ACCEPTS_A_WAKE = 64,
 	PAUSE_MS = 100, /* when not even refusing is possible */
 };
