@@ -90,6 +90,7 @@ static void
 forget_process(struct knot *k)
 {
 	k->persistent = k->has_token_acl = k->keys_renewed = false;
+	k->version[0] = '\0';
 	knot_forget_known(k);
 }
 
@@ -153,29 +154,44 @@ ask(struct knot *k, const struct knot_unit *unit, struct text *t,
 	return err;
 }
 
+/* Of a process that told its version already we want just any answer, and one
+ * that is not a line in its log. */
+static enum err
+ask_version(struct knot *k, struct backend_error *why)
+{
+	static const struct knot_unit version = {
+	    .field = {[KNOT_CMD] = "status", [KNOT_KIND] = "version"}};
+	static const struct knot_unit anything = {
+	    .field = {[KNOT_CMD] = "conf-list", [KNOT_SECTION] = "keystore"}};
+	static const char label[] = "Version: "; /* until 3.4 */
+	bool told = k->version[0] != '\0';
+	struct knot_fault fault;
+	struct text t;
+	size_t skip;
+	enum err err = ask(k, told ? &anything : &version, &t, &fault, why);
+
+	if (err != OK || told)
+		return err;
+	if (fault.is || t.data[0] == '\0')
+		return chan_fail(why, ERR_IO, "knotd does not tell its version: %s",
+		    fault.text);
+	skip = strncmp(t.data, label, sizeof(label) - 1) == 0 ? sizeof(label) - 1 : 0;
+	snprintf(k->version, sizeof(k->version), "%.31s", t.data + skip);
+	return OK;
+}
+
 static enum err
 knot_identify(void *ctx, struct backend_identity *id, struct backend_error *why)
 {
-	static const struct knot_unit unit = {
-	    .field = {[KNOT_CMD] = "status", [KNOT_KIND] = "version"}};
-	static const char label[] = "Version: "; /* until 3.4 */
 	struct knot *k = ctx;
-	struct knot_fault fault;
-	struct text t;
 	enum err err = knot_enter(k, why);
 
 	if (err != OK)
 		return err;
-	err = ask(k, &unit, &t, &fault, why);
-	if (err == OK && (fault.is || t.data[0] == '\0'))
-		err = chan_fail(why, ERR_IO, "knotd does not tell its version: %s",
-		    fault.text);
+	err = ask_version(k, why);
 	knot_leave(k);
 	if (err != OK)
 		return err;
-	snprintf(k->version, sizeof(k->version), "%.31s",
-	    t.data + (strncmp(t.data, label, sizeof(label) - 1) == 0 ? sizeof(label) - 1
-								     : 0));
 	memset(id, 0, sizeof(*id));
 	strcpy(id->product, "Knot DNS");
 	memcpy(id->version, k->version, sizeof(id->version));

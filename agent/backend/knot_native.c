@@ -332,6 +332,7 @@ put_role(struct knot_native *n, const struct settings *s, struct backend_error *
 	bool primary = s->role == ROLE_PRIMARY;
 	enum err err = OK;
 
+	knot_items_add(&n->template, "comment", "made by nsherd: do not change");
 	put_storing(n, primary, s->dnssec);
 	if (!primary && s->primaries.n == 0)
 		return refuse(why, "a secondary without primaries");
