@@ -18,6 +18,7 @@
 #include "agent/deploy/recheck.h"
 #include "agent/deploy/reconcile.h"
 #include "agent/deploy/repattern.h"
+#include "agent/deploy/verbs.h"
 #include "agent/store/catalogs.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -33,7 +34,8 @@
  *     process, or a doubt, starts a reconcile;
  *   - gathers one batch: zones named again, then the log, retries, additions
  *     put off, and a slice of whatever walk is under way;
- *   - has it carried out and recorded (batch.c, outcome.c).
+ *   - has it carried out and recorded (batch.c, outcome.c);
+ *   - carries out verbs whose turn has come (verbs.c).
  *
  * Nothing is remembered that a crash may not lose: what is ours is in the
  * ledger before it is commanded, the mark follows what is on record, and the
@@ -415,12 +417,17 @@ engine_main(void *arg)
 		if (e->held != NULL && pace_now_us() >= e->held->held_us)
 			record_release(e);
 		reach(e);
-		if (e->state == ENGINE_UP && !crowded(e)) {
+		bool more = false, able = e->state == ENGINE_UP && !crowded(e);
+		if (able) {
 			recheck_sweep(e);
-			if (turn(e))
-				continue;
-			tidy_mark(e);
+			more = turn(e);
 		}
+		if (!crowded(e))
+			more |= verbs_step(e);
+		if (more)
+			continue;
+		if (able)
+			tidy_mark(e);
 		wait_for(e, crowded(e) ? IDLE_MS : sleep_ms(e));
 	}
 	record_release(e);
@@ -472,6 +479,7 @@ engine_open(struct roster *roster, struct store *store, struct pattern_set *patt
 		    err_str(err));
 	} else {
 		e->status.seq = e->marked;
+		e->verbs = verbs_new(e);
 		err = e->driver->open(&e->driver_conf, where, &e->ctx);
 	}
 	if (err != OK) {
@@ -544,6 +552,7 @@ engine_close(struct engine *e)
 		return;
 	reconcile_end(e);
 	repattern_end(e);
+	verbs_free(e->verbs);
 	if (e->opened)
 		e->driver->close(e->ctx);
 	while (e->again != NULL) {

@@ -40,6 +40,7 @@ struct roster;
 struct reconcile;
 struct repattern;
 struct graves;
+struct verbs;
 
 struct engine {
 	struct roster *roster;
@@ -92,6 +93,7 @@ struct engine {
 	bool reconcile_wanted;
 	struct reconcile *reconcile; /* under way, or NULL */
 	struct repattern *repattern; /* the same */
+	struct verbs *verbs;
 
 	struct {
 		uint64_t at_us;

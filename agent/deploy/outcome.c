@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/deploy/engine.h"
+#include "agent/deploy/verbs.h"
 #include "lib/log.h"
 
 enum {
@@ -399,6 +400,9 @@ outcome_mark(struct engine *e, struct record *r)
 	}
 	if (open != UINT64_MAX && mark >= open)
 		mark = open - 1;
+	uint64_t verbs = verbs_mark(e);
+	if (mark > verbs)
+		mark = verbs;
 	if (mark <= e->marked)
 		return;
 	e->marked = mark;

@@ -150,6 +150,13 @@ note_apply(struct store_txn *txn, const struct engine *e, const struct note *n)
 			status_del(txn, old.catalog, &n->zone, e->conf->nr);
 		return;
 	}
+	if (n->kind == NOTE_COMMAND) {
+		if (found && label_equal(&old.id, &n->id)) {
+			memcpy(old.command, n->error, sizeof(old.command));
+			status_put(txn, &old);
+		}
+		return;
+	}
 	if (n->kind == NOTE_SEEN && (!found || old.state == ZONE_REMOVING))
 		return;
 	if (!found && n->catalog == 0)

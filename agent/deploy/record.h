@@ -40,6 +40,7 @@ enum note_kind {
 	NOTE_KEEP, /* the state there is stays (else: the one given); error and retry */
 	NOTE_SEEN, /* the server answered for it: serving, unless it was removed */
 	NOTE_GONE, /* no record any more */
+	NOTE_COMMAND, /* error is a verb and its outcome; all else stays */
 };
 
 enum note_retry {

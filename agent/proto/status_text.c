@@ -197,6 +197,8 @@ status_text_backend(const struct snapshot *s, const struct proto_backend *backen
 	put_count(rdata, &f, ZONE_HELD);
 	put_count(rdata, &f, ZONE_REMOVING);
 	txt_printf(rdata, "queue=%" PRIu64, f.queue);
+	if (f.status.command[0])
+		txt_printf(rdata, "last-command=%s", f.status.command);
 	if (f.status.error[0])
 		txt_printf(rdata, "error=%s", f.status.error);
 	return rdata->err;

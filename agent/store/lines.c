@@ -43,6 +43,9 @@ status_get_backend(struct store_txn *txn, uint8_t backend, struct backend_status
 	unpack_text(&in, b->state, sizeof(b->state));
 	unpack_text(&in, b->error, sizeof(b->error));
 	b->seq = unpack_u64(&in);
+	b->command[0] = '\0';
+	if (wire_left(&in) > 0) /* else as written before there were verbs */
+		unpack_text(&in, b->command, sizeof(b->command));
 	err = unpack_end(&in);
 	return err == OK ? OK : txn_fail(txn, err);
 }
@@ -61,6 +64,7 @@ status_put_backend(struct store_txn *txn, const struct backend_status *b)
 	pack_text(&txn->buf, b->state);
 	pack_text(&txn->buf, b->error);
 	buf_put_u64(&txn->buf, b->seq);
+	pack_text(&txn->buf, b->command);
 	put_line(txn, TABLE_BACKEND_STATES, &key);
 }
 

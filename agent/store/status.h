@@ -42,7 +42,7 @@ struct zone_status {
 	uint64_t retry_at; /* Unix time in ms; 0: no retry */
 	uint32_t tries;
 	char pattern[64];
-	char command[64]; /* the last verb and its outcome, or "" */
+	char command[200]; /* the last verb and its outcome, or "" */
 	char error[200];
 };
 
@@ -84,7 +84,8 @@ struct backend_status {
 	char server[64]; /* product and version, "" unknown */
 	char state[16];  /* up, starting, down */
 	char error[200];
-	uint64_t seq; /* work log reached */
+	uint64_t seq;      /* work log reached */
+	char command[200]; /* the last verb for all zones and its outcome, or "" */
 };
 
 NODISCARD enum err status_get_backend(struct store_txn *txn, uint8_t backend,
