@@ -52,10 +52,9 @@ check_rights(struct update *u, struct catalog_edit *edit)
 	enum err err = ERR_DENIED;
 	if (catalog_edit_n_global(edit) == 0)
 		err = catalog_edit_each_node(edit, check_node, &c);
-	if (err != ERR_DENIED)
-		return err;
-	refuse(u, RCODE_REFUSED, c.rr, "not-permitted");
-	return OK;
+	if (err == ERR_DENIED)
+		refuse(u, RCODE_REFUSED, c.rr, "not-permitted");
+	return err;
 }
 
 /* -- one edit --------------------------------------------------------------- */
@@ -102,8 +101,12 @@ edit_catalog(struct update *u, struct catalog_edit *edit)
 	enum err err = touch_prereqs(u, edit);
 	if (err == OK)
 		err = apply_updates(u, edit);
-	if (err == OK)
-		err = check_rights(u, edit);
+	/* Nor why something cannot be done, which may depend on what there is. */
+	if (err == OK || err == ERR_DENIED) {
+		enum err may = check_rights(u, edit);
+		if (may != OK)
+			err = may;
+	}
 	if (err == OK && u->rcode == RCODE_NOERROR)
 		err = check_prereqs(u, edit);
 	if (err == OK && u->rcode == RCODE_NOERROR)

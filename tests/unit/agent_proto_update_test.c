@@ -529,6 +529,27 @@ rights__key_narrowed_to_zones__then_others_and_prerequisites_about_them_are_refu
 	assert_int_equal(UPDATE_AS(w, KEY_ZONES, "delset a.zones ANY"), 0);
 }
 
+/* How much the refused record number tells of a node is its size. */
+static void
+rights__too_much_for_a_foreign_node__then_not_permitted_is_all_it_says(void **state)
+{
+	struct world *w = *state;
+	struct wire_out out;
+	struct msg msg;
+	char line[100];
+
+	assert_int_equal(UPDATE(w, "add f.zones PTR foreign.example."), 0);
+	update_begin(w, &out, "catalog.example.");
+	for (int i = 0; i < 2005; i++) {
+		snprintf(line, sizeof(line), "add a.ext.f.zones TXT %d", i);
+		put_line(&out, line);
+	}
+	msg_put_opt(&out, 1232, 0, 0, NULL);
+	world_sign(w, &out, KEY_ZONES);
+	assert_int_equal(world_exchange(w, w->tcp, true, &msg), RCODE_REFUSED);
+	assert_ede(w, "not-permitted rr=1");
+}
+
 static void
 rights__key_narrowed_to_patterns__then_groups_before_and_after_count(void **state)
 {
@@ -830,6 +851,8 @@ main(void)
 	    TEST(rights__key_may_not_update__then_refused),
 	    TEST(
 		rights__key_narrowed_to_zones__then_others_and_prerequisites_about_them_are_refused),
+	    TEST(
+		rights__too_much_for_a_foreign_node__then_not_permitted_is_all_it_says),
 	    TEST(rights__key_narrowed_to_patterns__then_groups_before_and_after_count),
 	    TEST(replay__same_bytes_again__then_same_rcode_but_not_run),
 	    TEST(replay__refused_before_and_sent_again__then_still_refused),
