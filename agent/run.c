@@ -9,7 +9,8 @@
  *
  * SIGTERM and SIGINT stop it cleanly: UPDATEs that were accepted are committed
  * and answered, backends end what they do within 5 s.
- * SIGHUP reads keys and patterns again; other settings need a restart.
+ * SIGHUP, and the verb reconfigure, read keys and patterns again; other settings
+ * need a restart.
  */
 #include "agent/run.h"
 
@@ -45,8 +46,9 @@ struct run {
 	uv_async_t wake; /* a store's writer has something to reap */
 	uv_signal_t signals[N_SIGNALS];
 	bool verbose;
-	struct conf *conf; /* of the start: the rooms borrow from it until the end */
-	struct conf *keys; /* the one whose keys are in force, may be conf */
+	bool reread_wanted; /* by an UPDATE that was answered */
+	struct conf *conf;  /* of the start: the rooms borrow from it until the end */
+	struct conf *keys;  /* the one whose keys are in force, may be conf */
 	struct proto_conf *proto_conf;
 	struct store *store;
 	struct pattern_set *patterns; /* NULL: no pattern-dir */
@@ -164,6 +166,8 @@ wake_loop(void *arg)
 	uv_async_send(arg);
 }
 
+static void reread(struct run *run, const char *cause);
+
 static void
 on_wake(uv_async_t *async)
 {
@@ -171,6 +175,18 @@ on_wake(uv_async_t *async)
 
 	if (run->store != NULL)
 		store_reap(run->store);
+	/* Once for all that came in this group, not amid their replies, and not
+	 * while it stops. */
+	if (run->reread_wanted && run->net != NULL)
+		reread(run, "cause=reconfigure");
+}
+
+static void
+on_reconfigure(void *arg)
+{
+	struct run *run = arg;
+
+	run->reread_wanted = true;
 }
 
 static enum err
@@ -253,6 +269,7 @@ open_rooms(struct run *run)
 		return err;
 	run->proto_conf = mem_dup(&run->conf->proto, sizeof(run->conf->proto));
 	run->proto = proto_new(run->store, run->proto_conf, &net_effects);
+	proto_on_reconfigure(run->proto, on_reconfigure, run);
 	err = open_net(run);
 	if (err == OK)
 		err = start_deploy(run);
@@ -354,6 +371,17 @@ say_ready(const struct run *run)
 }
 
 static void
+reread(struct run *run, const char *cause)
+{
+	run->reread_wanted = false;
+	log_info("reload", "%s", cause);
+	notify_reloading();
+	reload_conf(run);
+	reload_patterns(run);
+	say_ready(run);
+}
+
+static void
 on_net_closed(void *arg)
 {
 	struct run *run = arg;
@@ -375,11 +403,7 @@ on_signal(uv_signal_t *handle, int number)
 	struct run *run = handle->data;
 
 	if (number == SIGHUP) {
-		log_info("reload", "signal=HUP");
-		notify_reloading();
-		reload_conf(run);
-		reload_patterns(run);
-		say_ready(run);
+		reread(run, "signal=HUP");
 		return;
 	}
 	log_info("agent", "stopping signal=%s", number == SIGTERM ? "TERM" : "INT");

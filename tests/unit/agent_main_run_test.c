@@ -348,6 +348,44 @@ run__hangup__keys_are_replaced(void **state)
 	stop(&a);
 }
 
+static void
+run__reconfigure__reads_as_hangup_does(void **state)
+{
+	(void)state;
+	struct addr addr = free_address();
+	write_conf(&addr, "[key ctl]\nsecret = " SECRET "\nallow = read, admin\n");
+	struct agent a = start(&addr);
+	struct exchange *x = connect_as(&a, "ctl");
+	struct dname apex = name_of("_command.catalog.example"), name;
+	struct buf rdata;
+	struct rr rr;
+	struct msg msg;
+	uint16_t id;
+
+	write_conf(&addr, "[key other]\nsecret = " SECRET "\nallow = read\n");
+	struct wire_out *out = exchange_begin(x);
+	msg_start(out, 0, OPCODE_UPDATE << 11);
+	msg_put_question(out, &apex, RR_SOA, CLASS_IN);
+	buf_init(&rdata, 0);
+	assert_int_equal(rr_parse("_all._command.catalog.example. 0 IN TXT reconfigure",
+			     &rdata, &rr),
+	    OK);
+	msg_put_rr(out, (enum msg_section)MSG_UPDATES, &rr);
+	assert_int_equal(exchange_send(x, &id), OK);
+	buf_fini(&rdata);
+	/* The answer is still signed with the key that goes. */
+	assert_int_equal(receive_rcode(x), RCODE_NOERROR);
+	expect_state(&a, "RELOADING=1");
+	expect_state(&a, "READY=1");
+	name = name_of("catalog.example");
+	assert_int_equal(exchange_query(x, &name, RR_SOA, CLASS_IN, &msg), ERR_AUTH);
+	exchange_close(x);
+	x = connect_as(&a, "other");
+	(void)serial_of(x);
+	exchange_close(x);
+	stop(&a);
+}
+
 /* The sooner HUP comes, the more of the stop there is for it to disturb. */
 static void
 run__hangup_while_stopping__stop_is_still_clean(void **state)
@@ -440,6 +478,7 @@ main(void)
 	    cmocka_unit_test(run__many_updates_in_flight__all_answered),
 	    cmocka_unit_test(run__stopped_under_load__what_was_answered_is_there),
 	    cmocka_unit_test(run__hangup__keys_are_replaced),
+	    cmocka_unit_test(run__reconfigure__reads_as_hangup_does),
 	    cmocka_unit_test(run__hangup_while_stopping__stop_is_still_clean),
 	    cmocka_unit_test(run__something_taken__start_fails),
 	};
