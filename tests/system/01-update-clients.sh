@@ -27,6 +27,16 @@ printf '%s\n' "server 127.0.0.1 $AGENT_PORT" "zone $C." \
 	knsupdate -k "$T/ctl.example.knot" >"$T/knsupdate.log" 2>&1 || fail "knsupdate"
 until_ok 10 served_at "$NSD_PORT" knot.example || fail "knot.example is not served"
 
+# both change the pattern of their zone, and nothing else
+shared_zone "$NSD_DIR/zones/shared.zone"
+printf '%s\n' "update delete group.u1.zones.$C TXT" "update add group.u1.zones.$C 0 TXT shared" | nsup >/dev/null ||
+	fail "nsupdate, change"
+printf '%s\n' "server 127.0.0.1 $AGENT_PORT" "zone $C." "del group.k1.zones.$C. TXT" \
+	"add group.k1.zones.$C. 0 TXT shared" send |
+	knsupdate -k "$T/ctl.example.knot" >>"$T/knsupdate.log" 2>&1 || fail "knsupdate, change"
+until_ok 10 status_has udp.example '"pattern=shared"' || fail "nsupdate's change: $(status_of udp.example)"
+until_ok 10 status_has knot.example '"pattern=shared"' || fail "knsupdate's change: $(status_of knot.example)"
+
 # dnspython: add over TCP, change by replace, remove over UDP
 SECRET=$(key_secret ctl.example) $PYTHON - "$AGENT_PORT" $C >"$T/dnspython.log" 2>&1 <<'P' || fail dnspython
 import os, sys, dns.query, dns.tsig, dns.tsigkeyring, dns.update, dns.rcode, dns.name
@@ -43,7 +53,6 @@ send(u, dns.query.tcp)
 u = upd(); u.present("p1.zones", "PTR"); u.replace("group.p1.zones", 0, "TXT", "shared")
 send(u, dns.query.udp)
 P
-shared_zone "$NSD_DIR/zones/shared.zone"
 until_ok 15 status_has python.example '"pattern=shared"' || fail "the change of pattern is not seen"
 until_ok 20 sh -c "dig @127.0.0.1 -p $NSD_PORT python.example TXT +short | grep -q shared" ||
 	fail "the new pattern's file is not served"
