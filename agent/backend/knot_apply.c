@@ -215,7 +215,7 @@ make_files(struct knot_batch *b, struct knot_task *t, int dir_fd)
 static bool
 needs_files(const struct knot_task *t)
 {
-	return knot_task_is_addition(t) &&
+	return (knot_task_is_addition(t) || knot_task_is_change(t)) &&
 	       (t->op->settings->initial_file != NULL ||
 		   strchr(t->op->settings->zonefile, '/') != NULL);
 }
@@ -238,12 +238,14 @@ make_all_files(struct knot_batch *b, bool *made)
 	if (err != OK)
 		return chan_fail(b->why, err, "zone-dir %s: %s", b->k->conf.zone_dir,
 		    mem_errno_text(errno));
-	for (size_t i = 0; i < b->n; i++) {
-		if (needs_files(&b->tasks[i]))
-			make_files(b, &b->tasks[i], dir_fd);
+	for (size_t i = 0; err == OK && i < b->n; i++) {
+		if (!needs_files(&b->tasks[i]))
+			continue;
+		make_files(b, &b->tasks[i], dir_fd);
+		err = chan_sleep(b->k->conf.cancel_fd, 0, b->why);
 	}
 	close(dir_fd);
-	return OK;
+	return err;
 }
 
 /* -- all of it ---------------------------------------------------------------- */

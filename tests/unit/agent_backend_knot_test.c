@@ -558,19 +558,25 @@ knot_apply__primary_to_secondary_and_back__keeps_answering(void **state)
 }
 
 static void
-knot_apply__unreachable_primary__is_taken(void **state)
+knot_apply__unreachable_primary__is_taken_and_may_turn_primary(void **state)
 {
 	struct fixture *f = *state;
-	struct settings *s;
+	struct settings *s, *own;
 
 	NEED_KNOT(f);
 	s = secondary("far", "127.0.0.1@9");
+	own = primary("own", template);
 	prepare_one(f, s, RESULT_OK);
+	prepare_one(f, own, RESULT_OK);
 	apply_one(f, OP_ADD, "far.example", s, RESULT_OK);
 	wait_rcode(f, "far.example", SERVFAIL);
+	/* It never had a file: as a primary it gets its first. */
+	apply_one(f, OP_CHANGE, "far.example", own, RESULT_OK);
+	wait_rcode(f, "far.example", NOERROR);
 	apply_one(f, OP_REMOVE, "far.example", NULL, RESULT_OK);
 	wait_rcode(f, "far.example", REFUSED);
 	settings_unref(s);
+	settings_unref(own);
 }
 
 /* -- verbs --------------------------------------------------------------------- */
@@ -851,7 +857,7 @@ main(void)
 		setup_operators),
 	    ON_SERVER(knot_retire__many_unused_templates__go_with_what_they_named),
 	    ON_SERVER(knot_apply__primary_to_secondary_and_back__keeps_answering),
-	    ON_SERVER(knot_apply__unreachable_primary__is_taken),
+	    ON_SERVER(knot_apply__unreachable_primary__is_taken_and_may_turn_primary),
 	    ON_SERVER(knot_command__verbs__are_done_or_refused_in_knots_words),
 	    ON_SERVER(knot_command__file_edited_and_reload__is_served),
 	};
