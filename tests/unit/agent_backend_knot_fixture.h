@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -45,6 +46,7 @@ struct server {
 
 struct fixture {
 	struct server server;
+	struct server hidden; /* a primary; dir "": none */
 	struct backend_option options[OPTIONS_MAX];
 	struct backend_conf conf;
 	char *texts[16];
@@ -132,6 +134,9 @@ server_start(struct server *s)
 	assert_int_not_equal(s->pid, -1);
 	if (s->pid == 0) {
 		int null = open("/dev/null", O_RDWR);
+
+		/* Whatever becomes of the test, it ends with it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 
 		dup2(null, 1);
 		dup2(null, 2);
@@ -266,6 +271,8 @@ teardown(void **state)
 	server_stop(&f->server, SIGTERM);
 	f->driver->close(f->ctx);
 	server_remove(&f->server);
+	if (f->hidden.dir[0] != '\0')
+		server_remove(&f->hidden);
 	close(f->cancel[0]);
 	close(f->cancel[1]);
 	keyring_free(f->ring);

@@ -492,24 +492,24 @@ static void
 knot_apply__primary_to_secondary_and_back__keeps_answering(void **state)
 {
 	struct fixture *f = *state;
-	struct server hidden = {.text = true};
 	struct settings *own, *from;
 	char *zone, *text = NULL, *source;
 
 	NEED_KNOT(f);
 	add_key(f, "xfr.key", "0123456789abcdef");
-	server_configure(&hidden,
+	f->hidden.text = true;
+	server_configure(&f->hidden,
 	    "key:\n  - id: xfr.key\n    algorithm: hmac-sha256\n"
 	    "    secret: MDEyMzQ1Njc4OWFiY2RlZg==\n"
 	    "acl:\n  - id: out\n    action: transfer\n    key: xfr.key\n"
-	    "template:\n  - id: default\n    storage: /tmp\n    acl: out\n"
-	    "zone:\n  - domain: turn.example\n    file: nsherd-knot-turn.zone\n");
-	write_text(mem_strdup("/tmp/nsherd-knot-turn.zone"),
+	    "template:\n  - id: default\n    storage: @DIR@\n    acl: out\n"
+	    "zone:\n  - domain: turn.example\n    file: turn.zone\n");
+	write_text(mem_printf("%s/turn.zone", f->hidden.dir),
 	    mem_strdup("@ 60 SOA h.invalid. h.invalid. 3000000000 60 60 600 60\n"
 		       "@ 60 NS ns.invalid.\nwww 60 A 192.0.2.1\n"));
-	server_start(&hidden);
+	server_start(&f->hidden);
 	own = primary("own", template);
-	source = mem_printf("127.0.0.1@%d key xfr.key", hidden.port);
+	source = mem_printf("127.0.0.1@%d key xfr.key", f->hidden.port);
 	from = secondary("from", source);
 	put_remote(&from->allow_notify, "127.0.0.1 key xfr.key");
 	prepare_one(f, own, RESULT_OK);
@@ -543,8 +543,7 @@ knot_apply__primary_to_secondary_and_back__keeps_answering(void **state)
 	assert_non_null(text);
 	free(text);
 	free(zone);
-	server_remove(&hidden);
-	unlink("/tmp/nsherd-knot-turn.zone");
+	server_stop(&f->hidden, SIGTERM);
 	server_stop(&f->server, SIGTERM);
 	server_start(&f->server);
 	wait_up(f);
