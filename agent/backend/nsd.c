@@ -207,9 +207,13 @@ nsd_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 	nsd_single_init(&single);
 	err = nsd_chan_command(&nsd->chan, nsd_single_line, &single, why, "%s %s",
 	    command, name);
-	if (err == OK && !single.ok)
-		err = nsd_fail(why, ERR_INVALID, "%s", single.reason);
-	return err;
+	if (err != OK || single.ok)
+		return err;
+	/* transfer at a primary; "not secondary" in the words of later versions */
+	if (strstr(single.reason, "zone not s") != NULL)
+		return nsd_fail(why, ERR_UNSUPPORTED,
+		    "the zone is a primary here: it has nothing to transfer");
+	return nsd_fail(why, ERR_INVALID, "%s", single.reason);
 }
 
 /* -- the driver ------------------------------------------------------------ */

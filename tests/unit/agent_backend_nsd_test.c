@@ -1677,8 +1677,8 @@ nsd_command__own_zone__is_done(void **state)
 	assert_int_equal(f->driver->command(f->ctx, VERB_NOTIFY, &zone, &why), OK);
 	assert_int_equal(f->driver->command(f->ctx, VERB_FLUSH, &zone, &why), OK);
 	assert_int_equal(f->driver->command(f->ctx, VERB_REFRESH, &zone, &why),
-	    ERR_INVALID);
-	assert_non_null(strstr(why.text, "not slave"));
+	    ERR_UNSUPPORTED);
+	assert_non_null(strstr(why.text, "is a primary"));
 	assert_int_equal(f->driver->command(f->ctx, VERB_FREEZE, &zone, &why),
 	    ERR_UNSUPPORTED);
 	settings_unref(s);
