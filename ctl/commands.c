@@ -81,6 +81,80 @@ static const struct command table[] = {
 	.run = wait_run,
     },
     {
+	.name = "refresh",
+	.args = "ZONE... [-b BACKEND]",
+	.description = "Have secondaries ask their primaries for news",
+	.more = "The outcome on each backend is shown after --wait, and by "
+		"`nsherdctl show`. A server\n"
+		"that has no such thing says so. What is not done in 10 minutes "
+		"is given up.",
+	.options = OPTION_BACKEND | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = verb_run,
+    },
+    {
+	.name = "retransfer",
+	.args = "ZONE... [-b BACKEND]",
+	.description = "Have secondaries transfer their zones anew",
+	.options = OPTION_BACKEND | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = verb_run,
+    },
+    {
+	.name = "reload",
+	.args = "ZONE... [-b BACKEND]",
+	.description = "Have zone files read again",
+	.options = OPTION_BACKEND | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = verb_run,
+    },
+    {
+	.name = "notify",
+	.args = "ZONE... [-b BACKEND]",
+	.description = "Have NOTIFY sent to secondaries",
+	.options = OPTION_BACKEND | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = verb_run,
+    },
+    {
+	.name = "flush",
+	.args = "ZONE... [-b BACKEND]",
+	.description = "Have zones written to their files",
+	.options = OPTION_BACKEND | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = verb_run,
+    },
+    {
+	.name = "freeze",
+	.args = "ZONE... [-b BACKEND]",
+	.description = "Stop dynamic updates at the server",
+	.options = OPTION_BACKEND | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = verb_run,
+    },
+    {
+	.name = "thaw",
+	.args = "ZONE... [-b BACKEND]",
+	.description = "Permit them again",
+	.options = OPTION_BACKEND | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = verb_run,
+    },
+    {
+	.name = "reconcile",
+	.args = "[-b BACKEND]",
+	.description = "Compare each server's own list with the catalog now",
+	.options = OPTION_BACKEND | OPTION_WAIT,
+	.run = verb_run_agent,
+    },
+    {
+	.name = "reconfigure",
+	.args = "",
+	.description = "Have the agent read keys and patterns again",
+	.more = "As SIGHUP does; what it found wrong is in the agent's log.",
+	.run = verb_run_agent,
+    },
+    {
 	.name = "backends",
 	.args = "",
 	.description = "List the name servers of the agent",
@@ -130,7 +204,7 @@ print_overview(FILE *to)
 {
 	fputs("Usage: nsherdctl [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:\n", to);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(to, "  %-9s %s\n", table[i].name, table[i].description);
+		fprintf(to, "  %-11s %s\n", table[i].name, table[i].description);
 	fputs("\nOptions, before or after the command:\n"
 	      "  -s ADDRESS[@PORT]  the agent (NSHERD_SERVER; 127.0.0.1@5300)\n"
 	      "  -k KEYFILE         the key, as of nsupdate -k (NSHERD_KEY)\n"
@@ -152,7 +226,7 @@ print_command(const struct command *c)
 		printf("%s\n", c->more);
 	if (c->options)
 		puts("\nOptions:");
-	for (unsigned bit = 1; bit <= OPTION_ALGORITHM; bit <<= 1)
+	for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1)
 		if (c->options & bit)
 			printf("  %s\n", options_help(bit));
 }
@@ -179,7 +253,7 @@ static enum exit_status
 check_usage(const struct command *c, const struct options *opt)
 {
 	size_t n = opt->n_args - 1;
-	for (unsigned bit = 1; bit <= OPTION_ALGORITHM; bit <<= 1)
+	for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1)
 		if (opt->given & bit & ~c->options) {
 			say_error("%s takes no %s; see nsherdctl help %s", c->name,
 			    options_name(bit), c->name);

@@ -16,6 +16,7 @@
  *
  *   options -> commands (the table) -> add.c, del.c, list.c ...
  *   add, del, set:  orders (which zones) -> edit -> change (UPDATEs) -> await
+ *   refresh ... :   verb (UPDATEs of _command.C) -> outcome
  *   list, export:   members (transfer of C, put together by id)
  *   status, show:   observed (queries or transfer of _status.C)
  *   all of them:    session (connection, failures in plain words), output

@@ -13,7 +13,7 @@ enum { LONG_FROM = 256, LONG_WAIT, LONG_TIMEOUT, LONG_SUMMARY };
 
 enum { WAIT_MAX_S = 7 * 86400 };
 
-static const char short_options[] = "+:s:k:z:o:p:P:a:hV";
+static const char short_options[] = "+:s:k:z:o:p:P:a:b:hV";
 
 static const struct option long_options[] = {
     {"server", required_argument, NULL, 's'},
@@ -23,6 +23,7 @@ static const struct option long_options[] = {
     {"pattern", required_argument, NULL, 'p'},
     {"param", required_argument, NULL, 'P'},
     {"algorithm", required_argument, NULL, 'a'},
+    {"backend", required_argument, NULL, 'b'},
     {"from", required_argument, NULL, LONG_FROM},
     {"wait", optional_argument, NULL, LONG_WAIT},
     {"timeout", required_argument, NULL, LONG_TIMEOUT},
@@ -47,6 +48,7 @@ static const struct {
     {OPTION_SUMMARY, "--summary", "--summary        the agent and its backends alone"},
     {OPTION_ALGORITHM, "-a",
 	"-a ALGORITHM     hmac-sha256 (default), hmac-sha384, hmac-sha512"},
+    {OPTION_BACKEND, "-b", "-b BACKEND       on that backend alone"},
 };
 
 static size_t
@@ -117,6 +119,10 @@ take_of_command(int c, struct options *opt)
 	case 'a':
 		opt->algorithm = optarg;
 		opt->given |= OPTION_ALGORITHM;
+		return OK;
+	case 'b':
+		opt->backend = optarg;
+		opt->given |= OPTION_BACKEND;
 		return OK;
 	case LONG_FROM:
 		opt->from = optarg;

@@ -21,6 +21,8 @@ enum option_bit {
 	OPTION_TIMEOUT = 16,
 	OPTION_SUMMARY = 32,
 	OPTION_ALGORITHM = 64,
+	OPTION_BACKEND = 128,
+	OPTION_LAST = OPTION_BACKEND,
 };
 
 enum { OPTIONS_WAIT_S = 60 }; /* when --wait or wait names no time */
@@ -40,6 +42,7 @@ struct options {
 	const char *from;      /* --from */
 	unsigned wait_s;       /* --wait, --timeout */
 	const char *algorithm; /* -a */
+	const char *backend;   /* -b */
 
 	char **args; /* the command and what follows it */
 	size_t n_args;

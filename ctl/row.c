@@ -50,6 +50,7 @@ static const struct row_key backend_keys[] = {
     {{"held", "HELD", CELL_NUMBER, true}, "held"},
     {{"removing", "REMOVING", CELL_NUMBER, true}, "removing"},
     {{"queue", "QUEUE", CELL_NUMBER, false}, "queue"},
+    {{"last_command", NULL, CELL_TEXT, false}, "last-command"},
     {{"error", "ERROR", CELL_TEXT, true}, "error"},
 };
 
