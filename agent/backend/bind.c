@@ -14,6 +14,7 @@
 
 #include "agent/backend/bind_http.h"
 #include "agent/backend/drivers.h"
+#include "agent/backend/spool.h"
 #include "lib/mem.h"
 
 /*
@@ -92,8 +93,7 @@ bind_send(struct bind *b, const char *command, struct rndc_reply *reply,
 	return err == ERR_AUTH || err == ERR_FORM ? ERR_CLOSED : err;
 }
 
-/* -- the running server --------------------------------------------------------------
- */
+/* -- the running server ------------------------------------------------------- */
 
 static enum err
 take_body(void *arg, const char *data, size_t size)
@@ -209,7 +209,9 @@ bind_identify(void *ctx, struct backend_identity *id, struct backend_error *why)
 	memset(id, 0, sizeof(*id));
 	strcpy(id->product, "BIND");
 	memcpy(id->version, b->version, sizeof(id->version));
-	memcpy(id->process, b->process, sizeof(id->process));
+	snprintf(id->process, sizeof(id->process), "%.40s", b->process);
+	if (b->generation > 0)
+		snprintf(id->process + strlen(id->process), 16, "+%u", b->generation);
 	return OK;
 }
 
@@ -241,8 +243,7 @@ bind_locate(struct bind *b, struct backend_error *why)
 	return OK;
 }
 
-/* -- verbs ---------------------------------------------------------------------------
- */
+/* -- verbs -------------------------------------------------------------------- */
 
 static enum err
 run_verb(struct bind *b, const char *verb, const struct dname *zone,
@@ -304,8 +305,7 @@ bind_mark_of(void *ctx, const struct settings *s, char mark[static 128])
 	bind_body_mark(s, mark);
 }
 
-/* -- configuration
- * --------------------------------------------------------------------- */
+/* -- configuration ------------------------------------------------------------ */
 
 struct checking {
 	const struct backend_conf *conf;
@@ -444,6 +444,18 @@ bind_check(const struct backend_conf *conf, struct err_where *where)
 	return err == OK ? check_secret(&c) : err;
 }
 
+/* named does not start without it once named.conf includes it. */
+static void
+make_include(struct bind *b)
+{
+	int dir_fd;
+
+	if (spool_open(b->conf.config_dir, &dir_fd) != OK)
+		return;
+	(void)!spool_create(dir_fd, bind_include_name, "", 0, 0640);
+	close(dir_fd);
+}
+
 static enum err
 bind_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 {
@@ -472,6 +484,8 @@ bind_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 	bind_sock_init(&b->http, "statistics", &b->statistics, conf->cancel_fd,
 	    conf->timeout_ms);
 	bind_names_init(&b->tombs);
+	bind_names_init(&b->known_keys);
+	make_include(b);
 	*ctx = b;
 	return OK;
 }
@@ -486,6 +500,7 @@ bind_close(void *ctx)
 	rndc_fini(&b->rndc);
 	bind_sock_close(&b->http);
 	bind_names_fini(&b->tombs);
+	bind_names_fini(&b->known_keys);
 	forget_checked(b);
 	free(b->checked);
 	free(b->bulk_zones);

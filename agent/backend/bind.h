@@ -40,7 +40,8 @@ struct bind {
 
 	/* the journal (bind_journal.c) */
 	bool journal_read;
-	struct bind_names tombs; /* zones we deleted; text: of which process */
+	struct bind_names tombs;      /* zones we deleted; text: of which process */
+	struct bind_names known_keys; /* once put into the include file */
 
 	/* what named has read (bind_prepare.c) */
 	char loaded_digest[BIND_DIGEST_MAX]; /* named has read that one, ... */
@@ -57,8 +58,9 @@ struct bind {
 		uint64_t size, inode;
 	} bulk_stamp;
 
-	int64_t changed_ms; /* Unix time: our last command that changes a zone */
-	int64_t deleted_ms; /* monotonic: our last delzone */
+	unsigned generation; /* named lost zones without a restart */
+	int64_t changed_ms;  /* Unix time: our last command that changes a zone */
+	int64_t deleted_ms;  /* monotonic: our last delzone */
 };
 
 PRINTF(3, 4)
@@ -71,7 +73,7 @@ const char *bind_target(const struct bind *b, const struct dname *zone,
 NODISCARD enum err bind_send(struct bind *b, const char *command,
     struct rndc_reply *reply, struct backend_error *why);
 
-/* -- bind.c ---------------------------------------------------------------------- */
+/* -- bind.c ------------------------------------------------------------------- */
 
 /* Version, process, and that it takes our orders. */
 NODISCARD enum err bind_look(struct bind *b, struct backend_error *why);
@@ -81,7 +83,7 @@ NODISCARD enum err bind_read_stats(struct bind *b, const char *path,
 /* Where named.conf is. */
 NODISCARD enum err bind_locate(struct bind *b, struct backend_error *why);
 
-/* -- bind_find.c ------------------------------------------------------------------- */
+/* -- bind_find.c -------------------------------------------------------------- */
 
 enum bind_state {
 	BIND_ZONE_NONE,
@@ -110,8 +112,7 @@ enum err bind_inventory(void *ctx, backend_zone_fn *fn, void *arg,
 enum err bind_lookup(void *ctx, const struct dname *zones, size_t n,
     backend_zone_fn *fn, void *arg, struct backend_error *why);
 
-/* -- bind_journal.c ------------------------------------------------------------------
- */
+/* -- bind_journal.c ----------------------------------------------------------- */
 
 /* Lines to add, in memory until bind_journal_write. */
 struct bind_lines {
@@ -126,6 +127,7 @@ void bind_lines_added(struct bind_lines *lines, const struct dname *zone,
 void bind_lines_deleted(struct bind_lines *lines, const struct dname *zone,
     const char *process);
 void bind_lines_forget(struct bind_lines *lines, const struct dname *zone);
+void bind_lines_key(struct bind_lines *lines, const struct dname *key);
 void bind_lines_loaded(struct bind_lines *lines, const char *digest,
     const char *process, int64_t ms);
 /* Append, and take into memory. A failure is logged: what is in memory counts. */
@@ -135,8 +137,7 @@ void bind_journal_read(struct bind *b);
 /* Marks too, into marks; and the file made small again where that is worth it. */
 void bind_journal_read_marks(struct bind *b, struct bind_names *marks);
 
-/* -- bind_prepare.c ------------------------------------------------------------------
- */
+/* -- bind_prepare.c ----------------------------------------------------------- */
 
 enum err bind_prepare(void *ctx, struct settings *const *settings, size_t n,
     enum backend_result *results, struct backend_error *texts,
@@ -153,12 +154,13 @@ NODISCARD enum err bind_reconfig(struct bind *b, const struct dname *key, bool b
 /* The include file as it is. inc must be empty. */
 NODISCARD enum err bind_read_include(struct bind *b, struct bind_include *inc,
     struct backend_error *why);
+/* Put right what somebody did to our files. */
+NODISCARD enum err bind_mend_include(struct bind *b, struct backend_error *why);
 /* Make it be like next, and have it read; or all stays as it was. */
 NODISCARD enum err bind_load_include(struct bind *b, const struct bind_include *next,
     bool *loaded, struct backend_error *why);
 
-/* -- bind_apply.c, bind_bulk.c
- * --------------------------------------------------------- */
+/* -- bind_apply.c, bind_bulk.c ------------------------------------------------ */
 
 enum err bind_apply(void *ctx, struct backend_op *ops, size_t n,
     struct backend_error *why);
@@ -198,6 +200,10 @@ NODISCARD enum err bind_bulk_replace(struct bind *b, struct bind_task **tasks, s
  * cannot be done, lose that mark. */
 NODISCARD enum err bind_bulk_add(struct bind *b, struct bind_task *tasks, size_t n,
     struct backend_error *why);
+/* It has zones. */
+bool bind_bulk_is_used(struct bind *b);
+/* It is included, so it must be there. Returns whether it was not. */
+bool bind_bulk_make(struct bind *b);
 /* Its zones, as hints for the inventory. */
 void bind_bulk_marks(struct bind *b, struct bind_names *marks);
 

@@ -131,8 +131,7 @@ find(struct batch *ba, struct bind_task *t)
 	return bind_find(ba->b, &t->op->zone, &t->found, ba->why);
 }
 
-/* -- removing ------------------------------------------------------------------------
- */
+/* -- removing ----------------------------------------------------------------- */
 
 static enum err delete (struct batch *ba, struct bind_task *t, bool *gone) {
 	struct rndc_reply reply; enum err err = order(ba, t, "delzone", false, &reply);
@@ -229,8 +228,7 @@ purge(struct batch *ba, struct bind_task *t)
 	return OK;
 }
 
-/* -- changing ------------------------------------------------------------------------
- */
+/* -- changing ----------------------------------------------------------------- */
 
 /* What modzone says it does, and does not. */
 static bool
@@ -380,8 +378,7 @@ apply_changes(struct batch *ba)
 	return err == OK ? delete_renewing(ba) : err;
 }
 
-/* -- adding --------------------------------------------------------------------------
- */
+/* -- adding ------------------------------------------------------------------- */
 
 static bool
 is_addition(const struct bind_task *t)
@@ -601,8 +598,7 @@ save_modified(struct batch *ba)
 	free(list);
 }
 
-/* -- all of it
- * ------------------------------------------------------------------------- */
+/* -- all of it ---------------------------------------------------------------- */
 
 static enum err
 run(struct batch *ba)

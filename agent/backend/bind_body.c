@@ -40,7 +40,7 @@ refuse(struct backend_error *why, const char *fmt, ...)
 	return ERR_INVALID;
 }
 
-/* -- raw options ----------------------------------------------------------------- */
+/* -- raw options -------------------------------------------------------------- */
 
 /* What the driver prints itself, or relies on. */
 static const char *const own_options[] = {"type", "file", "primaries", "masters",
@@ -180,7 +180,7 @@ bind_body_needs_check(const struct settings *s)
 	return s->dnssec != NULL;
 }
 
-/* -- printing -------------------------------------------------------------------- */
+/* -- printing ----------------------------------------------------------------- */
 
 static enum err
 check_remotes(const struct remote_list *list, const char *what,
@@ -364,7 +364,7 @@ bind_body_each_key(const struct settings *s, bind_body_key_fn *fn, void *arg)
 	each_key_of(&s->allow_transfer, fn, arg);
 }
 
-/* -- reading --------------------------------------------------------------------- */
+/* -- reading ------------------------------------------------------------------ */
 
 static void
 read_mark(const char *text, char mark[static BIND_MARK_MAX])

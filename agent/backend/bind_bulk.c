@@ -26,8 +26,7 @@
 
 static const char aside_name[] = ".nsherd-zones.tmp", old_name[] = ".nsherd-zones.old";
 
-/* -- which zones it has
- * ---------------------------------------------------------------- */
+/* -- which zones it has ------------------------------------------------------- */
 
 static uint64_t
 hash(const struct dname *name)
@@ -173,8 +172,31 @@ bind_bulk_marks(struct bind *b, struct bind_names *marks)
 	fclose(file);
 }
 
-/* -- writing it
- * ------------------------------------------------------------------------ */
+bool
+bind_bulk_is_used(struct bind *b)
+{
+	struct stat st;
+	FILE *file = open_file(b, &st);
+
+	if (file != NULL)
+		fclose(file);
+	return file != NULL && st.st_size > 0;
+}
+
+bool
+bind_bulk_make(struct bind *b)
+{
+	int dir_fd;
+	enum err err = spool_open(b->conf.config_dir, &dir_fd);
+
+	if (err != OK)
+		return false;
+	err = spool_create(dir_fd, bind_bulk_name, "", 0, 0640);
+	close(dir_fd);
+	return err == OK;
+}
+
+/* -- writing it --------------------------------------------------------------- */
 
 struct rewrite {
 	struct bind *b;
@@ -298,8 +320,7 @@ bind_bulk_replace(struct bind *b, struct bind_task **tasks, size_t n,
 	return rewrite(b, tasks, n, true, false, why);
 }
 
-/* -- adding
- * ---------------------------------------------------------------------------- */
+/* -- adding ------------------------------------------------------------------- */
 
 /* Forget the old file, or put it back. */
 static void

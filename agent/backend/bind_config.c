@@ -28,8 +28,7 @@ fail(struct backend_error *why, enum err err, const char *fmt, ...)
 	return err;
 }
 
-/* -- reading what is printed ---------------------------------------------------------
- */
+/* -- reading what is printed -------------------------------------------------- */
 
 /* The first two words of each statement that is open. */
 struct scan {
@@ -232,8 +231,7 @@ bind_config_has_name(const struct bind_config *c, const char *kind,
 	return false;
 }
 
-/* -- trying zones ---------------------------------------------------------------------
- */
+/* -- trying zones ------------------------------------------------------------- */
 
 /* Behind the `{` of our view, or at the end. */
 static size_t
@@ -287,8 +285,7 @@ bind_config_try(const struct bind_config_reader *r, const struct bind_config *c,
 	return err;
 }
 
-/* -- the operator's files
- * --------------------------------------------------------------- */
+/* -- the operator's files ----------------------------------------------------- */
 
 struct walk {
 	const char *directory, *skip, *include;

@@ -61,8 +61,7 @@ bind_files_make(const char *zone_dir, struct bind_task *t)
 	free(path);
 }
 
-/* -- purging -------------------------------------------------------------------------
- */
+/* -- purging ------------------------------------------------------------------ */
 
 /* ERR_NOTFOUND is no failure. */
 static enum err

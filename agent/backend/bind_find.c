@@ -19,8 +19,7 @@
  * as not ours; the caller asks for those that it cares about one by one.
  */
 
-/* -- one zone ------------------------------------------------------------------------
- */
+/* -- one zone ----------------------------------------------------------------- */
 
 static bool
 says(const struct rndc_reply *reply, const char *err)
@@ -167,8 +166,7 @@ bind_lookup(void *ctx, const struct dname *zones, size_t n, backend_zone_fn *fn,
 	return err;
 }
 
-/* -- the new-zone database
- * -------------------------------------------------------------- */
+/* -- the new-zone database ---------------------------------------------------- */
 
 struct dump {
 	struct bind *b;
@@ -266,8 +264,7 @@ dump_database(struct bind *b, struct bind_names *marks)
 	return err == OK && tool.good;
 }
 
-/* -- all zones
- * -------------------------------------------------------------------------- */
+/* -- all zones ---------------------------------------------------------------- */
 
 struct listing {
 	struct bind *b;
@@ -347,6 +344,10 @@ bind_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 	bool from_database;
 	enum err err = bind_look(b, why);
 
+	if (err != OK)
+		return err;
+	bind_journal_read(b);
+	err = bind_mend_include(b, why);
 	if (err != OK)
 		return err;
 	bind_names_init(&l.marks);

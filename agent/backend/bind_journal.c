@@ -19,6 +19,7 @@
  *     + ZONE MARK          ours, with that mark: a hint for the inventory
  *     - ZONE PROCESS       we deleted it from that named (its boot time)
  *     ! ZONE               neither
+ *     = KEY                named once read it from our include file
  *     @ DIGEST PROCESS MS  that named has read the include file of that digest
  *
  * A `-` is a tombstone. named answers a delzone before the deletion is on disk,
@@ -72,13 +73,21 @@ bind_lines_forget(struct bind_lines *lines, const struct dname *zone)
 }
 
 void
+bind_lines_key(struct bind_lines *lines, const struct dname *key)
+{
+	char name[DNAME_TEXT_MAX];
+
+	buf_printf(&lines->text, "= %s\n", dname_print_plain(key, name));
+}
+
+void
 bind_lines_loaded(struct bind_lines *lines, const char *digest, const char *process,
     int64_t ms)
 {
 	buf_printf(&lines->text, "@ %s %s %" PRId64 "\n", digest, process, ms);
 }
 
-/* -- reading -------------------------------------------------------------------- */
+/* -- reading ------------------------------------------------------------------ */
 
 struct reading {
 	struct bind *b;
@@ -106,6 +115,8 @@ take_line(struct reading *r, char *line)
 	}
 	if (dname_parse(first, &zone) != OK)
 		return;
+	if (kind[0] == '=')
+		bind_names_set(&b->known_keys, &zone, "");
 	if (kind[0] != '!' && second == NULL)
 		return;
 	if (kind[0] == '+' || kind[0] == '-' || kind[0] == '!') {
@@ -179,7 +190,7 @@ bind_journal_read(struct bind *b)
 	b->journal_read = true;
 }
 
-/* -- writing -------------------------------------------------------------------- */
+/* -- writing ------------------------------------------------------------------ */
 
 static bool
 write_all(int fd, const char *data, size_t size)
@@ -279,6 +290,9 @@ shrink(struct bind *b, const struct bind_names *marks)
 	at = 0;
 	while (bind_names_next(&b->tombs, &at, &zone, &text))
 		bind_lines_deleted(&lines, &zone, text);
+	at = 0;
+	while (bind_names_next(&b->known_keys, &at, &zone, &text))
+		bind_lines_key(&lines, &zone);
 	if (b->loaded_digest[0] != '\0')
 		bind_lines_loaded(&lines, b->loaded_digest, b->loaded_process,
 		    b->loaded_ms);

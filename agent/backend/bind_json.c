@@ -247,7 +247,7 @@ bind_json_end(const struct bind_json *json)
 	return json->state == JSON_DONE ? OK : ERR_FORM;
 }
 
-/* -- what we read in it ------------------------------------------------------------ */
+/* -- what we read in it ------------------------------------------------------- */
 
 static void
 take_text(char *out, size_t room, const char *value)

@@ -59,7 +59,7 @@ NODISCARD enum err bind_json_put(struct bind_json *json, const char *data, size_
 /* ERR_FORM: there should be more. */
 NODISCARD enum err bind_json_end(const struct bind_json *json);
 
-/* -- what we read in it ------------------------------------------------------------ */
+/* -- what we read in it ------------------------------------------------------- */
 
 /* A zone of class IN in that view, its name as in the list. */
 typedef enum err bind_json_zone_fn(void *arg, const char *name, const char *type);

@@ -24,7 +24,7 @@
  * zone of that configuration, so that what is wrong never gets as far as named.
  */
 
-/* -- reconfig ---------------------------------------------------------------------- */
+/* -- reconfig ----------------------------------------------------------------- */
 
 PRINTF(2, 3)
 static enum err
@@ -159,8 +159,7 @@ bind_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *loaded,
 	return err == ERR_INVALID ? OK : err;
 }
 
-/* -- the include file
- * ------------------------------------------------------------------ */
+/* -- the include file --------------------------------------------------------- */
 
 /* The file as it is, NULL if there is none. */
 static enum err
@@ -302,8 +301,62 @@ bind_read_include(struct bind *b, struct bind_include *inc, struct backend_error
 	return OK;
 }
 
-/* -- prepare
- * --------------------------------------------------------------------------- */
+/* Which keys there are, lest they are lost with the file. */
+static void
+note_keys(struct bind *b, const struct bind_include *inc)
+{
+	struct bind_lines lines;
+	struct dname name;
+
+	bind_lines_init(&lines);
+	for (size_t i = 0; i < inc->n; i++) {
+		if (dname_parse(inc->keys[i].name, &name) == OK &&
+		    bind_names_get(&b->known_keys, &name) == NULL)
+			bind_lines_key(&lines, &name);
+	}
+	bind_journal_write(b, &lines);
+	bind_lines_fini(&lines);
+}
+
+/*
+ * Keys that zones use are in the file, and where the bulk file has zones it is
+ * included. If that is gone, its zones go with the next reconfig: have it at once,
+ * and the list of zones read again.
+ */
+enum err
+bind_mend_include(struct bind *b, struct backend_error *why)
+{
+	struct bind_include inc, next;
+	struct dname name;
+	const char *text;
+	size_t at = 0;
+	bool loaded = true;
+	enum err err;
+
+	bind_include_init(&inc);
+	bind_include_init(&next);
+	err = bind_read_include(b, &inc, why);
+	bind_include_copy(&next, &inc);
+	while (bind_names_next(&b->known_keys, &at, &name, &text))
+		bind_include_add(&next, &name, b->conf.keys);
+	next.bulk |= bind_bulk_is_used(b);
+	if (next.bulk && bind_bulk_make(b)) {
+		log_warn("bind", "backend=%s file=%s/%s text=\"was gone\"",
+		    b->conf.name, b->conf.config_dir, bind_bulk_name);
+		err = bind_reconfig(b, NULL, false, &loaded, why);
+		b->generation++;
+	}
+	if (err == OK && (next.n != inc.n || next.bulk != inc.bulk))
+		err = bind_load_include(b, &next, &loaded, why);
+	if (!loaded)
+		log_warn("bind", "backend=%s text=\"%s\"", b->conf.name, why->text);
+	bind_include_fini(&inc);
+	bind_include_fini(&next);
+	return err == ERR_CANCELED || err == ERR_CLOSED || err == ERR_TIMEOUT ? err
+									      : OK;
+}
+
+/* -- prepare ------------------------------------------------------------------ */
 
 struct preparing {
 	struct bind *b;
@@ -341,6 +394,8 @@ load_keys(struct preparing *p, struct settings *const *settings, size_t n,
 		err = bind_load_include(p->b, &p->next, &loaded, why);
 	else if (err != ERR_CANCELED)
 		err = OK;
+	if (loaded)
+		note_keys(p->b, &p->next);
 	for (size_t i = 0; i < n; i++) {
 		if (!needs[i] || loaded)
 			continue;
@@ -351,8 +406,7 @@ load_keys(struct preparing *p, struct settings *const *settings, size_t n,
 	return err;
 }
 
-/* -- raw options
- * ----------------------------------------------------------------------- */
+/* -- raw options -------------------------------------------------------------- */
 
 static bool
 was_checked(const struct bind *b, const char *version)

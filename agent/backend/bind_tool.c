@@ -48,8 +48,7 @@ bind_tool_find(const char *name)
 	return mem_strdup(name);
 }
 
-/* -- starting it ---------------------------------------------------------------------
- */
+/* -- starting it -------------------------------------------------------------- */
 
 /* What may hold secrets is not written to any disk. */
 static int
@@ -128,8 +127,7 @@ spawn(const struct bind_tool *tool, int ends[static 2], pid_t *pid,
 	return OK;
 }
 
-/* -- hearing it -----------------------------------------------------------------------
- */
+/* -- hearing it --------------------------------------------------------------- */
 
 struct hearing {
 	struct bind_tool *tool;

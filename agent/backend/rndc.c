@@ -61,7 +61,7 @@ rndc_disconnect(struct rndc *rndc)
 	rndc->nonce[0] = '\0';
 }
 
-/* -- how much named has to remember --------------------------------------------- */
+/* -- how much named has to remember ------------------------------------------- */
 
 static void
 forget_old(struct rndc *rndc)
@@ -100,7 +100,7 @@ count(struct rndc *rndc)
 	rndc->crowded = n > RNDC_CROWDED || (rndc->crowded && n > RNDC_CROWDED / 2);
 }
 
-/* -- one message ------------------------------------------------------------------ */
+/* -- one message -------------------------------------------------------------- */
 
 static enum err
 receive_all(struct rndc *rndc, uint8_t *data, size_t size, struct backend_error *why)

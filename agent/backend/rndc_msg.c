@@ -53,7 +53,7 @@ sign(const struct key *key, const uint8_t *data, size_t size,
 	return OK;
 }
 
-/* -- requests ---------------------------------------------------------------- */
+/* -- requests ----------------------------------------------------------------- */
 
 static void
 put_head(struct buf *out, const char *name, uint8_t type, size_t size)
@@ -128,7 +128,7 @@ rndc_encode(const struct rndc_request *request, const struct key *key, struct bu
 	return err;
 }
 
-/* -- replies ----------------------------------------------------------------- */
+/* -- replies ------------------------------------------------------------------ */
 
 struct entry {
 	char name[256];

@@ -72,7 +72,7 @@ try_signed(const uint8_t *tables, size_t size)
 	buf_fini(&body);
 }
 
-/* -- JSON ---------------------------------------------------------------------- */
+/* -- JSON --------------------------------------------------------------------- */
 
 struct seen {
 	struct bind_stats stats;
@@ -130,7 +130,7 @@ try_json(const char *text, size_t size)
 	free(b);
 }
 
-/* -- zones --------------------------------------------------------------------- */
+/* -- zones -------------------------------------------------------------------- */
 
 static void
 try_zone(const char *text)

@@ -112,7 +112,7 @@ in_dir(struct fixture *f, const char *path)
 	return keep(f, mem_printf("%s/%s", f->server.dir, path));
 }
 
-/* -- a server ------------------------------------------------------------------- */
+/* -- a server ----------------------------------------------------------------- */
 
 static void
 server_configure(struct server *s)
@@ -196,7 +196,7 @@ rndc_quiet(struct fixture *f, const char *command)
 	free(text);
 }
 
-/* -- fixtures -------------------------------------------------------------------- */
+/* -- fixtures ----------------------------------------------------------------- */
 
 static void
 add_option(struct fixture *f, const char *name, char *value)
@@ -401,8 +401,7 @@ teardown(void **state)
 			skip(); \
 	} while (0)
 
-/* -- settings and operations --------------------------------------------------------
- */
+/* -- settings and operations -------------------------------------------------- */
 
 static struct settings *
 primary(const char *pattern, const char *template)
@@ -608,8 +607,7 @@ apply_all(struct fixture *f, struct backend_op *ops, size_t n,
 	}
 }
 
-/* -- adding and removing ------------------------------------------------------------
- */
+/* -- adding and removing ------------------------------------------------------ */
 
 static void
 bind_apply__primary_added_and_removed__is_served_and_gone(void **state)
@@ -956,8 +954,7 @@ bind_purge__symbolic_links__are_not_followed(void **state)
 	settings_unref(s);
 }
 
-/* -- what named lies about ------------------------------------------------------------
- */
+/* -- what named lies about ---------------------------------------------------- */
 
 /* named answers before the deletion is on disk. */
 static void
@@ -1143,8 +1140,7 @@ bind_lookup__served_but_not_saved__is_ours_and_is_added_again(void **state)
 	settings_unref(s);
 }
 
-/* -- keys, raw options, named.conf
- * ------------------------------------------------------ */
+/* -- keys, raw options, named.conf -------------------------------------------- */
 
 static void
 bind_prepare__keys__are_written_and_follow_the_ring(void **state)
@@ -1392,8 +1388,7 @@ bind_prepare__hold_and_operators_file_newer__waits_for_the_operator(void **state
 	settings_unref(two);
 }
 
-/* -- views, channels
- * ---------------------------------------------------------------------- */
+/* -- views, channels ---------------------------------------------------------- */
 
 static void
 bind_view__zones_and_keys__go_into_the_view(void **state)
@@ -1543,8 +1538,7 @@ bind_check__faults__are_told_with_their_place(void **state)
 	}
 }
 
-/* -- accidents
- * ------------------------------------------------------------------------------ */
+/* -- accidents ---------------------------------------------------------------- */
 
 struct cancel {
 	int fd;
@@ -1779,8 +1773,7 @@ bind_journal__many_changes__stays_small(void **state)
 	settings_unref(s);
 }
 
-/* -- verbs, signing, catalogs
- * ------------------------------------------------------------- */
+/* -- verbs, signing, catalogs ------------------------------------------------- */
 
 static void
 expect_verb(struct fixture *f, enum backend_verb verb, const char *zone,
@@ -1914,8 +1907,7 @@ bind_apply__member_of_a_catalog__is_a_conflict_and_untouched(void **state)
 	settings_unref(s);
 }
 
-/* -- bulk = reconfig
- * ------------------------------------------------------------------------- */
+/* -- bulk = reconfig ---------------------------------------------------------- */
 
 static void
 bind_bulk__large_set__goes_by_one_reconfig(void **state)
@@ -1995,6 +1987,49 @@ bind_bulk__large_set__goes_by_one_reconfig(void **state)
 	settings_unref(other);
 }
 
+/* Somebody deletes them one after the other. */
+static void
+bind_inventory__our_files_deleted__are_mended(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_identity one, two;
+	struct backend_error why = {""};
+	struct settings *s;
+	struct backend_op *ops;
+	char *text;
+	enum { N = 300 };
+
+	NEED_NAMED(f);
+	add_key(f->ring, "xfr.example", "first secret");
+	s = secondary("bulk", "127.0.0.1@9 key xfr.example");
+	prepare_one(f, s, RESULT_OK);
+	ops = make_ops(N, OP_ADD, s);
+	apply_all(f, ops, N, OP_ADD, RESULT_OK);
+	apply_one(f, OP_ADD, "single.example", s, RESULT_OK);
+	assert_int_equal(unlink(in_dir(f, "conf/nsherd.conf")), 0);
+	reopen_driver(f);
+	assert_int_equal(inventory(f).n_ours, N + 1);
+	text = read_text(in_dir(f, "conf/nsherd.conf"));
+	assert_non_null(strstr(text, "xfr.example"));
+	assert_non_null(strstr(text, "include \""));
+	free(text);
+	restart(f, SIGTERM);
+	text = rndc(f, "tsig-list");
+	assert_non_null(strstr(text, "xfr.example"));
+	free(text);
+	assert_int_equal(inventory(f).n_ours, N + 1);
+	assert_int_equal(unlink(in_dir(f, "conf/nsherd-zones.conf")), 0);
+	assert_int_equal(f->driver->identify(f->ctx, &one, &why), OK);
+	assert_int_equal(inventory(f).n_ours, 1);
+	assert_int_equal(f->driver->identify(f->ctx, &two, &why), OK);
+	assert_string_not_equal(one.process, two.process);
+	apply_all(f, ops, N, OP_ADD, RESULT_OK);
+	restart(f, SIGKILL);
+	assert_int_equal(inventory(f).n_ours, N + 1);
+	free(ops);
+	settings_unref(s);
+}
+
 static void
 bind_bulk__reconfig_not_possible__goes_one_by_one(void **state)
 {
@@ -2061,6 +2096,7 @@ main(void)
 	    WITH(bind_apply__member_of_a_catalog__is_a_conflict_and_untouched,
 		setup_catalog),
 	    WITH(bind_bulk__large_set__goes_by_one_reconfig, setup_bulk),
+	    WITH(bind_inventory__our_files_deleted__are_mended, setup_bulk),
 	    WITH(bind_bulk__reconfig_not_possible__goes_one_by_one, setup_bulk),
 	};
 
