@@ -60,7 +60,7 @@ out=$(NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/k/new.key NSHERD_CATALOG
 case $out in *BADKEY*|*"does not know"*) ;; *) fail "unknown key: $out" ;; esac
 rc 1 env NSHERD_SERVER=127.0.0.1@1 NSHERD_KEY="$T/ctl.example.key" NSHERD_CATALOG=$C "$CTL" list
 grep -qi refused "$T/err" || fail "no agent: $(cat "$T/err")"
-for c in add del set list show export status wait backends patterns keygen; do
+for c in add del set list show export status wait refresh thaw reconcile reconfigure backends patterns keygen; do
 	rc 0 ctl help $c
 	[ -s "$T/out" ] || fail "no help for $c"
 done
