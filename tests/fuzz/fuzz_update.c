@@ -106,7 +106,9 @@ make_keys(void)
 		uint8_t secret[32];
 		struct dname name = dn(names[i]);
 		memset(secret, (int)i + 1, sizeof(secret));
-		f.keys[i].rights = RIGHT_READ | (i < 3 ? RIGHT_UPDATE : 0);
+		f.keys[i].rights =
+		    RIGHT_READ |
+		    (i < 3 ? RIGHT_UPDATE | RIGHT_COMMAND | RIGHT_ADMIN : 0);
 		enum err err =
 		    key_new(&name, KEY_SHA256, secret, sizeof(secret), &f.keys[i].key);
 		assert(err == OK);
