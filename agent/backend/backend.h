@@ -57,7 +57,8 @@ struct backend_op {
 	enum backend_op_kind kind;
 	struct dname zone;
 	struct settings *settings; /* of ADD and CHANGE; borrowed */
-	const char *zonefile;      /* of REMOVE and PURGE: as recorded when added */
+	const char *zonefile;      /* of REMOVE and PURGE: as recorded when added;
+				    * "" or "/": none of its own */
 	/* outcome */
 	enum backend_result result;
 	unsigned retry_s;

@@ -229,6 +229,21 @@ early(const struct engine *e, const struct item *it)
 	return it->desire.changed + c->apply_delay_s > (uint64_t)time(NULL);
 }
 
+/*
+ * The file that goes with the zone. One that zones share must outlive them all,
+ * and its name may well look like a zone's (zone. in shared.zone): such a zone
+ * is recorded with a path that is none. It may still have a file of before.
+ */
+static char *
+own_zonefile(const struct item *it)
+{
+	const struct settings *s = it->desire.settings;
+
+	if (strstr(s->zonefile, "${zone}") != NULL)
+		return settings_zonefile(s, &it->zone);
+	return it->ledger == NULL ? mem_strdup("/") : NULL;
+}
+
 void
 judge_item(struct engine *e, struct views *v, struct item *it)
 {
@@ -246,7 +261,7 @@ judge_item(struct engine *e, struct views *v, struct item *it)
 	bool current = read_status(e, v->status, it, &s);
 	if (d->settings != NULL) {
 		e->driver->mark_of(e->ctx, d->settings, it->mark);
-		it->zonefile = settings_zonefile(d->settings, &it->zone);
+		it->zonefile = own_zonefile(it);
 	}
 	if (early(e, it))
 		return;

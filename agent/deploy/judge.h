@@ -68,7 +68,7 @@ struct item {
 	enum zone_state state; /* as last recorded */
 	bool retrying;         /* and to be tried again */
 	char mark[128];        /* under the settings desired */
-	char *zonefile;        /* the same */
+	char *zonefile;        /* the same, its own; NULL: as in the ledger */
 	bool has_note;
 	struct {
 		enum note_kind kind;

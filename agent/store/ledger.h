@@ -25,7 +25,7 @@ struct ledger_entry {
 	struct label id;
 	enum ledger_state state;
 	char mark[128];     /* what the server carries, such as the native pattern */
-	char zonefile[256]; /* relative to the zone directory */
+	char zonefile[256]; /* relative to the zone directory; "/": a shared one */
 };
 
 NODISCARD enum err ledger_get(struct store_txn *txn, uint8_t backend,

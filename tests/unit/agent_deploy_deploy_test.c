@@ -42,6 +42,25 @@ add__while_running__one_lookup_one_add(void **state)
 	world_free(w);
 }
 
+/* Or the file would be removed with this zone. */
+static void
+add__zone_whose_name_is_in_a_shared_file__has_no_file_of_its_own(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	struct ledger_entry entry;
+	write_pattern(w, "parked", "[pattern]\nrole = primary\nzonefile = a.zone\n");
+	load_patterns(w);
+	world_start(w);
+	add_zone(w, "zone", "m1", "parked");
+	EVENTUALLY(is_state(w, "zone", ZONE_APPLIED));
+	EVENTUALLY(get_ledger(w, "zone", &entry) && entry.state == LEDGER_OWNED);
+	assert_string_equal(entry.zonefile, "/");
+	del_zone(w, "zone", "m1");
+	EVENTUALLY(has_grave(w, "zone"));
+	world_free(w);
+}
+
 static void
 change__group__is_one_change(void **state)
 {
@@ -529,6 +548,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(add__null_driver__is_applied_and_marked),
 	    cmocka_unit_test(add__while_running__one_lookup_one_add),
+	    cmocka_unit_test(
+		add__zone_whose_name_is_in_a_shared_file__has_no_file_of_its_own),
 	    cmocka_unit_test(change__group__is_one_change),
 	    cmocka_unit_test(remove_and_add_again__same_id__uses_the_data_again),
 	    cmocka_unit_test(remove_and_add_again__other_id__purges_first),
