@@ -13,6 +13,7 @@
 #include "agent/backend/drivers.h"
 #include "agent/backend/nsd_reply.h"
 #include "agent/backend/spool.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 
 /*
@@ -118,12 +119,40 @@ by_name(const void *a, const void *b)
 	return dname_compare(a, b);
 }
 
+/*
+ * After a start of the agent or of NSD: the file may be of other key secrets
+ * than the ring, or somebody may have touched it. Nothing is said or done if
+ * NSD has read what it is to read; where that has to wait, the next prepare
+ * tries again.
+ */
+static enum err
+renew(struct nsd *nsd, struct backend_error *why)
+{
+	struct nsd_include same;
+	enum nsd_load_result result;
+	enum err err = nsd_load_include(nsd, why);
+
+	if (err != OK || nsd->inc.n == 0)
+		return err;
+	err = nsd_look(nsd, why);
+	if (err == OK)
+		err = nsd_locate(nsd, why);
+	if (err != OK)
+		return err;
+	nsd_include_init(&same);
+	nsd_include_copy(&same, &nsd->inc);
+	err = nsd_load(nsd, &same, false, NULL, NULL, &result, why);
+	if (err == OK && result == NSD_LOAD_WAIT)
+		log_warn("nsd", "backend=%s text=\"%s\"", nsd->conf.name, why->text);
+	return err;
+}
+
 static enum err
 nsd_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *why)
 {
 	struct nsd *nsd = ctx;
 	struct listing l = {nsd, fn, arg};
-	enum err err = nsd_load_include(nsd, why);
+	enum err err = renew(nsd, why);
 
 	if (err != OK)
 		return err;

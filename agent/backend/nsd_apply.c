@@ -344,36 +344,36 @@ settle_no_file(struct batch *b, struct task *t, enum err err)
 	settle(t, err == ERR_INVALID ? RESULT_REJECTED : RESULT_RETRY,
 	    "cannot make the zone file in %s: %s", b->nsd->conf.zone_dir,
 	    mem_errno_text(errno));
-	t->op->retry_s = 60;
+	t->op->retry_s = 10;
 }
 
-static enum err
+static void
 make_files(struct batch *b, bool (*which)(const struct task *t), bool new)
 {
 	struct spool_batch files;
 	int dir_fd;
 	enum err err = spool_open(b->nsd->conf.zone_dir, &dir_fd);
 
-	if (err != OK)
-		return nsd_fail(b->why, err, "zone-dir %s: %s", b->nsd->conf.zone_dir,
-		    mem_errno_text(errno));
-	spool_batch_begin(&files, dir_fd);
-	for (size_t i = 0; i < b->n; i++) {
-		struct task *t = &b->tasks[i];
+	/* Else it is no failure of NSD. */
+	if (err == OK) {
+		spool_batch_begin(&files, dir_fd);
+		for (size_t i = 0; i < b->n; i++) {
+			struct task *t = &b->tasks[i];
 
-		if (!which(t))
-			continue;
-		err = nsd_files_make(&files, t->op->settings, &t->op->zone, new);
-		if (err != OK)
-			settle_no_file(b, t, err);
+			if (!which(t))
+				continue;
+			err =
+			    nsd_files_make(&files, t->op->settings, &t->op->zone, new);
+			if (err != OK)
+				settle_no_file(b, t, err);
+		}
+		err = spool_batch_end(&files);
+		close(dir_fd);
 	}
-	err = spool_batch_end(&files);
 	for (size_t i = 0; err != OK && i < b->n; i++) {
 		if (which(&b->tasks[i]))
 			settle_no_file(b, &b->tasks[i], err);
 	}
-	close(dir_fd);
-	return OK;
 }
 
 static bool
@@ -387,11 +387,10 @@ is_addition(const struct task *t)
 static enum err
 apply_adds(struct batch *b)
 {
-	enum err err = make_files(b, is_addition, true);
-
-	for (size_t i = 0; err == OK && i < b->n; i++)
+	make_files(b, is_addition, true);
+	for (size_t i = 0; i < b->n; i++)
 		b->tasks[i].listed = is_addition(&b->tasks[i]);
-	return err == OK ? send_list(b, false) : err;
+	return send_list(b, false);
 }
 
 /* NSD does not know a pattern that we think it has: have it read, once. */
@@ -501,8 +500,9 @@ is_change(const struct task *t)
 static enum err
 apply_changes(struct batch *b)
 {
-	enum err err = make_files(b, is_change, false);
+	enum err err = OK;
 
+	make_files(b, is_change, false);
 	for (size_t i = 0; err == OK && i < b->n; i++) {
 		if (is_change(&b->tasks[i]))
 			err = change(b, &b->tasks[i]);

@@ -896,7 +896,8 @@ nsd_prepare__keys__are_written_and_follow_the_ring(void **state)
 	f->conf.keys = f->ring;
 	open_driver(f);
 	keyring_free(old);
-	prepare_one(f, s, RESULT_OK);
+	/* no zone needs to change for it */
+	assert_int_equal(inventory(f).n, 1);
 	text = read_text(path);
 	assert_non_null(strstr(text, "secret: \"b3RoZXIgc2VjcmV0\""));
 	assert_null(strstr(text, "Zmlyc3Qgc2VjcmV0"));
@@ -905,6 +906,27 @@ nsd_prepare__keys__are_written_and_follow_the_ring(void **state)
 	free(path);
 	settings_unref(s);
 	settings_unref(unknown);
+}
+
+/* It says nothing of NSD. */
+static void
+nsd_apply__zone_dir_is_gone__is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *s;
+	char *away;
+
+	NEED_NSD(f);
+	s = primary("one", template);
+	prepare_one(f, s, RESULT_OK);
+	away = mem_printf("%s/away", f->server.dir);
+	assert_int_equal(rename(f->conf.zone_dir, away), 0);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_RETRY);
+	assert_int_equal(rename(away, f->conf.zone_dir), 0);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	wait_rcode(f, "a.example", 0, true);
+	settings_unref(s);
+	free(away);
 }
 
 static void
@@ -1722,6 +1744,7 @@ main(void)
 	    UNIX_TEST(nsd_lookup__name_longer_than_an_answer__is_not_there),
 	    UNIX_TEST(nsd_prepare__option_with_unknown_key__is_rejected_alone),
 	    UNIX_TEST(nsd_prepare__two_options_in_one__are_rejected),
+	    UNIX_TEST(nsd_apply__zone_dir_is_gone__is_tried_again),
 	    UNIX_TEST(nsd_identify__server_is_a_daemon__its_configuration_is_found),
 	    cmocka_unit_test_setup_teardown(
 		nsd_apply__over_tls__works_and_needs_the_right_keys, setup_tls,
