@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/deploy/deploy.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +23,6 @@
  * Neither the front half nor a name server is ever waited for by another one.
  */
 
-enum { BELLS_MAX = 16 };
-
 struct deploy {
 	struct store *store;
 	struct probe *probe;
@@ -35,54 +32,19 @@ struct deploy {
 	size_t n;
 };
 
-/* -- the bell ------------------------------------------------------------------------
- */
+/* -- the bell ---------------------------------------------------------------- */
 
-/*
- * What the store rings when the work log grows. The store keeps its listeners
- * until it is closed, which is after us, so what they point to is not on the
- * heap: a bell without a deploy does nothing, and may be used again.
- */
-static struct deploy *bells[BELLS_MAX];
-static pthread_mutex_t bells_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* In the writer's thread. */
+/* The work log grew. In the writer's thread. */
 static void
 ring(void *arg, uint64_t seq)
 {
-	struct deploy **bell = arg;
+	struct deploy *d = arg;
 	(void)seq;
-	pthread_mutex_lock(&bells_lock);
-	for (size_t i = 0; *bell != NULL && i < (*bell)->n; i++)
-		engine_wake((*bell)->engines[i]);
-	pthread_mutex_unlock(&bells_lock);
+	for (size_t i = 0; i < d->n; i++)
+		engine_wake(d->engines[i]);
 }
 
-static void
-hang_bell(struct deploy *d)
-{
-	size_t i = 0;
-	pthread_mutex_lock(&bells_lock);
-	while (i < BELLS_MAX - 1 && bells[i] != NULL)
-		i++;
-	bells[i] = d;
-	pthread_mutex_unlock(&bells_lock);
-	store_on_append(d->store, ring, &bells[i]);
-}
-
-static void
-take_bell_down(struct deploy *d)
-{
-	pthread_mutex_lock(&bells_lock);
-	for (size_t i = 0; i < BELLS_MAX; i++) {
-		if (bells[i] == d)
-			bells[i] = NULL;
-	}
-	pthread_mutex_unlock(&bells_lock);
-}
-
-/* -- life ----------------------------------------------------------------------------
- */
+/* -- life ---------------------------------------------------------------- */
 
 static enum err
 open_engines(struct deploy *d, const struct deploy_conf *conf, struct err_where *where)
@@ -112,7 +74,7 @@ deploy_start(const struct deploy_conf *conf, struct err_where *where,
 	enum err err = open_engines(d, conf, where);
 	if (err == OK) {
 		roster_set(d->roster, conf->patterns);
-		hang_bell(d);
+		store_on_append(d->store, ring, d);
 	}
 	for (size_t i = 0; err == OK && i < d->n; i++) {
 		err = engine_start(d->engines[i]);
@@ -132,7 +94,7 @@ deploy_stop(struct deploy *d)
 {
 	if (d == NULL)
 		return;
-	take_bell_down(d);
+	store_off_append(d->store, d);
 	for (size_t i = 0; i < d->n; i++)
 		engine_stop(d->engines[i]);
 	for (size_t i = 0; i < d->n; i++)
@@ -147,8 +109,7 @@ deploy_stop(struct deploy *d)
 	free(d);
 }
 
-/* -- requests ------------------------------------------------------------------------
- */
+/* -- requests ------------------------------------------------------------- */
 
 void
 deploy_set_patterns(struct deploy *d, struct pattern_set *patterns)
