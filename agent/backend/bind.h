@@ -137,13 +137,11 @@ void bind_journal_read(struct bind *b);
 /* Marks too, into marks; and the file made small again where that is worth it. */
 void bind_journal_read_marks(struct bind *b, struct bind_names *marks);
 
-/* -- bind_prepare.c ----------------------------------------------------------- */
+/* -- bind_load.c ----------------------------------------------------------- */
 
-enum err bind_prepare(void *ctx, struct settings *const *settings, size_t n,
-    enum backend_result *results, struct backend_error *texts,
-    struct backend_error *why);
-enum err bind_retire(void *ctx, const char *const *marks, size_t n,
-    struct backend_error *why);
+/* "operator-config-changed: ..." */
+PRINTF(2, 3)
+enum err bind_operators(struct backend_error *why, const char *fmt, ...);
 /*
  * Have named read its configuration again, if that is sound: *loaded, else why
  * says what to wait for. key must be in it, or, if NULL, our file. bulk: only if
@@ -160,6 +158,13 @@ NODISCARD enum err bind_mend_include(struct bind *b, struct backend_error *why);
 NODISCARD enum err bind_load_include(struct bind *b, const struct bind_include *next,
     bool *loaded, struct backend_error *why);
 
+/* -- bind_prepare.c ----------------------------------------------------------- */
+
+enum err bind_prepare(void *ctx, struct settings *const *settings, size_t n,
+    enum backend_result *results, struct backend_error *texts,
+    struct backend_error *why);
+enum err bind_retire(void *ctx, const char *const *marks, size_t n,
+    struct backend_error *why);
 /* -- bind_apply.c, bind_bulk.c ------------------------------------------------ */
 
 enum err bind_apply(void *ctx, struct backend_op *ops, size_t n,

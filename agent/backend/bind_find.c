@@ -21,12 +21,6 @@
 
 /* -- one zone ----------------------------------------------------------------- */
 
-static bool
-says(const struct rndc_reply *reply, const char *err)
-{
-	return !reply->good && strcmp(reply->err, err) == 0;
-}
-
 /*
  * named has it, and showzone fails: it is a member of a catalog that named
  * follows, or one that we added to a new-zone database that was full. What its
@@ -46,7 +40,8 @@ look_closer(struct bind *b, const char *target, struct bind_found *found,
 	if (err != OK)
 		return err;
 	file = strstr(reply.text, "\nfiles: ");
-	found->state = says(&reply, "not found") ? BIND_ZONE_NONE : BIND_ZONE_FOREIGN;
+	found->state =
+	    rndc_says(&reply, "not found") ? BIND_ZONE_NONE : BIND_ZONE_FOREIGN;
 	if (file != NULL && strncmp(file + 8, b->zone_dir, n) == 0 &&
 	    file[8 + n] == '/' && strstr(file, "/__catz__") == NULL) {
 		found->state = BIND_ZONE_OURS;
@@ -91,7 +86,7 @@ bind_find_plain(struct bind *b, const struct dname *zone, struct bind_found *fou
 		return err;
 	if (reply.good)
 		read_zone(b, reply.text, found);
-	else if (!says(&reply, "not found"))
+	else if (!rndc_says(&reply, "not found"))
 		err = look_closer(b, target, found, why);
 	else if (strstr(reply.text, "no matching zone") == NULL)
 		err = bind_fail(why, ERR_IO, "showzone: %.160s", reply.text);
@@ -113,7 +108,7 @@ delete_again(struct bind *b, const struct dname *zone, struct backend_error *why
 	free(command);
 	if (err != OK)
 		return err;
-	if (!reply.good && !says(&reply, "not found"))
+	if (!reply.good && !rndc_says(&reply, "not found"))
 		err = bind_fail(why, ERR_IO, "delzone of a zone that came back: %.120s",
 		    reply.err);
 	rndc_reply_fini(&reply);

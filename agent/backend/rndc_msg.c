@@ -308,6 +308,12 @@ rndc_decode(const uint8_t *body, size_t size, const struct key *key,
 	return OK;
 }
 
+bool
+rndc_says(const struct rndc_reply *reply, const char *err)
+{
+	return !reply->good && strcmp(reply->err, err) == 0;
+}
+
 void
 rndc_reply_fini(struct rndc_reply *reply)
 {

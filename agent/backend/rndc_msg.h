@@ -52,6 +52,8 @@ NODISCARD enum err rndc_encode(const struct rndc_request *request,
  */
 NODISCARD enum err rndc_decode(const uint8_t *body, size_t size, const struct key *key,
     struct rndc_reply *reply);
+/* It failed, for that reason. */
+bool rndc_says(const struct rndc_reply *reply, const char *err);
 void rndc_reply_fini(struct rndc_reply *reply);
 
 #endif
