@@ -135,8 +135,13 @@ renew(struct nsd *nsd, struct backend_error *why)
 	if (err != OK || nsd->inc.n == 0)
 		return err;
 	err = nsd_look(nsd, why);
-	if (err == OK)
-		err = nsd_locate(nsd, why);
+	if (err != OK)
+		return err;
+	err = nsd_locate(nsd, why);
+	if (err == ERR_INVALID) {
+		log_warn("nsd", "backend=%s text=\"%s\"", nsd->conf.name, why->text);
+		return OK; /* which zones it has can be told all the same */
+	}
 	if (err != OK)
 		return err;
 	nsd_include_init(&same);
