@@ -144,22 +144,64 @@ verbs_mark(struct engine *e)
 
 /* -- one turn ----------------------------------------------------------------- */
 
-/* Zones of which one waits, so that those after it wait, too: by hash, as one
- * too many does no harm. */
+/* What the verbs looked at so far, and not done, keep from being done. */
+struct ahead {
+	uint8_t zones[BLOCKED_BITS / 8]; /* by hash: one too many does no harm */
+	bool all, switches;              /* one for all zones; of updates */
+	uint64_t until_us;
+};
+
 static uint8_t *
-blocked_bit(uint8_t blocked[static BLOCKED_BITS / 8], const struct dname *zone,
-    uint8_t *bit)
+zone_bit(struct ahead *a, const struct dname *zone, uint8_t *bit)
 {
 	uint32_t h = 2166136261u; /* FNV-1a */
 	for (size_t i = 0; i < zone->size; i++)
 		h = (h ^ zone->wire[i]) * 16777619u;
 	h = (h ^ (h >> 16)) % BLOCKED_BITS;
 	*bit = (uint8_t)(1u << (h % 8));
-	return &blocked[h / 8];
+	return &a->zones[h / 8];
+}
+
+static bool
+is_switch(const struct order *o)
+{
+	return o->verb.kind == VERB_KIND_FREEZE || o->verb.kind == VERB_KIND_THAW;
+}
+
+/*
+ * Verbs for the same zone keep their order, and so do those for all zones. One
+ * for a zone does not wait for one for all, which may take an hour, unless each
+ * undoes the other.
+ */
+static bool
+is_blocked(struct ahead *a, const struct order *o)
+{
+	uint8_t bit;
+	if (o->verb.kind == VERB_KIND_RECONCILE)
+		return false;
+	if (o->verb.all)
+		return a->all;
+	return (*zone_bit(a, &o->verb.zone, &bit) & bit) != 0 ||
+	       (a->switches && is_switch(o));
+}
+
+static void
+block(struct ahead *a, const struct order *o)
+{
+	uint8_t bit, *byte;
+	if (o->verb.kind == VERB_KIND_RECONCILE)
+		return;
+	if (o->verb.all) {
+		a->all = true;
+		a->switches |= is_switch(o);
+		return;
+	}
+	byte = zone_bit(a, &o->verb.zone, &bit);
+	*byte |= bit;
 }
 
 static enum verb_end
-try(struct engine *e, struct record *r, struct order *o, uint64_t until_us)
+try(struct engine *e, struct record *r, struct order *o, struct ahead *a)
 {
 	bool up = e->state == ENGINE_UP;
 	bool idle = !up || (o->verb.kind == VERB_KIND_RECONCILE ? e->reconcile == NULL
@@ -169,36 +211,34 @@ try(struct engine *e, struct record *r, struct order *o, uint64_t until_us)
 		return VERB_DONE;
 	}
 	/* The operations before it in the log come first. */
-	if (!up || o->seq > e->fast.seq || o->not_before_us > pace_now_us())
+	if (!up || o->seq > e->fast.seq || o->not_before_us > pace_now_us() ||
+	    is_blocked(a, o))
 		return VERB_WAIT;
-	return verbs_run(e, r, o, until_us);
+	/* Something is left for those behind it. */
+	return verbs_run(e, r, o,
+	    o->verb.all ? a->until_us - SLICE_US / 2 : a->until_us);
 }
 
-/* Returns whether time was up before the end of the queue. */
+/* Returns whether there is more to do at once. */
 static bool
 try_all(struct engine *e, struct record *r)
 {
-	uint8_t blocked[BLOCKED_BITS / 8] = {0}, bit = 0;
-	uint64_t until_us = pace_now_us() + SLICE_US;
+	struct ahead a = {.until_us = pace_now_us() + SLICE_US};
+	bool more = false;
 	for (struct order *o = e->verbs->first; o != NULL; o = o->next) {
-		uint8_t *byte = blocked_bit(blocked, &o->verb.zone, &bit);
-		enum verb_end end = VERB_WAIT;
 		if (o->done)
 			continue;
 		if (engine_stopping(e))
 			return false;
-		if (pace_now_us() >= until_us)
+		if (pace_now_us() >= a.until_us)
 			return true;
-		if (o->verb.all || (*byte & bit) == 0)
-			end = try(e, r, o, until_us);
-		if (end == VERB_DONE)
-			o->done = true;
-		else if (o->verb.all)
-			return end == VERB_MORE;
-		else
-			*byte |= bit;
+		enum verb_end end = try(e, r, o, &a);
+		o->done = end == VERB_DONE;
+		more |= end == VERB_MORE;
+		if (!o->done)
+			block(&a, o);
 	}
-	return false;
+	return more;
 }
 
 bool

@@ -15,8 +15,8 @@
  * since one may have to wait for its zone while the log goes on, and carried
  * out between the batches. One for a zone waits until what the catalog wants of
  * the zone was applied; one for all zones takes those that the server has from
- * us, a slice each turn, and those after it wait for its end. A verb is about
- * now: after ten minutes it is given up, and that is its outcome.
+ * us, a slice each turn. A verb is about now: after ten minutes it is given up, and
+ * that is its outcome.
  *
  * The outcome is `last-command` in the zone's status, or the backend's:
  *

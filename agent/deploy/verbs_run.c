@@ -318,6 +318,8 @@ run_all(struct engine *e, struct record *r, struct order *o, uint64_t until_us)
 static enum verb_end
 run_reconcile(struct engine *e, struct record *r, struct order *o)
 {
+	if (!o->begun && e->reconcile != NULL)
+		return VERB_WAIT; /* asked for too often, it would never end */
 	if (!o->begun) {
 		o->begun = true;
 		e->reconcile_wanted = true;

@@ -111,17 +111,23 @@ append_command(struct store_txn *txn, struct store_job *job)
 	return store_err(txn);
 }
 
-/* age_s: how long ago it was accepted. Returns its sequence. */
 static uint64_t
-say(struct world *w, uint64_t age_s, const char *text)
+say_of(struct world *w, uint8_t catalog, uint64_t age_s, const char *text)
 {
 	struct command_job c = {.job = {.run = append_command},
 	    .work = {.kind = WORK_COMMAND,
-		.catalog = w->catalogs[0].nr,
+		.catalog = catalog,
 		.time = (uint64_t)time(NULL) - age_s,
 		.text = text}};
 	assert_int_equal(store_call(w->store, STORE_CATALOG, &c.job), OK);
 	return c.work.seq;
+}
+
+/* age_s: how long ago it was accepted. Returns its sequence. */
+static uint64_t
+say(struct world *w, uint64_t age_s, const char *text)
+{
+	return say_of(w, w->catalogs[0].nr, age_s, text);
 }
 
 static bool
@@ -207,8 +213,8 @@ verb__for_another_backend_or_catalog__is_passed_over(void **state)
 	world_start(w);
 	add_zone(w, "a.test", "m1", "primary");
 	say(w, 0, "verb=refresh zone=a.test id=m1 backend=other\n");
-	w->catalogs[0].nr = w->catalogs[1].nr; /* of say() alone */
-	uint64_t seq = say(w, 0, "verb=refresh zone=a.test id=m1\n");
+	uint64_t seq =
+	    say_of(w, w->catalogs[1].nr, 0, "verb=refresh zone=a.test id=m1\n");
 	EVENTUALLY(get_mark(w) == seq);
 	assert_done("");
 	world_free(w);
@@ -477,6 +483,45 @@ verb__for_all__follows_the_rate(void **state)
 }
 
 static void
+verb__behind_a_long_one_for_all__need_not_wait(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	w->backend.apply_rate = 25;
+	world_start(w);
+	add_numbered(w, 0, 50);
+	EVENTUALLY(toy_n_ops() == 50);
+	EVENTUALLY(get_mark(w) == 1);
+	uint64_t all = say(w, 0, "verb=refresh\nverb=flush\n");
+	uint64_t one = say(w, 0, "verb=reload zone=z049.test id=z49\n");
+	EVENTUALLY(has_outcome(w, "z049.test", one, "reload:ok@"));
+	assert_false(backend_says(w, all, "refresh:", ""));
+	assert_true(n_done() < 50);
+	assert_int_equal(get_mark(w), 1);
+	EVENTUALLY(backend_says(w, all, "flush:ok@", "zones=50"));
+	assert_int_equal(n_done(), 101);
+	EVENTUALLY(get_mark(w) == one);
+	world_free(w);
+}
+
+static void
+verbs__that_undo_each_other__keep_their_order(void **state)
+{
+	(void)state;
+	struct world *w = new_world();
+	world_start(w);
+	add_zone(w, "a.test", "m1", "primary");
+	EVENTUALLY(get_mark(w) == 1);
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
+	fail_next(ERR_BUSY, 1, "");
+	uint64_t seq =
+	    say(w, 0, "verb=freeze\nverb=thaw zone=a.test id=m1\nverb=thaw\n");
+	EVENTUALLY(backend_says(w, seq, "thaw:ok@", "zones=1"));
+	assert_done("freeze a.test, freeze a.test, thaw a.test, thaw a.test");
+	world_free(w);
+}
+
+static void
 verb__queue_is_longer_than_it_may_be__all_are_done(void **state)
 {
 	(void)state;
@@ -511,10 +556,9 @@ reconcile__asked_for__is_done_and_on_record(void **state)
 	size_t before = toy.n_inventory;
 	toy_drop(&zone);
 	pthread_mutex_unlock(&toy.lock);
-	uint64_t seq = say(w, 0, "verb=reconcile\nverb=flush zone=a.test id=m1\n");
+	uint64_t seq = say(w, 0, "verb=reconcile\nverb=reconcile\n");
 	EVENTUALLY(backend_says(w, seq, "reconcile:ok@", ""));
 	assert_true(toy_has("a.test"));
-	EVENTUALLY(has_outcome(w, "a.test", seq, "flush:ok@"));
 	EVENTUALLY(get_mark(w) == seq);
 	pthread_mutex_lock(&toy.lock);
 	assert_int_equal(toy.n_inventory, before + 1);
@@ -542,6 +586,8 @@ main(void)
 	    cmocka_unit_test(
 		verb__for_all_of_many__each_once_and_goes_on_after_an_outage),
 	    cmocka_unit_test(verb__for_all__follows_the_rate),
+	    cmocka_unit_test(verb__behind_a_long_one_for_all__need_not_wait),
+	    cmocka_unit_test(verbs__that_undo_each_other__keep_their_order),
 	    cmocka_unit_test(verb__queue_is_longer_than_it_may_be__all_are_done),
 	    cmocka_unit_test(reconcile__asked_for__is_done_and_on_record),
 	};
