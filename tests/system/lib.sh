@@ -201,7 +201,7 @@ N
 # -- the agent ---------------------------------------------------------------
 
 # write_agent BACKEND-SECTIONS...: nsherd.conf with keys ctl.example (read,
-# update) and ro.example (read), catalog C, and the sections given.
+# update, command) and ro.example (read), catalog C, and the sections given.
 write_agent() {
 	AGENT_PORT=${AGENT_PORT:-$(free_port)}
 	mkdir -p "$T/patterns"
@@ -218,7 +218,7 @@ log         = ${AGENT_LOG:-info}
 
 [key ctl.example]
 file  = $T/ctl.example.key
-allow = read, update
+allow = read, update, command
 
 [key ro.example]
 file  = $T/ro.example.key
