@@ -132,7 +132,7 @@ rc 1 as admin.example reconcile
 rc 1 as admin.example refresh s1.example
 
 # a key without the right, a narrowed one, and no oracle
-rc 1 ctl refresh s1.example
+rc 1 as ro.example refresh s1.example
 grep -q 'may not command' "$T/err" || fail "no right: $(cat "$T/err")"
 rc 0 ctl add a.team.example -p primary --wait=20
 rc 0 as team.example reload a.team.example --wait=20
