@@ -70,9 +70,9 @@ struct look {
 };
 
 static void
-add_row(struct outcomes *o, const char *zone, const char *backend,
-    const struct outcome *is)
+add_row(struct look *l, const char *zone, const char *backend, const struct outcome *is)
 {
+	struct outcomes *o = l->o;
 	o->rows = mem_grow(o->rows, o->n_rows, &o->rows_room, sizeof(*o->rows));
 	o->rows[o->n_rows++] = (struct outcome_row){
 	    .zone = zone ? pool_strdup(&o->pool, zone) : NULL,
@@ -80,6 +80,7 @@ add_row(struct outcomes *o, const char *zone, const char *backend,
 	    .text = *is->text ? pool_strdup(&o->pool, is->text) : NULL,
 	    .result = is->result,
 	    .time = is->time,
+	    .at = l->i,
 	};
 }
 
@@ -102,7 +103,7 @@ take(struct look *l, const char *zone, const char *backend, uint64_t entry,
 		is.result = OUTCOME_UNKNOWN;
 		is.text = last;
 	}
-	add_row(l->o, zone, backend, &is);
+	add_row(l, zone, backend, &is);
 }
 
 /* -- zones ------------------------------------------------------------------ */
@@ -238,6 +239,15 @@ poll_until(struct look *l, uint64_t deadline, bool *over)
 	}
 }
 
+/* They ended in any order. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct outcome_row *x = a, *y = b;
+	return x->at != y->at ? (x->at > y->at) - (x->at < y->at)
+			      : strcmp(x->backend, y->backend);
+}
+
 enum exit_status
 outcomes_wait(struct outcomes *o)
 {
@@ -253,6 +263,8 @@ outcomes_wait(struct outcomes *o)
 	}
 	say_progress_end();
 	free(l.there);
+	if (o->n_rows > 1)
+		qsort(o->rows, o->n_rows, sizeof(*o->rows), compare_rows);
 	if (e) {
 		say_error("%s", o->s->error);
 		return EXIT_FAILED;

@@ -38,6 +38,7 @@ struct outcome_row {
 	const char *backend, *text;
 	enum outcome_result result;
 	uint64_t time;
+	size_t at; /* the number of the order */
 };
 
 struct outcomes {
@@ -47,7 +48,7 @@ struct outcomes {
 	struct orders *orders;   /* those done; NULL: the backends as a whole */
 	const uint64_t *entries; /* log entries, of each order; or the one */
 	unsigned timeout_s;
-	/* found */
+	/* found, in order of zone and backend */
 	struct outcome_row *rows;
 	size_t n_rows, rows_room;
 	struct pool pool;
