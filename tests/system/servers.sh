@@ -11,6 +11,9 @@
 # SERVER_PORT, SERVER_DIR, SERVER_NAME, SERVER_KIND, SERVER_ZONES (zone-dir)
 # shellcheck shell=bash
 
+# Those that have a driver.
+SERVER_KINDS="nsd knot bind"
+
 start_server() {
 	SERVER_KIND=$1 SERVER_NAME=${2:-$1}
 	SERVER_DIR=$T/$SERVER_NAME

@@ -1,0 +1,69 @@
+# proves: one agent with a server of every kind serves the same catalog on all of them
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/servers.sh"
+
+N=${QUICK:+50}; N=${N:-300}
+soa() { $PYTHON "$(dirname "$0")/soa.py" "$@"; }
+NSD_EXTRA="pattern:
+	name: hidden
+	zonefile: \"shared.zone\"
+	provide-xfr: 127.0.0.0/8 xfr.example
+key:
+	name: xfr.example
+	algorithm: hmac-sha256
+	secret: \"$(make_key xfr.example; key_secret xfr.example)\""
+start_nsd hidden
+NSD_EXTRA=
+shared_zone "$NSD_DIR/zones/shared.zone"
+for z in sec1 sec2; do nsd_control addzone $z.example hidden >/dev/null || fail "hidden primary"; done
+write_patterns 127.0.0.1 "$NSD_PORT"
+
+sections= ports= pids=
+for kind in $SERVER_KINDS; do
+	start_server $kind
+	shared_zone "$SERVER_ZONES/shared.zone"
+	sections="$sections
+$(server_backend | sed '/^\[key control/,/^$/d')"
+	ports="$ports $SERVER_PORT"
+	pids="$pids $(server_pid)"
+done
+write_agent "[key control.example]
+file = $T/control.example.key
+$sections"
+agent_up
+all_served() { # ZONE... on every server
+	local p
+	for p in $ports; do printf '%s\n' "$@" | soa "$p" served 40 || fail "port $p"; done
+}
+all_absent() {
+	local p
+	for p in $ports; do printf '%s\n' "$@" | soa "$p" absent 40 || fail "port $p"; done
+}
+ctl add one.example -p primary --wait=60 || fail "a primary: $(ctl status)"
+ctl add sec1.example -p secondary --wait=60 || fail "a secondary: $(ctl status)"
+all_served one.example sec1.example static.example
+seq "$N" | sed 's/.*/m&.example shared/' >"$T/many"
+ctl add --from "$T/many" --wait=120 || fail "many: $(ctl status --summary)"
+all_served $(cut -d' ' -f1 "$T/many")
+[ "$(status_of one.example | grep -c state=serving)" = "$(echo $SERVER_KINDS | wc -w)" ] || fail "status: $(status_of one.example)"
+# a name that one server cannot take is failed there alone, with the reason
+ctl add '*.wild.example' -p shared || fail "wildcard"
+until_ok 30 sh -c "[ \$(dig @127.0.0.1 -p $AGENT_PORT -k $T/ctl.example.key '*.wild.example._status.$C' TXT +short | grep -c state=serving) -ge 2 ]" ||
+	fail "wildcard: $(status_of '*.wild.example')"
+status_of '*.wild.example' | grep 'backend=bind.*state=failed.*error=' >/dev/null || fail "bind: $(status_of '*.wild.example')"
+# one server away: the others go on, it catches up
+server_down # the last of them
+ctl add late.example -p shared
+for p in $(echo $ports | awk '{NF--} 1'); do echo late.example | soa "$p" served 30 || fail "port $p"; done
+server_up
+all_served late.example
+ctl del one.example sec1.example late.example --wait=60 || fail "removal: $(ctl status)"
+all_absent one.example sec1.example late.example
+n=0
+for p in $pids; do
+	n=$((n + 1))
+	[ $n -eq "$(echo $SERVER_KINDS | wc -w)" ] || kill -0 "$p" || fail "a server was restarted"
+done
+cut -d' ' -f1 "$T/many" >"$T/many.del"
+ctl del --from "$T/many.del" '*.wild.example' --wait=120 || fail "removal of many"
+agent_down
