@@ -17,6 +17,7 @@ static const struct backend_driver *const drivers[] = {
     &nsd_driver,
     &knot_driver,
     &bind_driver,
+    &yadifa_driver,
     &null_driver,
 };
 

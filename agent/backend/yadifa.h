@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_BACKEND_YADIFA_H
+#define AGENT_BACKEND_YADIFA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "agent/backend/backend.h"
+#include "agent/backend/yadifa_include.h"
+#include "lib/addr.h"
+#include "lib/dname.h"
+#include "lib/err.h"
+#include "lib/exchange.h"
+
+/* What the files of the yadifa driver share; see yadifa.c for the story. */
+
+enum { YADIFA_BATCH_MAX = 5000, YADIFA_PORT = 53 };
+
+/* A zone that was removed while it did not answer: a load that was under way may
+ * yet bring it back. */
+struct yadifa_departed {
+	struct dname zone;
+	int64_t since_ms;
+};
+
+struct yadifa {
+	struct backend_conf conf; /* what it points to is the caller's */
+	struct addr control;
+	struct key *key; /* borrowed from conf.keys */
+	struct yadifa_self self;
+	const char *pidfile, *transfer_dir;
+	int config_fd, zone_fd;
+	struct exchange *x; /* open only within a call */
+
+	struct yadifa_include inc; /* what yadifad is to have */
+	bool written;              /* zones.conf is inc */
+	bool loaded;               /* and loaded_process has read it */
+	char loaded_process[64];
+	struct stat file; /* zones.conf as we left it */
+	unsigned edits;   /* by others; part of our identity */
+
+	/* reloads */
+	int64_t reload_end_ms;   /* 0: none yet */
+	unsigned reload_wall_ms; /* how long the last took */
+
+	/* yadifa_guard.c: does the server survive what it was given? */
+	int64_t watch_until_ms; /* 0: nothing new */
+	char watch_process[64];
+	unsigned n_deaths;    /* in a row */
+	bool has_candidate;   /* zones.conf.next is there */
+	int64_t candidate_ms; /* since when */
+	/* zones.conf as it was written for the nth time; which of them the others are
+	 */
+	unsigned file_nr, candidate_nr, prev_nr;
+	struct yadifa_table suspects, condemned;
+
+	struct yadifa_departed *departed;
+	size_t n_departed, departed_room;
+
+	/* secondaries that were not yet seen to be served */
+	struct yadifa_table fresh;
+	size_t n_fresh_before;
+	unsigned n_nudges;
+	int64_t nudge_ms; /* when to help them */
+
+	/* names that the last look-up found absent, so that an addition that
+	 * follows need not ask again */
+	struct yadifa_table absent;
+	int64_t absent_ms;
+};
+
+/* -- yadifa_ctrl.c: talking to it ------------------------------------------ */
+
+enum yadifa_ctrl {
+	CTRL_FREEZE = 0x2b06,
+	CTRL_UNFREEZE = 0x2b07,
+	CTRL_SYNC = 0x2b08,
+	CTRL_NOTIFY = 0x2b09,
+	CTRL_RELOAD = 0x2b0a,
+	CTRL_ZONECFGRELOAD = 0x2b0b,
+};
+
+enum yadifa_question {
+	YADIFA_SOA,
+	YADIFA_RELOAD,
+	YADIFA_NOTIFY, /* of its primary, as it were: it asks that and transfers */
+};
+
+struct yadifa_answer {
+	unsigned rcode;
+	bool served; /* YADIFA_SOA: with authority, and for that very name */
+	uint32_t serial;
+};
+
+/* One question for each zone, pipelined. */
+NODISCARD enum err yadifa_ask(struct yadifa *y, enum yadifa_question question,
+    const struct dname *zones, size_t n, struct yadifa_answer *answers,
+    struct backend_error *why);
+NODISCARD enum err yadifa_ctrl_zone(struct yadifa *y, enum yadifa_ctrl type,
+    const struct dname *zone, unsigned *rcode, struct backend_error *why);
+/* ZONECFGRELOAD of all zones, on a connection of its own. *sent: it may run. */
+NODISCARD enum err yadifa_ctrl_reload(struct yadifa *y, unsigned timeout_ms,
+    unsigned *rcode, bool *sent, struct backend_error *why);
+NODISCARD enum err yadifa_ask_version(struct yadifa *y, char version[static 32],
+    struct backend_error *why);
+void yadifa_hang_up(struct yadifa *y);
+
+/* -- yadifa_find.c: what it has -------------------------------------------- */
+
+enum yadifa_state {
+	YADIFA_ABSENT,
+	YADIFA_KNOWN, /* in its configuration, served or not */
+	YADIFA_GHOST, /* served, and not in its configuration */
+};
+
+NODISCARD enum err yadifa_find(struct yadifa *y, const struct dname *zones, size_t n,
+    enum yadifa_state *states, struct backend_error *why);
+/* Until none of them is served and known, or patience is over; then *states says
+ * which are. */
+NODISCARD enum err yadifa_wait_gone(struct yadifa *y, const struct dname *zones,
+    size_t n, enum yadifa_state *states, struct backend_error *why);
+/* Until all are served, or patience_ms is over. */
+NODISCARD enum err yadifa_wait_served(struct yadifa *y, const struct dname *zones,
+    size_t n, unsigned patience_ms, bool *served, struct backend_error *why);
+/* Make ghosts go: at most a second or two of a bogus zone each. cured[i]. */
+NODISCARD enum err yadifa_cure(struct yadifa *y, const struct dname *zones, size_t n,
+    bool *cured, struct backend_error *why);
+
+/* -- yadifa_after.c: what may go wrong after a reload ----------------------- */
+
+/* A zone that did not answer when it was removed. */
+void yadifa_depart(struct yadifa *y, const struct dname *zone);
+/* A new secondary. */
+void yadifa_expect(struct yadifa *y, const struct dname *zone);
+/* A few new ones: wait a moment for them, and help those that hang. */
+NODISCARD enum err yadifa_hurry(struct yadifa *y, struct backend_error *why);
+/* From time to time, while yadifad runs with inc. */
+NODISCARD enum err yadifa_look_after(struct yadifa *y, struct backend_error *why);
+
+/* -- yadifa_load.c: the include file and the reload ------------------------ */
+
+/* What the directory holds; zones.conf.prev if zones.conf is not as we left it. */
+NODISCARD enum err yadifa_open_file(struct yadifa *y, struct backend_error *why);
+/* inc to zones.conf, unless it is so. ERR_FULL, ERR_IO, ERR_INVALID. */
+NODISCARD enum err yadifa_write(struct yadifa *y, struct backend_error *why);
+/* Has somebody touched the file? Then it is made right, and is not loaded. */
+NODISCARD enum err yadifa_mend(struct yadifa *y, struct backend_error *why);
+
+enum yadifa_load {
+	YADIFA_LOADED,
+	YADIFA_REFUSED, /* it does not take its configuration, or is busy for long */
+};
+
+/*
+ * Have yadifad run with inc: write it, reload, at most once at a time. Fails
+ * with *sent when the end of a reload was not seen.
+ */
+NODISCARD enum err yadifa_load(struct yadifa *y, enum yadifa_load *load, bool *sent,
+    struct backend_error *why);
+/* The same unless it does already; ERR_BUSY: it does not take it. */
+NODISCARD enum err yadifa_flush(struct yadifa *y, struct backend_error *why);
+
+/* -- yadifa_guard.c -------------------------------------------------------- */
+
+enum yadifa_life {
+	YADIFA_ALIVE,
+	YADIFA_STOPPED, /* it took its pid file with it */
+	YADIFA_DEAD,    /* it did not */
+	YADIFA_UNSEEN,  /* the pid file cannot be read */
+};
+
+/* process: of the one that the pid file names, if it lives. */
+enum yadifa_life yadifa_look(const struct yadifa *y, char process[static 64]);
+/* A reload was sent to the process that is there. */
+void yadifa_guard_watch(struct yadifa *y);
+/* Before zones.conf is replaced by other zones. */
+void yadifa_guard_write(struct yadifa *y);
+/* From time to time. Returns whether the previous file was put back. */
+bool yadifa_guard_check(struct yadifa *y);
+/* Wait until it has survived. ERR_CANCELED; ERR_CLOSED: it has not. */
+NODISCARD enum err yadifa_guard_wait(struct yadifa *y, struct backend_error *why);
+
+/* -- yadifa_files.c -------------------------------------------------------- */
+
+bool yadifa_files_is_own(const char *path, const struct dname *zone);
+/* Directories, and with initial a new primary's file. As of spool.h; errno is set. */
+NODISCARD enum err yadifa_files_make(int dir_fd, const struct settings *s,
+    const struct dname *zone, bool initial);
+/* The zone file, its journal, and what was put aside. *gone: there was one. */
+NODISCARD enum err yadifa_files_unlink(int dir_fd, const char *path,
+    const struct dname *zone, bool *gone);
+/* The zone file becomes PATH.old, and the journal goes: under another role the data
+ * would be taken for something else. */
+NODISCARD enum err yadifa_files_set_aside(int dir_fd, const char *path,
+    const struct dname *zone);
+/* What was set aside, if there is no new file. */
+NODISCARD enum err yadifa_files_bring_back(int dir_fd, const char *path);
+/* Image and journal of transfers of exactly this zone. */
+NODISCARD enum err yadifa_files_unlink_transfers(const char *transfer_dir,
+    const struct dname *zone, bool *gone);
+
+/* -- yadifa_conf.c, yadifa_apply.c: members of struct backend_driver -------- */
+
+NODISCARD enum err yadifa_read_conf(const struct backend_conf *conf, struct yadifa *y,
+    struct err_where *where);
+enum err yadifa_check(const struct backend_conf *conf, struct err_where *where);
+enum err yadifa_apply(void *ctx, struct backend_op *ops, size_t n,
+    struct backend_error *why);
+/* The native of settings; ERR_INVALID: why. */
+NODISCARD enum err yadifa_native_of(struct yadifa *y, const struct settings *s,
+    struct yadifa_native **native, struct backend_error *why);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/backend/spool.h"
+#include "agent/backend/yadifa.h"
+#include "lib/mem.h"
+
+/*
+ * Files that outlive their zone: the zone file below zone-dir, and for a
+ * secondary what it received, in XFRPATH/xx/yy/, where xx and yy are two octets
+ * of a hash of the name. yadifad loads that image when the zone is added again,
+ * and keeps it even if the primary's serial is lower.
+ */
+
+bool
+yadifa_files_is_own(const char *path, const struct dname *zone)
+{
+	char file[DNAME_FILE_MAX];
+
+	return strstr(path, dname_print_file(zone, file)) != NULL;
+}
+
+enum err
+yadifa_files_make(int dir_fd, const struct settings *s, const struct dname *zone,
+    bool initial)
+{
+	char *path = settings_zonefile(s, zone), *text = NULL;
+	enum err err = OK;
+
+	if (initial)
+		text = settings_initial_file(s, zone, (uint32_t)time(NULL));
+	if (strchr(path, '/') != NULL)
+		err = spool_make_parents(dir_fd, path);
+	if (err == OK && text != NULL)
+		err = spool_create(dir_fd, path, text, strlen(text), 0660);
+	free(text);
+	free(path);
+	return err == ERR_EXISTS ? OK : err;
+}
+
+/* Beside the zone file, under the zone's own name. */
+static char *
+journal_of(const char *path, const struct dname *zone)
+{
+	const char *slash = strrchr(path, '/');
+	char text[DNAME_TEXT_MAX];
+
+	return mem_printf("%.*s%s..cjf", slash != NULL ? (int)(slash - path) + 1 : 0,
+	    path, dname_print_plain(zone, text));
+}
+
+static enum err
+unlink_one(int dir_fd, char *path, enum err err, bool *gone)
+{
+	if (err == OK || err == ERR_NOTFOUND)
+		err = spool_unlink(dir_fd, path);
+	*gone |= err == OK;
+	free(path);
+	return err == ERR_NOTFOUND ? OK : err;
+}
+
+enum err
+yadifa_files_unlink(int dir_fd, const char *path, const struct dname *zone, bool *gone)
+{
+	enum err err = unlink_one(dir_fd, mem_strdup(path), OK, gone);
+
+	err = unlink_one(dir_fd, mem_printf("%s.old", path), err, gone);
+	return unlink_one(dir_fd, journal_of(path, zone), err, gone);
+}
+
+enum err
+yadifa_files_set_aside(int dir_fd, const char *path, const struct dname *zone)
+{
+	char *old = mem_printf("%s.old", path), *data = NULL;
+	size_t size = 0;
+	bool gone = false;
+	/* Through the spool, which follows no symbolic link. */
+	enum err err = spool_read(dir_fd, path, &data, &size);
+
+	if (err == OK)
+		err = spool_replace(dir_fd, old, data, size, 0660);
+	if (err == OK)
+		err = spool_unlink(dir_fd, path);
+	free(data);
+	free(old);
+	if (err == ERR_NOTFOUND)
+		err = OK;
+	return unlink_one(dir_fd, journal_of(path, zone), err, &gone);
+}
+
+enum err
+yadifa_files_bring_back(int dir_fd, const char *path)
+{
+	char *old = mem_printf("%s.old", path), *data = NULL;
+	size_t size = 0;
+	enum err err = spool_read(dir_fd, old, &data, &size);
+
+	if (err == OK)
+		err = spool_create(dir_fd, path, data, size, 0660);
+	if (err == OK)
+		err = spool_unlink(dir_fd, old);
+	free(data);
+	free(old);
+	return err == ERR_NOTFOUND || err == ERR_EXISTS ? OK : err;
+}
+
+/* As yadifad does; over the wire form to its end. */
+static void
+hash_dirs(const struct dname *zone, char first[static 3], char second[static 3])
+{
+	uint32_t h = 0;
+	uint8_t shift = 0;
+
+	for (size_t i = 0; i < zone->size; i++) {
+		uint32_t c = (uint32_t)toupper(zone->wire[i]) & 0x3f;
+
+		h += c << (shift & 15);
+		h += 97;
+		shift = (uint8_t)(shift + 13);
+		if (c == 0)
+			break;
+	}
+	snprintf(first, 3, "%02x", h & 0xff);
+	snprintf(second, 3, "%02x", h >> 8 & 0xff);
+}
+
+static int
+open_below(int fd, const char *name)
+{
+	int below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+	return below;
+}
+
+/* "<zone>.." and an ending: no label is empty, so no other zone begins so. */
+static enum err
+unlink_matching(int fd, const char *start, bool *gone)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *entry;
+	enum err err = OK;
+
+	if (dir == NULL) {
+		close(fd);
+		return ERR_IO;
+	}
+	while (err == OK && (errno = 0, entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, start, strlen(start)) != 0)
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+			*gone = true;
+		else if (errno != ENOENT)
+			err = ERR_IO;
+	}
+	closedir(dir);
+	return err;
+}
+
+enum err
+yadifa_files_unlink_transfers(const char *transfer_dir, const struct dname *zone,
+    bool *gone)
+{
+	char first[3], second[3], text[DNAME_TEXT_MAX], start[DNAME_TEXT_MAX + 2];
+	int fd = open(transfer_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	hash_dirs(zone, first, second);
+	if (fd != -1)
+		fd = open_below(fd, first);
+	if (fd != -1)
+		fd = open_below(fd, second);
+	if (fd == -1)
+		return errno == ENOENT ? OK : ERR_IO;
+	snprintf(start, sizeof(start), "%s..", dname_print_plain(zone, text));
+	return unlink_matching(fd, start, gone);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/backend/chan.h"
+#include "agent/backend/proc.h"
+#include "agent/backend/yadifa.h"
+#include "lib/log.h"
+
+/*
+ * Does yadifad survive what it was given? A zone that kills it would kill it at
+ * every start, and what we know of such zones may not be all. So the last file
+ * that it lived with for five seconds is kept as zones.conf.prev, and put back
+ * when it dies. What was new since is suspect: it is tried once more, in small
+ * portions, each with five seconds of its own (yadifa_apply.c); a second death
+ * condemns the portion. An orderly stop, which removes the pid file, says
+ * nothing; a kill -9 looks like a crash, and costs some patience only.
+ */
+
+enum { SURVIVAL_MS = 5000, NOTICED_MS = 15000 };
+
+static const char prev[] = "zones.conf.prev", candidate[] = "zones.conf.next",
+		  current[] = "zones.conf";
+
+/* -- is it there? ---------------------------------------------------------- */
+
+static bool
+is_zombie(pid_t pid)
+{
+	char stat[1024], *field;
+	size_t size;
+
+	if (!proc_read(pid, "stat", stat, sizeof(stat), &size))
+		return false;
+	field = strrchr(stat, ')');
+	return field != NULL &&
+	       (strncmp(field, ") Z", 3) == 0 || strncmp(field, ") X", 3) == 0);
+}
+
+enum yadifa_life
+yadifa_look(const struct yadifa *y, char process[static 64])
+{
+	char text[32], *end;
+	ssize_t n;
+	long pid;
+	int fd = open(y->pidfile, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	process[0] = '\0';
+	if (fd == -1)
+		return errno == ENOENT ? YADIFA_STOPPED : YADIFA_UNSEEN;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return YADIFA_UNSEEN;
+	text[n] = '\0';
+	pid = strtol(text, &end, 10);
+	if (end == text || pid <= 1 || pid > INT32_MAX)
+		return YADIFA_UNSEEN;
+	if ((kill((pid_t)pid, 0) == -1 && errno == ESRCH) || is_zombie((pid_t)pid))
+		return YADIFA_DEAD;
+	proc_identity((pid_t)pid, process);
+	return YADIFA_ALIVE;
+}
+
+/* -- the previous file ----------------------------------------------------- */
+
+/* A copy, not a link: somebody may edit zones.conf in place. */
+static bool
+copy(int dir_fd, const char *from, const char *to)
+{
+	char aside[32], block[65536];
+	int in = openat(dir_fd, from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int out = -1;
+	ssize_t n = -1;
+
+	snprintf(aside, sizeof(aside), "%s.tmp", to);
+	if (in != -1 && (unlinkat(dir_fd, aside, 0) == 0 || errno == ENOENT))
+		out = openat(dir_fd, aside,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	while (out != -1 && (n = read(in, block, sizeof(block))) > 0) {
+		if (write(out, block, (size_t)n) != n) {
+			n = -1;
+			break;
+		}
+	}
+	if (in != -1)
+		close(in);
+	if (out != -1)
+		close(out);
+	return out != -1 && n == 0 && renameat(dir_fd, aside, dir_fd, to) == 0;
+}
+
+static void
+promote(struct yadifa *y)
+{
+	if (!y->has_candidate)
+		return;
+	if (renameat(y->config_fd, candidate, y->config_fd, prev) == 0)
+		y->prev_nr = y->candidate_nr;
+	else
+		log_warn("yadifa", "backend=%s: zones.conf.prev cannot be made",
+		    y->conf.name);
+	y->has_candidate = false;
+}
+
+/* What yadifad has lived with for long enough is the one to go back to. */
+void
+yadifa_guard_write(struct yadifa *y)
+{
+	if (y->watch_until_ms != 0 || !y->loaded || y->prev_nr == y->file_nr)
+		return;
+	if (copy(y->config_fd, current, prev))
+		y->prev_nr = y->file_nr;
+	else
+		log_warn("yadifa", "backend=%s: zones.conf.prev cannot be written",
+		    y->conf.name);
+}
+
+void
+yadifa_guard_watch(struct yadifa *y)
+{
+	y->watch_until_ms = chan_now_ms() + SURVIVAL_MS;
+	yadifa_look(y, y->watch_process);
+	/* While reloads follow each other closely, one of them has to become the
+	 * next to go back to. */
+	if (!y->has_candidate) {
+		y->has_candidate = copy(y->config_fd, current, candidate);
+		y->candidate_ms = chan_now_ms();
+		y->candidate_nr = y->file_nr;
+	}
+}
+
+/* -- when it died ---------------------------------------------------------- */
+
+static void
+suspect(struct yadifa *y, const struct yadifa_include *old)
+{
+	size_t n = 0, n_condemned = 0;
+
+	for (size_t i = 0; i < y->inc.table.n_slots; i++) {
+		const struct yadifa_zone *z = y->inc.table.slots[i], *was;
+		struct dname name;
+
+		if (z == NULL)
+			continue;
+		yadifa_zone_name(z, &name);
+		was = yadifa_table_find(&old->table, &name);
+		if (was != NULL && strcmp(was->native->mark, z->native->mark) == 0)
+			continue;
+		n++;
+		if (yadifa_table_find(&y->suspects, &name) != NULL) {
+			yadifa_table_drop(&y->suspects, &name);
+			yadifa_table_put(&y->condemned, &name, NULL);
+			n_condemned++;
+		} else {
+			yadifa_table_put(&y->suspects, &name, NULL);
+		}
+	}
+	log_error("yadifa",
+	    "backend=%s: yadifad died within 5 s of a reload: zones.conf.prev is put "
+	    "back, suspects=%zu condemned=%zu",
+	    y->conf.name, n - n_condemned, n_condemned);
+}
+
+static bool
+restore(struct yadifa *y)
+{
+	struct yadifa_include old;
+	struct backend_error why = {""};
+	bool whole = false;
+	int fd = openat(y->config_fd, prev, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	FILE *file = fd != -1 ? fdopen(fd, "re") : NULL;
+
+	y->watch_until_ms = 0;
+	y->n_deaths = 0;
+	y->has_candidate = false;
+	unlinkat(y->config_fd, candidate, 0);
+	if (file == NULL) {
+		if (fd != -1)
+			close(fd);
+		return false;
+	}
+	yadifa_include_init(&old);
+	if (yadifa_include_read(&old, file, &whole) && whole) {
+		suspect(y, &old);
+		yadifa_include_fini(&y->inc);
+		y->inc = old;
+		y->written = y->loaded = false;
+		y->edits++;
+		if (yadifa_write(y, &why) != OK)
+			log_error("yadifa", "backend=%s: %s", y->conf.name, why.text);
+	} else {
+		yadifa_include_fini(&old);
+		whole = false;
+	}
+	fclose(file);
+	return whole;
+}
+
+/* Suspects that are in the file are cleared; the others have yet to be tried. */
+static void
+survived(struct yadifa *y)
+{
+	struct yadifa_table left;
+
+	y->watch_until_ms = 0;
+	y->n_deaths = 0;
+	promote(y);
+	yadifa_guard_write(y);
+	if (y->suspects.n == 0)
+		return;
+	yadifa_table_init(&left);
+	for (size_t i = 0; i < y->suspects.n_slots; i++) {
+		struct dname name;
+
+		if (y->suspects.slots[i] == NULL)
+			continue;
+		yadifa_zone_name(y->suspects.slots[i], &name);
+		if (yadifa_table_find(&y->inc.table, &name) == NULL)
+			yadifa_table_put(&left, &name, NULL);
+	}
+	yadifa_table_fini(&y->suspects);
+	y->suspects = left;
+}
+
+bool
+yadifa_guard_check(struct yadifa *y)
+{
+	int64_t now = chan_now_ms();
+	char process[64];
+	enum yadifa_life life;
+
+	if (y->watch_until_ms == 0)
+		return false;
+	life = yadifa_look(y, process);
+	if (life == YADIFA_DEAD && now < y->watch_until_ms + NOTICED_MS)
+		return restore(y);
+	if (life == YADIFA_ALIVE && strcmp(process, y->watch_process) != 0) {
+		/* Somebody starts it again at once; but how often? */
+		memcpy(y->watch_process, process, sizeof(process));
+		if (++y->n_deaths >= 2)
+			return restore(y);
+		y->watch_until_ms = now + SURVIVAL_MS;
+		return false;
+	}
+	if (life != YADIFA_ALIVE) {
+		y->watch_until_ms = 0; /* stopped, or nobody knows */
+		return false;
+	}
+	if (y->has_candidate && now >= y->candidate_ms + SURVIVAL_MS)
+		promote(y);
+	if (now >= y->watch_until_ms)
+		survived(y);
+	return false;
+}
+
+enum err
+yadifa_guard_wait(struct yadifa *y, struct backend_error *why)
+{
+	while (y->watch_until_ms != 0) {
+		enum err err = chan_sleep(y->conf.cancel_fd, 100, why);
+
+		if (err != OK)
+			return err;
+		if (yadifa_guard_check(y))
+			return chan_fail(why, ERR_CLOSED,
+			    "yadifad died of what it was given");
+	}
+	return OK;
+}
