@@ -15,7 +15,7 @@
 
 /* One verb: is it time for it, the driver's answer, and what is written down. */
 
-enum { BUSY_US = 1000000, ALL_SLICE = 64, ALL_SCAN = 4000 };
+enum { BUSY_US = 1000000, ALL_SLICE = 64, ALL_SCAN = 4000, LOOK_MS = 1000 };
 
 /* -- outcomes ----------------------------------------------------------------- */
 
@@ -194,6 +194,15 @@ look(struct engine *e, struct views *v, const struct order *o,
 	return err == OK && entry.state == LEDGER_OWNED ? FIT : FIT_LATER;
 }
 
+/* What the verb brings, such as a new serial, is on record soon after, and not
+ * only when the zone's turn comes again. */
+static void
+look_soon(struct engine *e, const struct dname *zone, enum verb_result result)
+{
+	if (e->target != NULL && result == VERB_OK)
+		probe_ask(e->target, zone, pace_now_us() / 1000 + LOOK_MS);
+}
+
 static enum verb_end
 run_zone(struct engine *e, struct record *r, struct order *o)
 {
@@ -210,6 +219,7 @@ run_zone(struct engine *e, struct record *r, struct order *o)
 	if (fit == FIT_GONE)
 		snprintf(why.text, sizeof(why.text), "no longer in the catalog");
 	finish_zone(e, r, o, result, why.text);
+	look_soon(e, &o->verb.zone, result);
 	return VERB_DONE;
 }
 
@@ -279,6 +289,7 @@ run_slice(struct engine *e, struct record *r, struct order *o, struct slice *s,
 		if (tell(e, o, &s->zones[i].zone, &result, &why) != TOLD_RESULT)
 			return VERB_WAIT;
 		note_zone(r, o, &s->zones[i].zone, &s->zones[i].id, result, why.text);
+		look_soon(e, &s->zones[i].zone, result);
 		count(o, &s->zones[i].zone, result, why.text);
 		o->after = s->zones[i].zone;
 		o->started = true;
