@@ -1,7 +1,7 @@
 # nsherd: add, change and remove zones on running name servers.
 #
 #   make            build nsherdd and nsherdctl into build/
-#   make demo       the main job, end to end, on a real NSD on loopback
+#   make demo       the main job, end to end, on real name servers on loopback
 #                   (KEEP=1 leaves it running and prints commands to try)
 #   make check      all tests: unit and system, against real servers
 #   make lint       layers, headers that compile alone, formatting
