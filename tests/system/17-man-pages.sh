@@ -49,7 +49,10 @@ keys_for() {
 		cp -p "$T/$name.key" "$file"
 	done
 }
-check() { "$NSHERDD" -t -c "$1" >"$T/out" 2>&1; }
+check() {
+	ASAN_OPTIONS=log_path=$T/san UBSAN_OPTIONS=log_path=$T/san TSAN_OPTIONS=log_path=$T/san \
+		"$NSHERDD" -t -c "$1" >"$T/out" 2>&1
+}
 
 # -- the examples ----------------------------------------------------------------
 
