@@ -16,6 +16,7 @@ enum {
 	LOST_PATIENCE_US = 2000000, /* for a zone that is suddenly unknown */
 	DELAY_MIN_US = 2000,
 	DELAY_MAX_US = 1000000,
+	LOOK_MS = 1000,     /* until a change shows in what is served */
 	ASKS_PER_S = 20000, /* where the rate is not limited */
 	SWEEP_ASKS_MAX = 1000,
 	SWEEP_BACKLOG_MAX = 1000,
@@ -137,9 +138,11 @@ static void
 answer_serve(struct round *r, struct watch *w, const struct probe_result *result,
     uint64_t now)
 {
-	if (result->answer == PROBE_SERVING)
+	if (result->answer == PROBE_SERVING) {
+		if (w->changed) /* what it says may change, too */
+			probe_ask(r->engine->target, &w->zone, now / 1000 + LOOK_MS);
 		seen(r, w, result);
-	else if (patience_is_over(w, now, PATIENCE_US))
+	} else if (patience_is_over(w, now, PATIENCE_US))
 		fail(r, w, result);
 	else
 		ask_again(r->engine, w, now);
