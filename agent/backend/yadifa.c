@@ -199,7 +199,7 @@ look_at_others(struct lookup *l, const struct dname *zones, size_t n,
 		case YADIFA_KNOWN: err = l->fn(l->arg, &zones[i], NULL); break;
 		case YADIFA_GHOST:
 			/* Nobody's; to be removed, or mended by being added. */
-			err = l->fn(l->arg, &zones[i], "nsherd-ghost.0.0");
+			err = l->fn(l->arg, &zones[i], yadifa_ghost_mark);
 			break;
 		}
 	}

@@ -124,6 +124,8 @@ NODISCARD enum err yadifa_wait_gone(struct yadifa *y, const struct dname *zones,
 /* Until all are served, or patience_ms is over. */
 NODISCARD enum err yadifa_wait_served(struct yadifa *y, const struct dname *zones,
     size_t n, unsigned patience_ms, bool *served, struct backend_error *why);
+extern const char yadifa_ghost_mark[];
+
 /* Make ghosts go: at most a second or two of a bogus zone each. cured[i]. */
 NODISCARD enum err yadifa_cure(struct yadifa *y, const struct dname *zones, size_t n,
     bool *cured, struct backend_error *why);

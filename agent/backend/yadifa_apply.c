@@ -150,6 +150,10 @@ plan(struct yadifa_batch *b, struct yadifa_task *t, struct backend_op *op)
 	op->result = RESULT_NONE;
 	op->retry_s = 0;
 	op->mark[0] = op->text[0] = '\0';
+	/* What stands in for a ghost is no zone of ours. */
+	t->ghost = z != NULL && strcmp(z->native->mark, yadifa_ghost_mark) == 0;
+	if (t->ghost)
+		z = NULL;
 	t->had = z != NULL ? z->native : NULL;
 	switch (op->kind) {
 	case OP_REMOVE: t->plan = z != NULL ? PLAN_REMOVE : PLAN_CONFIRM; break;
@@ -195,7 +199,8 @@ unpick(struct picked *p)
 static bool
 is_unknown(const struct yadifa_batch *b, const struct yadifa_task *t)
 {
-	if (t->had != NULL || (t->plan != PLAN_ADD && t->plan != PLAN_CONFIRM))
+	if (t->ghost || t->had != NULL ||
+	    (t->plan != PLAN_ADD && t->plan != PLAN_CONFIRM))
 		return false;
 	/* The look-up before this batch has just asked. */
 	return t->plan == PLAN_CONFIRM ||

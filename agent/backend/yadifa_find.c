@@ -18,7 +18,8 @@
  * A zone that is served and not known is a ghost: it was removed while it was
  * being loaded, and no reload will touch it again. It goes when it is added and
  * removed once more; but the file it is added with must load, with a higher
- * serial, or yadifad never comes to the end of the removal and fills its log.
+ * serial, or yadifad never comes to the end of the removal and fills its log. So
+ * it is a file of our own, and what does not load stays.
  */
 
 enum {
@@ -153,15 +154,28 @@ yadifa_wait_served(struct yadifa *y, const struct dname *zones, size_t n,
 
 /* -- ghosts ---------------------------------------------------------------- */
 
+const char yadifa_ghost_mark[] = "nsherd-ghost.0.0";
 static const char ghost_template[] = "nsherd-ghost-${zone}";
 
 static struct yadifa_native *
 ghost_native(struct yadifa *y)
 {
-	struct yadifa_native *n = yadifa_native_new("nsherd-ghost.0.0", ghost_template,
+	struct yadifa_native *n = yadifa_native_new(yadifa_ghost_mark, ghost_template,
 	    "\ttype primary\n\tallow-transfer none\n\tnotify-auto false\n");
 
 	return yadifa_include_intern(&y->inc, &n);
+}
+
+/* A serial that is newer (RFC 1982), and which yadifad can read from a file: not
+ * above 2^31 - 1. Twice there is none: 0. */
+static uint32_t
+newer_serial(uint32_t serial)
+{
+	uint32_t next = serial + 1;
+
+	if (next > INT32_MAX)
+		next = serial + INT32_MAX;
+	return next <= INT32_MAX ? next : 0;
 }
 
 /* A zone file that replaces what is served. */
@@ -173,8 +187,10 @@ make_ghost(struct yadifa *y, const struct dname *zone, uint32_t serial,
 	struct yadifa_native *n = ghost_native(y);
 	enum err err = yadifa_native_path(n, zone, path);
 
+	if (newer_serial(serial) == 0)
+		return OK;
 	snprintf(text, sizeof(text), "$TTL 60\n@ SOA . . %u 60 60 600 60\n@ NS .\n",
-	    serial_next(serial));
+	    newer_serial(serial));
 	if (err == OK)
 		err = spool_replace(y->zone_fd, path, text, strlen(text), 0640);
 	if (err != OK)
@@ -185,41 +201,44 @@ make_ghost(struct yadifa *y, const struct dname *zone, uint32_t serial,
 	return OK;
 }
 
+/* Only those that were replaced: the others must not be removed. */
 static void
-unmake_ghosts(struct yadifa *y, const struct dname *zones, size_t n)
+unmake_ghosts(struct yadifa *y, const struct dname *zones, size_t n,
+    const bool *replaced)
 {
 	struct yadifa_native *native = ghost_native(y);
 	char path[YADIFA_PATH_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		const struct yadifa_zone *z =
-		    yadifa_table_find(&y->inc.table, &zones[i]);
-
-		if (z != NULL && z->native == native)
-			yadifa_table_drop(&y->inc.table, &zones[i]);
+		if (!replaced[i])
+			continue;
+		yadifa_table_drop(&y->inc.table, &zones[i]);
 		if (yadifa_native_path(native, &zones[i], path) == OK &&
 		    spool_unlink(y->zone_fd, path) != OK)
-			path[0] = '\0'; /* it never was there */
+			log_debug("yadifa", "backend=%s: %s stays", y->conf.name, path);
 	}
 	y->written = y->loaded = false;
 }
 
-/* They are all known now, with the file that we made for them? */
+/* Those that are served from the file that we made for them. */
 static enum err
 wait_replaced(struct yadifa *y, const struct dname *zones,
-    const struct yadifa_answer *before, size_t n, struct backend_error *why)
+    const struct yadifa_answer *before, size_t n, bool *replaced,
+    struct backend_error *why)
 {
 	struct yadifa_answer *now = mem_alloc((n + 1) * sizeof(now[0]));
-	int64_t deadline = chan_now_ms() + PATIENCE_MS;
+	int64_t deadline = chan_now_ms() + PATIENCE_MS + 3 * (int64_t)y->reload_wall_ms;
 	enum err err = OK;
 
 	for (unsigned pause = POLL_MIN_MS; err == OK; pause = next_pause(pause)) {
 		size_t n_replaced = 0;
 
 		err = yadifa_ask(y, YADIFA_SOA, zones, n, now, why);
-		for (size_t i = 0; err == OK && i < n; i++)
-			n_replaced += now[i].served &&
-				      now[i].serial == serial_next(before[i].serial);
+		for (size_t i = 0; err == OK && i < n; i++) {
+			replaced[i] = now[i].served && now[i].serial != 0 &&
+				      now[i].serial == newer_serial(before[i].serial);
+			n_replaced += replaced[i];
+		}
 		if (err != OK || n_replaced == n || chan_now_ms() > deadline)
 			break;
 		err = chan_sleep(y->conf.cancel_fd, pause, why);
@@ -229,32 +248,39 @@ wait_replaced(struct yadifa *y, const struct dname *zones,
 }
 
 static enum err
+load_ghosts(struct yadifa *y, struct backend_error *why)
+{
+	enum yadifa_load load = YADIFA_REFUSED;
+	bool sent;
+	enum err err = yadifa_load(y, &load, &sent, why);
+
+	return err == OK && load == YADIFA_REFUSED ? ERR_BUSY : err;
+}
+
+static enum err
 cure_some(struct yadifa *y, const struct dname *zones, size_t n, bool *cured,
     struct backend_error *why)
 {
 	struct yadifa_answer *before = mem_alloc((n + 1) * sizeof(before[0]));
 	enum yadifa_state *states = mem_alloc((n + 1) * sizeof(states[0]));
-	enum yadifa_load load;
-	bool sent;
+	bool *replaced = mem_zalloc((n + 1) * sizeof(replaced[0]));
 	enum err err = yadifa_ask(y, YADIFA_SOA, zones, n, before, why);
 
 	for (size_t i = 0; err == OK && i < n; i++)
 		err = make_ghost(y, &zones[i], before[i].serial, why);
 	if (err == OK)
-		err = yadifa_load(y, &load, &sent, why);
-	if (err == OK && load == YADIFA_REFUSED)
-		err = ERR_BUSY;
+		err = load_ghosts(y, why);
 	if (err == OK)
-		err = wait_replaced(y, zones, before, n, why);
-	unmake_ghosts(y, zones, n);
-	if (err == OK)
-		err = yadifa_load(y, &load, &sent, why);
-	if (err == OK && load == YADIFA_REFUSED)
-		err = ERR_BUSY;
+		err = wait_replaced(y, zones, before, n, replaced, why);
+	if (err == OK) {
+		unmake_ghosts(y, zones, n, replaced);
+		err = load_ghosts(y, why);
+	}
 	if (err == OK)
 		err = yadifa_wait_gone(y, zones, n, states, why);
 	for (size_t i = 0; err == OK && i < n; i++)
-		cured[i] = states[i] == YADIFA_ABSENT;
+		cured[i] = replaced[i] && states[i] == YADIFA_ABSENT;
+	free(replaced);
 	free(states);
 	free(before);
 	return err;
