@@ -55,6 +55,8 @@ struct yadifa {
 	 */
 	unsigned file_nr, candidate_nr, prev_nr;
 	struct yadifa_table suspects, condemned;
+	unsigned suspicion; /* deaths that the suspects were at */
+	size_t suspects_at_once;
 
 	struct yadifa_departed *departed;
 	size_t n_departed, departed_room;

@@ -26,7 +26,6 @@ enum {
 	RETRY_SOON_S = 10,
 	RETRY_LATER_S = 60,
 	SETTLE_MS = 5000, /* a load that is under way */
-	SUSPECT_PART = 8,
 	ABSENT_MS = 20000,
 	FILE_NAME_MAX = 243, /* yadifad and we append to it */
 };
@@ -106,21 +105,19 @@ check_wanted(struct yadifa_batch *b, struct yadifa_task *t)
 static bool
 check_suspect(struct yadifa_batch *b, struct yadifa_task *t)
 {
-	size_t max = b->y->suspects.n / SUSPECT_PART + 1;
-
 	if (yadifa_table_find(&b->y->condemned, &t->op->zone) != NULL) {
 		yadifa_settle(t, RESULT_REJECTED,
-		    "yadifad died twice within 5 s of taking this zone; restart the "
+		    "yadifad died three times within 5 s of taking this zone; restart the "
 		    "agent to have it tried again");
 		return false;
 	}
 	if (yadifa_table_find(&b->y->suspects, &t->op->zone) == NULL)
 		return true;
-	if (b->n_suspects++ < max)
+	if (b->n_suspects++ < b->y->suspects_at_once)
 		return true;
 	yadifa_settle(t, RESULT_RETRY,
 	    "yadifad died within 5 s of taking this and other zones: a few at a time");
-	t->op->retry_s = RETRY_SOON_S;
+	t->op->retry_s = 1;
 	return false;
 }
 

@@ -16,13 +16,18 @@
  * Does yadifad survive what it was given? A zone that kills it would kill it at
  * every start, and what we know of such zones may not be all. So the last file
  * that it lived with for five seconds is kept as zones.conf.prev, and put back
- * when it dies. What was new since is suspect: it is tried once more, in small
- * portions, each with five seconds of its own (yadifa_apply.c); a second death
- * condemns the portion. An orderly stop, which removes the pid file, says
- * nothing; a kill -9 looks like a crash, and costs some patience only.
+ * when it dies. What was new since is suspect: it is tried once more, with five
+ * seconds of its own (yadifa_apply.c); after a second death in small portions;
+ * and the portion of the third is condemned. An orderly stop, which removes the
+ * pid file, says nothing; a kill -9 looks like a crash, and costs some patience.
  */
 
-enum { SURVIVAL_MS = 5000, NOTICED_MS = 15000 };
+enum {
+	SURVIVAL_MS = 5000,
+	NOTICED_MS = 15000,
+	SUSPICION_MAX = 3, /* deaths */
+	PART = 8,          /* of the suspects at once, after the second */
+};
 
 static const char prev[] = "zones.conf.prev", candidate[] = "zones.conf.next",
 		  current[] = "zones.conf";
@@ -140,8 +145,10 @@ yadifa_guard_watch(struct yadifa *y)
 static void
 suspect(struct yadifa *y, const struct yadifa_include *old)
 {
-	size_t n = 0, n_condemned = 0;
+	size_t n_condemned = 0;
 
+	if (y->suspicion < SUSPICION_MAX)
+		y->suspicion++;
 	for (size_t i = 0; i < y->inc.table.n_slots; i++) {
 		const struct yadifa_zone *z = y->inc.table.slots[i], *was;
 		struct dname name;
@@ -152,19 +159,20 @@ suspect(struct yadifa *y, const struct yadifa_include *old)
 		was = yadifa_table_find(&old->table, &name);
 		if (was != NULL && strcmp(was->native->mark, z->native->mark) == 0)
 			continue;
-		n++;
-		if (yadifa_table_find(&y->suspects, &name) != NULL) {
+		if (y->suspicion == SUSPICION_MAX &&
+		    yadifa_table_find(&y->suspects, &name) != NULL) {
 			yadifa_table_drop(&y->suspects, &name);
 			yadifa_table_put(&y->condemned, &name, NULL);
 			n_condemned++;
-		} else {
+		} else if (yadifa_table_find(&y->suspects, &name) == NULL) {
 			yadifa_table_put(&y->suspects, &name, NULL);
 		}
 	}
+	y->suspects_at_once = y->suspicion == 1 ? SIZE_MAX : y->suspects.n / PART + 1;
 	log_error("yadifa",
 	    "backend=%s: yadifad died within 5 s of a reload: zones.conf.prev is put "
 	    "back, suspects=%zu condemned=%zu",
-	    y->conf.name, n - n_condemned, n_condemned);
+	    y->conf.name, y->suspects.n, n_condemned);
 }
 
 static bool
@@ -226,6 +234,8 @@ survived(struct yadifa *y)
 	}
 	yadifa_table_fini(&y->suspects);
 	y->suspects = left;
+	if (left.n == 0)
+		y->suspicion = 0;
 }
 
 bool

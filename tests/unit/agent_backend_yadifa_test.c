@@ -1138,7 +1138,7 @@ server__dies_of_a_zone__previous_file_is_put_back(void **state)
 		assert_int_equal(f->driver->identify(f->ctx, &id, &why), OK);
 		usleep(100000);
 	}
-	for (int death = 1; death <= 2; death++) {
+	for (int death = 1; death <= 3; death++) {
 		if (death == 1) {
 			apply_one(f, OP_ADD, "poison.example", s, RESULT_OK);
 			stop_pid(&f->pid, SIGKILL);
