@@ -382,9 +382,8 @@ yadifa_parser_line(struct yadifa_parser *p, char *line, size_t size)
 	p->whole = false; /* unless it is the last line */
 	if (size > 0 && line[size - 1] == '\n')
 		line[--size] = '\0';
-	else
-		p->mark[0] = '\0'; /* cut */
-	/* Nothing of ours has a NUL; what is behind it is not looked at. */
+	else if (p->state != AT_TOP) /* too long, cut, or with a NUL in it */
+		p->state = IN_JUNK;
 	switch (p->state) {
 	case AT_TOP: take_top(p, line); break;
 	case IN_KEY:
