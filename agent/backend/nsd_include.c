@@ -188,6 +188,9 @@ has_checksum(const struct block *b, const char *checksum)
 {
 	char hex[DIGEST_HEX_MAX + 1];
 
+	/* A block is whole lines: what is written after it must begin one. */
+	if (b->size == 0 || b->text[b->size - 1] != '\n')
+		return false;
 	return strcmp(digest_hex(b->text, b->size, CHECKSUM, hex), checksum) == 0;
 }
 
