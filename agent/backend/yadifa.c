@@ -52,6 +52,8 @@ yadifa_close(void *ctx)
 		close(y->config_fd);
 	if (y->zone_fd != -1)
 		close(y->zone_fd);
+	if (y->transfer_fd != -1)
+		close(y->transfer_fd);
 	free(y);
 }
 
@@ -62,7 +64,7 @@ yadifa_open(const struct backend_conf *conf, struct err_where *where, void **ctx
 	struct backend_error why = {""};
 	enum err err;
 
-	y->config_fd = y->zone_fd = -1;
+	y->config_fd = y->zone_fd = y->transfer_fd = -1;
 	yadifa_include_init(&y->inc);
 	yadifa_table_init(&y->suspects);
 	yadifa_table_init(&y->condemned);
@@ -70,7 +72,8 @@ yadifa_open(const struct backend_conf *conf, struct err_where *where, void **ctx
 	yadifa_table_init(&y->fresh);
 	err = yadifa_read_conf(conf, y, where);
 	if (err == OK && (spool_open(conf->config_dir, &y->config_fd) != OK ||
-			     spool_open(conf->zone_dir, &y->zone_fd) != OK))
+			     spool_open(conf->zone_dir, &y->zone_fd) != OK ||
+			     spool_open(y->transfer_dir, &y->transfer_fd) != OK))
 		err = err_at(where, "", 0, "backend %s: its directories: %s",
 		    conf->name, mem_errno_text(errno));
 	if (err == OK) {

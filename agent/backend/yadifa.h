@@ -31,7 +31,7 @@ struct yadifa {
 	struct key *key; /* borrowed from conf.keys */
 	struct yadifa_self self;
 	const char *pidfile, *transfer_dir;
-	int config_fd, zone_fd;
+	int config_fd, zone_fd, transfer_fd;
 	struct exchange *x; /* open only within a call */
 
 	struct yadifa_include inc; /* what yadifad is to have */
@@ -179,6 +179,8 @@ enum yadifa_life {
 enum yadifa_life yadifa_look(const struct yadifa *y, char process[static 64]);
 /* A reload was sent to the process that is there. */
 void yadifa_guard_watch(struct yadifa *y);
+/* It did not take the file: that is not one to go back to. */
+void yadifa_guard_refused(struct yadifa *y);
 /* Before zones.conf is replaced by other zones. */
 void yadifa_guard_write(struct yadifa *y);
 /* From time to time. Returns whether the previous file was put back. */
@@ -204,6 +206,9 @@ NODISCARD enum err yadifa_files_bring_back(int dir_fd, const char *path);
 /* Image and journal of transfers of exactly this zone. */
 NODISCARD enum err yadifa_files_unlink_transfers(const char *transfer_dir,
     const struct dname *zone, bool *gone);
+/* The directories for them, which we may then write in: yadifad makes its own for
+ * itself alone. That it cannot be done is no failure yet. */
+void yadifa_files_make_transfer_dirs(int transfer_fd, const struct dname *zone);
 
 /* -- yadifa_conf.c, yadifa_apply.c: members of struct backend_driver -------- */
 

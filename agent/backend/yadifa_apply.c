@@ -319,6 +319,10 @@ make_files(struct yadifa_batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		struct yadifa_task *t = &b->tasks[i];
 
+		if (is_open(t) && (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE) &&
+		    yadifa_native_is_secondary(t->want))
+			yadifa_files_make_transfer_dirs(b->y->transfer_fd,
+			    &t->op->zone);
 		if (is_open(t) && (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE))
 			settle_file(b, t,
 			    yadifa_files_make(b->y->zone_fd, t->op->settings,

@@ -76,38 +76,53 @@ yadifa_files_unlink(int dir_fd, const char *path, const struct dname *zone, bool
 	return unlink_one(dir_fd, journal_of(path, zone), err, gone);
 }
 
+/* ERR_NOTFOUND. What is at `to` is replaced, or is ERR_EXISTS. */
+static enum err
+move(int dir_fd, const char *from, const char *to, bool replace)
+{
+	char *data = NULL;
+	size_t size = 0;
+	enum err err;
+
+	if (strchr(from, '/') == NULL) {
+		if (renameat2(dir_fd, from, dir_fd, to,
+			replace ? 0 : RENAME_NOREPLACE) == 0)
+			return OK;
+		if (errno != EINVAL)
+			return errno == ENOENT   ? ERR_NOTFOUND
+			       : errno == EEXIST ? ERR_EXISTS
+						 : ERR_IO;
+	}
+	/* Through the spool, which follows no symbolic link on the way. */
+	err = spool_read(dir_fd, from, &data, &size);
+	if (err == OK && replace)
+		err = spool_replace(dir_fd, to, data, size, 0660);
+	else if (err == OK)
+		err = spool_create(dir_fd, to, data, size, 0660);
+	if (err == OK)
+		err = spool_unlink(dir_fd, from);
+	free(data);
+	return err;
+}
+
 enum err
 yadifa_files_set_aside(int dir_fd, const char *path, const struct dname *zone)
 {
-	char *old = mem_printf("%s.old", path), *data = NULL;
-	size_t size = 0;
+	char *old = mem_printf("%s.old", path);
 	bool gone = false;
-	/* Through the spool, which follows no symbolic link. */
-	enum err err = spool_read(dir_fd, path, &data, &size);
+	enum err err = move(dir_fd, path, old, true);
 
-	if (err == OK)
-		err = spool_replace(dir_fd, old, data, size, 0660);
-	if (err == OK)
-		err = spool_unlink(dir_fd, path);
-	free(data);
 	free(old);
-	if (err == ERR_NOTFOUND)
-		err = OK;
-	return unlink_one(dir_fd, journal_of(path, zone), err, &gone);
+	return unlink_one(dir_fd, journal_of(path, zone),
+	    err == ERR_NOTFOUND ? OK : err, &gone);
 }
 
 enum err
 yadifa_files_bring_back(int dir_fd, const char *path)
 {
-	char *old = mem_printf("%s.old", path), *data = NULL;
-	size_t size = 0;
-	enum err err = spool_read(dir_fd, old, &data, &size);
+	char *old = mem_printf("%s.old", path);
+	enum err err = move(dir_fd, old, path, false);
 
-	if (err == OK)
-		err = spool_create(dir_fd, path, data, size, 0660);
-	if (err == OK)
-		err = spool_unlink(dir_fd, old);
-	free(data);
 	free(old);
 	return err == ERR_NOTFOUND || err == ERR_EXISTS ? OK : err;
 }
@@ -183,4 +198,15 @@ yadifa_files_unlink_transfers(const char *transfer_dir, const struct dname *zone
 		return errno == ENOENT ? OK : ERR_IO;
 	snprintf(start, sizeof(start), "%s..", dname_print_plain(zone, text));
 	return unlink_matching(fd, start, gone);
+}
+
+void
+yadifa_files_make_transfer_dirs(int transfer_fd, const struct dname *zone)
+{
+	char first[3], second[3], path[16];
+
+	hash_dirs(zone, first, second);
+	snprintf(path, sizeof(path), "%s/%s/x", first, second);
+	if (spool_make_parents(transfer_fd, path) != OK)
+		errno = 0; /* yadifad makes them; a later purge may be denied */
 }

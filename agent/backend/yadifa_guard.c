@@ -140,6 +140,15 @@ yadifa_guard_watch(struct yadifa *y)
 	}
 }
 
+void
+yadifa_guard_refused(struct yadifa *y)
+{
+	if (!y->has_candidate || y->candidate_nr != y->file_nr)
+		return;
+	y->has_candidate = false;
+	unlinkat(y->config_fd, candidate, 0);
+}
+
 /* -- when it died ---------------------------------------------------------- */
 
 static void

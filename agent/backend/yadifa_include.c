@@ -159,6 +159,27 @@ yadifa_include_print_keys(const struct yadifa_include *inc, const struct keyring
 	free(list.names);
 }
 
+bool
+yadifa_include_has_keys(const struct yadifa_include *inc, const struct keyring *ring)
+{
+	struct buf now, then;
+	bool same;
+
+	buf_init(&now, 0);
+	buf_init(&then, 0);
+	yadifa_include_print_keys(inc, ring, &now);
+	for (size_t i = 0; i < inc->n_old_keys; i++)
+		buf_printf(&then, "<key>\n%s</key>\n", inc->old_keys[i].text);
+	same = strcmp(buf_text(&now), buf_text(&then)) == 0;
+	if (now.data != NULL)
+		mem_wipe(now.data, now.size);
+	if (then.data != NULL)
+		mem_wipe(then.data, then.size);
+	buf_fini(&then);
+	buf_fini(&now);
+	return same;
+}
+
 struct writer {
 	FILE *file;
 	uint64_t sum;

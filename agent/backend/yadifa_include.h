@@ -54,6 +54,9 @@ void yadifa_include_sweep(struct yadifa_include *inc);
 /* The <key> blocks. A key that is not in the ring is as the file had it. */
 void yadifa_include_print_keys(const struct yadifa_include *inc,
     const struct keyring *ring, struct buf *out);
+/* They are as the file had them. */
+bool yadifa_include_has_keys(const struct yadifa_include *inc,
+    const struct keyring *ring);
 /* The file. false: errno tells. */
 bool yadifa_include_write(const struct yadifa_include *inc, const char *zone_dir,
     const struct keyring *ring, FILE *file);

@@ -96,8 +96,9 @@ yadifa_open_file(struct yadifa *y, struct backend_error *why)
 		}
 	}
 	note_file(y);
-	/* Another zone-dir or key: written again when there is cause. */
-	y->written = whole && strcmp(y->inc.zone_dir, y->conf.zone_dir) == 0;
+	/* Another zone-dir or secret: it is written again. */
+	y->written = whole && strcmp(y->inc.zone_dir, y->conf.zone_dir) == 0 &&
+		     yadifa_include_has_keys(&y->inc, y->conf.keys);
 	y->file_nr = 1;
 	return y->written ? OK : yadifa_write(y, why);
 }
@@ -256,6 +257,7 @@ yadifa_load(struct yadifa *y, enum yadifa_load *load, bool *sent,
 		memcpy(y->loaded_process, y->watch_process, sizeof(y->loaded_process));
 	} else if (rcode == RCODE_SERVFAIL) {
 		*load = YADIFA_REFUSED;
+		yadifa_guard_refused(y);
 		chan_fail(why, OK,
 		    "yadifad does not take its configuration, or is busy "
 		    "(SERVFAIL): its log tells");

@@ -373,6 +373,7 @@ make_fixture(const char *more, const char *levels)
 		assert_int_equal(mkdir(path, 0750), 0);
 		free(path);
 	}
+	assert_int_equal(shell("chmod 2770 %s/xfr", f->dir), 0);
 	f->port = free_port();
 	f->driver = backend_find("yadifa");
 	f->conf.zone_dir = keep(f, mem_printf("%s/zones", f->dir));
@@ -401,7 +402,8 @@ static void
 remove_fixture(struct fixture *f)
 {
 	f->driver->close(f->ctx);
-	stop_pid(&f->pid, SIGTERM);
+	/* An orderly stop takes it four seconds. */
+	stop_pid(&f->pid, SIGKILL);
 	stop_pid(&f->nsd_pid, SIGTERM);
 	shell("rm -rf %s", f->dir);
 	close(f->cancel[0]);
@@ -953,6 +955,10 @@ secondary__id_replaced__old_data_is_not_served_again(void **state)
 	s = secondary("s", "127.0.0.1@%d key xfr-key", f->nsd_port);
 	apply_one(f, OP_ADD, "sec.example", s, RESULT_OK);
 	assert_true(wait_serial(f, "sec.example", 100));
+	/* The directories of its data are such that it can be removed by us. */
+	assert_int_equal(shell("test -z \"$(find %s/xfr -type d ! -perm 2770)\"",
+			     f->dir),
+	    0);
 	apply_one(f, OP_REMOVE, "sec.example", NULL, RESULT_OK);
 	/* Under the same id it has its data at once, without a primary. */
 	stop_pid(&f->nsd_pid, SIGTERM);
@@ -1334,6 +1340,43 @@ agent__restarted__knows_its_zones(void **state)
 	settings_unref(s);
 }
 
+static void
+agent__restarted_with_another_secret__tells_yadifad(void **state)
+{
+	struct fixture *f = *state;
+	struct keyring *old;
+	struct settings *s, *x;
+
+	NEED_YADIFA(f);
+	s = primary("p");
+	add_remote(&s->allow_transfer, "127.0.0.1 key xfr-key");
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	f->driver->close(f->ctx);
+	old = f->ring;
+	f->conf.keys = f->ring = keyring_new();
+	add_key(f, "ctl-key", "controlsecret");
+	add_key(f, "xfr-key", "another");
+	open_driver(f);
+	keyring_free(old);
+	list(f);
+	/* base64 of it */
+	assert_int_equal(shell("grep -q YW5vdGhlcg== %s", f->include), 0);
+	assert_serves(f, "a.example", true);
+	/* One that the agent does not have any more stays as it was. */
+	f->driver->close(f->ctx);
+	old = f->ring;
+	f->conf.keys = f->ring = keyring_new();
+	add_key(f, "ctl-key", "controlsecret");
+	open_driver(f);
+	keyring_free(old);
+	x = shared(f, "x");
+	apply_one(f, OP_ADD, "b.example", x, RESULT_OK);
+	assert_int_equal(shell("grep -q YW5vdGhlcg== %s", f->include), 0);
+	assert_serves(f, "b.example", true);
+	settings_unref(s);
+	settings_unref(x);
+}
+
 /* -- ghosts ---------------------------------------------------------------- */
 
 static void
@@ -1552,6 +1595,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(command__verbs__are_orders_or_refused,
 		setup_operator, teardown),
 	    REAL(agent__restarted__knows_its_zones),
+	    REAL(agent__restarted_with_another_secret__tells_yadifad),
 	    cmocka_unit_test_setup_teardown(
 		ghosts__made_by_others__are_found_and_made_to_go, setup_talkative,
 		teardown),
