@@ -12,7 +12,7 @@
 # shellcheck shell=bash
 
 # Those that have a driver.
-SERVER_KINDS="nsd knot bind"
+SERVER_KINDS="nsd knot bind yadifa"
 
 start_server() {
 	SERVER_KIND=$1 SERVER_NAME=${2:-$1}
