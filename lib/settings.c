@@ -166,6 +166,25 @@ settings_zonefile(const struct settings *s, const struct dname *zone)
 	return expand(s->zonefile, lookup_zone, dname_print_file(zone, text));
 }
 
+bool
+settings_file_is_own(const char *zonefile)
+{
+	return strstr(zonefile, "${zone}") != NULL;
+}
+
+char *
+settings_file_record(const struct settings *s, const struct dname *zone)
+{
+	return settings_file_is_own(s->zonefile) ? settings_zonefile(s, zone)
+						 : mem_strdup("/");
+}
+
+bool
+settings_record_is_own(const char *recorded)
+{
+	return recorded != NULL && recorded[0] != '\0' && strcmp(recorded, "/") != 0;
+}
+
 struct initial {
 	const struct settings *settings;
 	char zone[DNAME_TEXT_MAX];

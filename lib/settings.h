@@ -72,6 +72,19 @@ NODISCARD enum err remote_parse(const char *text, uint16_t port_default,
 char *settings_zonefile(const struct settings *s, const struct dname *zone);
 
 /*
+ * Has each zone a file of its own, that may go with the zone? Only ${zone} in
+ * zonefile, as the settings have it, says so: that a file's name looks like the
+ * zone's says nothing (zone. in shared.zone).
+ */
+bool settings_file_is_own(const char *zonefile);
+/* What to remember of the file: settings_zonefile if it is the zone's own, else
+ * "/", which is no file below a zone directory. Free the result. */
+char *settings_file_record(const struct settings *s, const struct dname *zone);
+/* Was a file of the zone's own remembered? recorded: of settings_file_record, or
+ * "" or NULL, where nothing is known. */
+bool settings_record_is_own(const char *recorded);
+
+/*
  * The text of a new primary's zone file: ${zone}, ${serial} and ${<param>} of
  * the template replaced, "@" left alone; ${zone} has no final dot, so that
  * `ns1.${zone}.` can be written. NULL if there is no template. Free it.

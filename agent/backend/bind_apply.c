@@ -202,7 +202,7 @@ purge(struct bind_batch *ba, struct bind_task *t)
 {
 	enum err err;
 
-	if (!bind_files_are_own(t->op->zonefile, &t->op->zone)) {
+	if (!settings_record_is_own(t->op->zonefile)) {
 		bind_settle(t, RESULT_ALREADY, "the zone has no file of its own");
 		return OK;
 	}

@@ -285,7 +285,7 @@ print_dnssec(struct buf *out, const struct settings *s, const char *zone_dir,
 	if (s->role != ROLE_PRIMARY)
 		return refuse(why, "dnssec = %s: the agent signs primaries only",
 		    s->dnssec);
-	if (strstr(s->zonefile, "${zone}") == NULL)
+	if (!settings_file_is_own(s->zonefile))
 		return refuse(why, "dnssec = %s: zones cannot share a file", s->dnssec);
 	if (strpbrk(s->dnssec, "\"\\\n") != NULL)
 		return refuse(why, "dnssec = %.60s: bad for named", s->dnssec);

@@ -15,15 +15,6 @@
 
 enum { COMPONENT_MAX = 255, RETRY_S = 60 };
 
-bool
-bind_files_are_own(const char *zonefile, const struct dname *zone)
-{
-	char file[DNAME_FILE_MAX];
-
-	return zonefile != NULL && zonefile[0] != '\0' &&
-	       strstr(zonefile, dname_print_file(zone, file)) != NULL;
-}
-
 static void
 settle_failed(struct bind_task *t, const char *zone_dir, const char *path, enum err err)
 {

@@ -52,21 +52,12 @@ purge_chunk(struct knot_batch *b, size_t *at)
 	return err;
 }
 
-/* A file that other zones share, such as a template, is not the zone's own. */
-static bool
-has_own_file(const struct knot_task *t)
-{
-	char file[DNAME_FILE_MAX];
-
-	return t->op->zonefile != NULL &&
-	       strstr(t->op->zonefile, dname_print_file(&t->op->zone, file)) != NULL;
-}
-
 static void
 unlink_file(struct knot_batch *b, struct knot_task *t, int dir_fd)
 {
-	enum err err =
-	    has_own_file(t) ? spool_unlink(dir_fd, t->op->zonefile) : ERR_NOTFOUND;
+	enum err err = settings_record_is_own(t->op->zonefile)
+			   ? spool_unlink(dir_fd, t->op->zonefile)
+			   : ERR_NOTFOUND;
 
 	if (err == OK || err == ERR_NOTFOUND)
 		knot_task_settle(t, err == OK ? RESULT_OK : RESULT_ALREADY, "%s", "");

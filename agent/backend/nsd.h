@@ -181,7 +181,6 @@ enum err nsd_retire(void *ctx, const char *const *marks, size_t n,
 /* -- nsd_files.c ----------------------------------------------------------- */
 
 /* A file that other zones share, such as a template, is not the zone's own. */
-bool nsd_files_is_own(const char *path, const struct dname *zone);
 /*
  * The directories of the zone's file and, if it is new, there is a template and
  * no file yet, the file: into the batch files of the zone directory. As of

@@ -102,7 +102,7 @@ check_name(struct task *t)
 	}
 	/* NSD makes the file name of the name as it is sent. */
 	if (strcmp(dname_print_file(&op->zone, file), t->name) != 0 &&
-	    strstr(op->settings->zonefile, "${zone}") != NULL) {
+	    settings_file_is_own(op->settings->zonefile)) {
 		settle(t, RESULT_REJECTED,
 		    "the name is too long for nsd's zone file names");
 		return;
@@ -310,8 +310,7 @@ purge(struct batch *b, struct task *t)
 	int dir_fd;
 	enum err err;
 
-	if (t->op->zonefile == NULL ||
-	    !nsd_files_is_own(t->op->zonefile, &t->op->zone)) {
+	if (!settings_record_is_own(t->op->zonefile)) {
 		settle(t, RESULT_ALREADY, "the zone has no file of its own");
 		return OK;
 	}

@@ -12,14 +12,6 @@
  * would serve them at once if it were added again.
  */
 
-bool
-nsd_files_is_own(const char *path, const struct dname *zone)
-{
-	char file[DNAME_FILE_MAX];
-
-	return strstr(path, dname_print_file(zone, file)) != NULL;
-}
-
 enum err
 nsd_files_make(struct spool_batch *files, const struct settings *s,
     const struct dname *zone, bool new)

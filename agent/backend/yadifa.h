@@ -190,7 +190,6 @@ NODISCARD enum err yadifa_guard_wait(struct yadifa *y, struct backend_error *why
 
 /* -- yadifa_files.c -------------------------------------------------------- */
 
-bool yadifa_files_is_own(const char *path, const struct dname *zone);
 /* Directories, and with initial a new primary's file. As of spool.h; errno is set. */
 NODISCARD enum err yadifa_files_make(int dir_fd, const struct settings *s,
     const struct dname *zone, bool initial);

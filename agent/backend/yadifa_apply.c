@@ -347,7 +347,7 @@ change_role(struct yadifa *y, const struct yadifa_task *t)
 	if (err != OK)
 		return err;
 	if (is)
-		return yadifa_files_is_own(path, &t->op->zone)
+		return settings_file_is_own(t->had->template)
 			   ? yadifa_files_set_aside(y->zone_fd, path, &t->op->zone)
 			   : OK;
 	err = yadifa_files_bring_back(y->zone_fd, path);
@@ -457,8 +457,7 @@ purge(struct yadifa_batch *b, struct yadifa_task *t)
 		return;
 	}
 	err = yadifa_files_unlink_transfers(b->y->transfer_dir, &op->zone, &gone);
-	if (err == OK && op->zonefile != NULL &&
-	    yadifa_files_is_own(op->zonefile, &op->zone))
+	if (err == OK && settings_record_is_own(op->zonefile))
 		err =
 		    yadifa_files_unlink(b->y->zone_fd, op->zonefile, &op->zone, &gone);
 	if (err == OK)

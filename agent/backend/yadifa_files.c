@@ -20,14 +20,6 @@
  * and keeps it even if the primary's serial is lower.
  */
 
-bool
-yadifa_files_is_own(const char *path, const struct dname *zone)
-{
-	char file[DNAME_FILE_MAX];
-
-	return strstr(path, dname_print_file(zone, file)) != NULL;
-}
-
 enum err
 yadifa_files_make(int dir_fd, const struct settings *s, const struct dname *zone,
     bool initial)

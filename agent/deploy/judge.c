@@ -230,18 +230,17 @@ early(const struct engine *e, const struct item *it)
 }
 
 /*
- * The file that goes with the zone. One that zones share must outlive them all,
- * and its name may well look like a zone's (zone. in shared.zone): such a zone
- * is recorded with a path that is none. It may still have a file of before.
+ * The file that goes with the zone, for the ledger. A zone whose file is now one
+ * that zones share may still have its own of before.
  */
 static char *
 own_zonefile(const struct item *it)
 {
 	const struct settings *s = it->desire.settings;
 
-	if (strstr(s->zonefile, "${zone}") != NULL)
-		return settings_zonefile(s, &it->zone);
-	return it->ledger == NULL ? mem_strdup("/") : NULL;
+	if (!settings_file_is_own(s->zonefile) && it->ledger != NULL)
+		return NULL;
+	return settings_file_record(s, &it->zone);
 }
 
 void

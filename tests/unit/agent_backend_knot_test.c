@@ -132,7 +132,7 @@ knot_apply__mixed_batch__each_gets_its_result(void **state)
 	make_op(&ops[0], OP_REMOVE, "old.example", NULL);
 	make_op(&ops[1], OP_REMOVE, "never.example", NULL);
 	make_op(&ops[2], OP_PURGE, "dead.example", NULL);
-	ops[2].zonefile = file = settings_zonefile(s, &ops[2].zone);
+	ops[2].zonefile = file = settings_file_record(s, &ops[2].zone);
 	make_op(&ops[3], OP_CHANGE, "turn.example", other);
 	make_op(&ops[4], OP_CHANGE, "fresh.example", s);
 	make_op(&ops[5], OP_ADD, "new.example", s);

@@ -547,7 +547,7 @@ apply_one(struct fixture *f, enum backend_op_kind kind, const char *zone,
 
 	make_op(&op, kind, zone, kind == OP_ADD || kind == OP_CHANGE ? s : NULL);
 	if (kind == OP_PURGE)
-		op.zonefile = file = settings_zonefile(s, &op.zone);
+		op.zonefile = file = settings_file_record(s, &op.zone);
 	err = f->driver->apply(f->ctx, &op, 1, &why);
 	free(file);
 	if (err != OK || op.result != expected)

@@ -97,6 +97,42 @@ settings_zonefile__odd_names__stay_inside(void **state)
 	settings_unref(s);
 }
 
+/* What one zone's removal may take away: never by the look of the name. */
+static void
+settings_file_record__shared_file__is_none_of_the_zone(void **state)
+{
+	static const char *const cases[][3] = {
+	    {"${zone}.zone", "a", "a.zone"},
+	    {"b/${zone}", "a", "b/a"},
+	    {"${zone}/db", "a.example", "a.example/db"},
+	    {"data/shared.zone", "a", "/"},
+	    {"ab.zone", "a", "/"},
+	    {"a.zone", "a", "/"},
+	    {"a.zone", "zone", "/"},
+	    {"shared/a.example", "a.example", "/"},
+	    {"$zone", "a", "/"},
+	    {"${zone", "a", "/"},
+	    {"${zones}", "a", "/"},
+	    {"@", ".", "/"},
+	};
+	struct settings *s = settings_new();
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dname zone = name(cases[i][1]);
+		bool own = strcmp(cases[i][2], "/") != 0;
+		free(s->zonefile);
+		s->zonefile = mem_strdup(cases[i][0]);
+		char *file = settings_file_record(s, &zone);
+		assert_string_equal(file, cases[i][2]);
+		assert_int_equal(settings_file_is_own(s->zonefile), own);
+		assert_int_equal(settings_record_is_own(file), own);
+		free(file);
+	}
+	assert_false(settings_record_is_own(NULL));
+	assert_false(settings_record_is_own(""));
+	settings_unref(s);
+}
+
 static void
 settings_initial_file__template__is_filled_in_once(void **state)
 {
@@ -144,6 +180,7 @@ main(void)
 	    cmocka_unit_test(remote_parse__all_parts__are_taken),
 	    cmocka_unit_test(remote_parse__anything_else__is_refused),
 	    cmocka_unit_test(settings_zonefile__odd_names__stay_inside),
+	    cmocka_unit_test(settings_file_record__shared_file__is_none_of_the_zone),
 	    cmocka_unit_test(settings_initial_file__template__is_filled_in_once),
 	    cmocka_unit_test(settings_ref__last_unref__frees),
 	};
