@@ -347,6 +347,16 @@ op_kind_of(enum action action, enum backend_op_kind *kind)
 	return false;
 }
 
+/* A file that a pattern has made one for many zones since stays. */
+static const char *
+zonefile_to_remove(const struct engine *e, const struct item *it)
+{
+	const char *recorded = it->ledger != NULL  ? it->ledger->zonefile
+			       : it->grave != NULL ? it->grave->zonefile
+						   : "";
+	return pattern_sharing(e->patterns, recorded) != NULL ? "/" : recorded;
+}
+
 /* Removals, purges, changes, additions: the order of enum backend_op_kind. */
 static void
 make_ops(struct batch *b)
@@ -373,9 +383,7 @@ make_ops(struct batch *b)
 				op->settings = it->desire.settings;
 				op->zonefile = it->zonefile;
 			} else {
-				op->zonefile = it->ledger != NULL ? it->ledger->zonefile
-					       : it->grave != NULL ? it->grave->zonefile
-								   : "";
+				op->zonefile = zonefile_to_remove(b->engine, it);
 			}
 		}
 	}

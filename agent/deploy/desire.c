@@ -2,6 +2,7 @@
 #include "agent/deploy/desire.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/deploy/engine.h"
@@ -70,6 +71,24 @@ accepted(const struct deploy_catalog *c, const struct dname *zone)
 	return c->n_accept_zones == 0;
 }
 
+/* Whoever names a zone so that its file is one that others share would have it
+ * written, and removed. */
+static bool
+takes_shared_file(struct engine *e, const struct settings *s, const struct dname *zone,
+    char *error, size_t error_size)
+{
+	if (!settings_file_is_own(s->zonefile))
+		return false;
+	char *path = settings_zonefile(s, zone);
+	const struct pattern *p = pattern_sharing(e->patterns, path);
+	if (p != NULL)
+		snprintf(error, error_size,
+		    "its zone file would be %.80s, which zones of pattern %s share",
+		    path, pattern_name(p));
+	free(path);
+	return p != NULL;
+}
+
 static void
 find_settings(struct engine *e, const struct deploy_catalog *c, const struct member *m,
     struct desire *d)
@@ -88,6 +107,10 @@ find_settings(struct engine *e, const struct deploy_catalog *c, const struct mem
 	struct settings *s = NULL;
 	if (pattern_settings(e->patterns, p, m, &s, d->error, sizeof(d->error)) != OK)
 		return;
+	if (takes_shared_file(e, s, &m->zone, d->error, sizeof(d->error))) {
+		settings_unref(s);
+		return;
+	}
 	d->error[0] = '\0';
 	d->settings = s;
 }

@@ -327,6 +327,19 @@ pattern_hash(const struct pattern *p)
 	return p->version;
 }
 
+const struct pattern *
+pattern_sharing(const struct pattern_set *set, const char *path)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const char *zonefile = set->patterns[i]->spec.zonefile.value;
+
+		if (zonefile != NULL && !settings_file_is_own(zonefile) &&
+		    strcmp(zonefile, path) == 0)
+			return set->patterns[i];
+	}
+	return NULL;
+}
+
 /* Group values come from the catalog: printable, and cut, in messages. */
 static void
 add_tried(char *error, size_t error_size, const char *group)

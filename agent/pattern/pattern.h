@@ -38,6 +38,10 @@ const char *pattern_name(const struct pattern *p);
 const char *pattern_error(const struct pattern *p);
 const char *pattern_hash(const struct pattern *p); /* 8 hex digits */
 
+/* The pattern whose zones share the file of this name, below the zone directory;
+ * NULL: none. One with a fault counts: its zones may be served. */
+const struct pattern *pattern_sharing(const struct pattern_set *set, const char *path);
+
 /*
  * The pattern of a member: its first group, in canonical order, that exists;
  * else fallback if not NULL and it exists. ERR_NOTFOUND: none; error says

@@ -61,6 +61,53 @@ add__zone_whose_name_is_in_a_shared_file__has_no_file_of_its_own(void **state)
 	world_free(w);
 }
 
+/* With it would go the file of all the others. */
+static void
+add__zone_whose_file_others_share__is_unassigned(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	struct ledger_entry entry;
+	write_pattern(w, "parked",
+	    "[pattern]\nrole = primary\nzonefile = data/shared.zone\n");
+	write_pattern(w, "data",
+	    "[pattern]\nrole = primary\nzonefile = data/${zone}.zone\n");
+	load_patterns(w);
+	world_start(w);
+	add_zone(w, "shared", "m1", "data");
+	EVENTUALLY(is_state(w, "shared", ZONE_UNASSIGNED));
+	assert_true(is_error(w, "shared", "data/shared.zone"));
+	assert_string_equal(toy_ops(0), "");
+	add_zone(w, "a", "m2", "data");
+	EVENTUALLY(is_state(w, "a", ZONE_APPLIED));
+	EVENTUALLY(get_ledger(w, "a", &entry) && entry.state == LEDGER_OWNED);
+	assert_string_equal(entry.zonefile, "data/a.zone");
+	world_free(w);
+}
+
+/* The pattern came after the zone. */
+static void
+purge__file_that_others_share_now__stays(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	w->catalogs[0].purge_after_s = 1;
+	world_start(w);
+	add_zone(w, "a.test", "m1", "primary");
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
+	write_pattern(w, "parked",
+	    "[pattern]\nrole = primary\nzonefile = a.test.zone\n");
+	load_patterns(w);
+	deploy_set_patterns(w->deploy, w->patterns);
+	EVENTUALLY(is_error(w, "a.test", "parked"));
+	assert_true(is_state(w, "a.test", ZONE_APPLIED));
+	del_zone(w, "a.test", "m1");
+	EVENTUALLY(has_grave(w, "a.test"));
+	EVENTUALLY(!has_grave(w, "a.test"));
+	assert_string_equal(toy_ops(1), "remove a.test, purge a.test (no file)");
+	world_free(w);
+}
+
 static void
 change__group__is_one_change(void **state)
 {
@@ -550,6 +597,8 @@ main(void)
 	    cmocka_unit_test(add__while_running__one_lookup_one_add),
 	    cmocka_unit_test(
 		add__zone_whose_name_is_in_a_shared_file__has_no_file_of_its_own),
+	    cmocka_unit_test(add__zone_whose_file_others_share__is_unassigned),
+	    cmocka_unit_test(purge__file_that_others_share_now__stays),
 	    cmocka_unit_test(change__group__is_one_change),
 	    cmocka_unit_test(remove_and_add_again__same_id__uses_the_data_again),
 	    cmocka_unit_test(remove_and_add_again__other_id__purges_first),

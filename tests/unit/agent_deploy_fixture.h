@@ -233,8 +233,11 @@ toy_apply_op(struct backend_op *op)
 	char text[DNAME_TEXT_MAX];
 	struct toy_op *seen = &toy.ops[toy.n_ops < TOY_OPS ? toy.n_ops++ : TOY_OPS - 1];
 	seen->kind = op->kind;
-	snprintf(seen->zone, sizeof(seen->zone), "%.79s",
-	    dname_print_short(&op->zone, text));
+	snprintf(seen->zone, sizeof(seen->zone), "%.60s%s",
+	    dname_print_short(&op->zone, text),
+	    op->kind != OP_PURGE || settings_record_is_own(op->zonefile)
+		? ""
+		: " (no file)");
 	op->result = RESULT_OK;
 	if (toy.n_result > 0) {
 		toy.n_result--;
