@@ -6,7 +6,7 @@
 #   make check      all tests: unit and system, against real servers
 #   make lint       layers, headers that compile alone, formatting
 #   make fuzz       libFuzzer on every parser, FUZZ_TIME seconds each (60)
-#   make bench      one line per figure, each a ratio of one run
+#   make bench      one line per figure, each a ratio of one run (bench/README.md)
 #   make install    into DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc)
 #   make uninstall  removes exactly what install put there
 #   make deps       what demo, check and bench call first: installs with apt

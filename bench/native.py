@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The name servers without nsherd: how to start each one, its fastest native way
+to be given many zones, and a shell loop of its own tool.
+
+A native way is spoken in-process with the server's own protocol, all that it
+sends is rendered before the clock starts, and it makes nothing durable itself.
+"""
+import base64, hashlib, hmac, os, random, select, shutil, signal, socket, struct, subprocess, time
+
+
+def write(path, text):
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.rename(path + ".new", path)
+
+
+def read_exactly(s, size):
+    out = b""
+    while len(out) < size:
+        got = s.recv(size - len(out))
+        if not got:
+            raise EOFError("the server closed the connection")
+        out += got
+    return out
+
+
+class Server:
+    """One server in a directory of its own, which every start finds as it was
+    at first. ways: {what the line says: method that gets zones and returns the
+    function to be timed}."""
+
+    child = None
+
+    def __init__(self, directory, port, control, secret):
+        self.dir, self.port, self.control, self.secret = directory, port, control, secret
+        self.zonefile = f"{directory}/zones/shared.zone"
+        self.pristine = directory + ".pristine"
+        if not os.path.exists(self.pristine):
+            shutil.copytree(directory, self.pristine)
+
+    def start(self, way=None):
+        shutil.rmtree(self.dir)
+        shutil.copytree(self.pristine, self.dir)
+        with open(self.dir + ".log", "a") as log:
+            self.child = subprocess.Popen(self.command(way), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def stop(self):
+        if self.child is None:
+            return
+        self.child.send_signal(signal.SIGKILL if self.kills else signal.SIGTERM)
+        self.child.wait()
+        self.child = None
+
+    kills = False  # SIGKILL leaves no other process of it behind
+
+    def script(self, lines):
+        """The shell loop: a script of one command or more a zone."""
+        path = self.dir + "/loop.sh"
+        write(path, "set -e\n" + "".join(f"{x}\n" for x in lines))
+        return lambda: subprocess.run(["sh", path], check=True, stdout=subprocess.DEVNULL, cwd=self.dir)
+
+
+class Nsd(Server):
+    name, tool = "NSD", "nsd-control addzone"
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.ways = {"bulk addzones": self.addzones}
+
+    def command(self, way):
+        return ["nsd", "-d", "-c", self.dir + "/nsd.conf"]
+
+    def addzones(self, zones):
+        out = b"NSDCT1 addzones\n" + "".join(f"{z} bench\n" for z in zones).encode() + b"\x04\n"
+        return lambda: self.duplex(out, f"added {len(zones)} zones")
+
+    def duplex(self, out, end):
+        """One list, written and read at once: nsd answers while it reads."""
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(self.dir + "/nsd.sock")
+        s.setblocking(False)
+        off, tail = 0, b""
+        while True:
+            r, w, _ = select.select([s], [s] if off < len(out) else [], [])
+            if r:
+                data = s.recv(65536)
+                if not data:
+                    break
+                tail = (tail + data)[-200:]
+            if w:
+                off += s.send(out[off : off + 65536])
+        assert end.encode() in tail, tail
+
+    def loop(self, zones):
+        return self.script(f"nsd-control -c {self.dir}/nsd.conf addzone {z} bench" for z in zones)
+
+
+class Knot(Server):
+    name, tool = "Knot", "knotc conf-set"
+    kills = True
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.ways = {"one conf transaction": self.transaction, "include + reload": self.include}
+
+    def command(self, way):
+        # an include is of no use to a server with a configuration database
+        text = way == "include + reload"
+        return ["knotd", "-m", "512"] + (["-c", self.dir + "/knot.conf"] if text else ["-C", self.dir + "/confdb"])
+
+    @staticmethod
+    def unit(cmd, **fields):
+        codes = {"section": 0x13, "item": 0x14, "id": 0x15, "data": 0x1A}
+        out = b"\x01" + struct.pack("!BH", 0x10, len(cmd)) + cmd.encode()
+        for name, text in fields.items():
+            out += struct.pack("!BH", codes[name], len(text)) + text.encode()
+        return out
+
+    def exchange(self, blocks):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(300)
+        s.connect(self.dir + "/knot.sock")
+        for block in blocks:
+            s.sendall(block + b"\x03")
+            reply = s.recv(65536)
+            assert reply == b"\x03", reply
+        s.sendall(b"\x00")
+        s.close()
+
+    def transaction(self, zones):
+        sets = b"".join(
+            self.unit("conf-set", section="zone", id=z)
+            + self.unit("conf-set", section="zone", item="template", id=z, data="bench")
+            for z in zones
+        )
+        blocks = [self.unit("conf-begin"), sets, self.unit("conf-commit")]
+        return lambda: self.exchange(blocks)
+
+    def include(self, zones):
+        path = self.dir + "/bench.conf"
+        new = "".join(f"  - domain: {z}\n    template: bench\n" for z in zones)
+
+        def run():
+            with open(path) as f:
+                old = f.read() or "zone:\n"
+            write(path, old + new)
+            self.exchange([self.unit("reload")])
+
+        return run
+
+    def loop(self, zones):
+        knotc = f"knotc -s {self.dir}/knot.sock"
+        lines = [f"{knotc} conf-begin"]
+        for z in zones:
+            lines += [f"{knotc} conf-set 'zone[{z}]'", f"{knotc} conf-set 'zone[{z}].template' bench"]
+        return self.script(lines + [f"{knotc} conf-commit"])
+
+
+class Bind(Server):
+    name, tool = "BIND", "rndc addzone"
+    kills = True
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.ways = {"persistent rndc client": self.addzone}
+        self.key = base64.b64decode(self.secret)
+
+    def command(self, way):
+        return ["named", "-g", "-c", self.dir + "/named.conf"]
+
+    def body(self):
+        return f'{{ type primary; file "{self.zonefile}"; notify no; }};'
+
+    def call(self, s, command, nonce):
+        """One message of the rndc protocol and its answer, which holds a nonce."""
+
+        def entry(name, kind, value):
+            return bytes([len(name)]) + name + bytes([kind]) + struct.pack("!I", len(value)) + value
+
+        now = int(time.time())
+        self.serial = getattr(self, "serial", random.getrandbits(30)) + 1
+        ctrl = entry(b"_ser", 1, b"%d" % self.serial) + entry(b"_tim", 1, b"%d" % now) + entry(b"_exp", 1, b"%d" % (now + 60))
+        if nonce:
+            ctrl += entry(b"_nonce", 1, nonce)
+        rest = entry(b"_ctrl", 2, ctrl) + entry(b"_data", 2, entry(b"type", 1, command))
+        mac = base64.b64encode(hmac.digest(self.key, rest, "sha256")).ljust(88, b"\0")
+        out = struct.pack("!I", 1) + entry(b"_auth", 2, entry(b"hsha", 1, b"\xa3" + mac)) + rest
+        s.sendall(struct.pack("!I", len(out)) + out)
+        reply = read_exactly(s, struct.unpack("!I", read_exactly(s, 4))[0])
+        assert b"\x06result\x01\0\0\0\x010" in reply, reply
+        at = reply.index(b"\x06_nonce\x01") + 8
+        return reply[at + 4 : at + 4 + struct.unpack("!I", reply[at : at + 4])[0]]
+
+    def converse(self, commands):
+        with socket.create_connection(("127.0.0.1", self.control)) as s:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            nonce = self.call(s, b"null", None)
+            for c in commands:
+                self.call(s, c, nonce)
+
+    def addzone(self, zones):
+        commands = [f'addzone "{z}" {self.body()}'.encode() for z in zones]
+        return lambda: self.converse(commands)
+
+    def loop(self, zones):
+        return self.script(f"rndc -c {self.dir}/rndc.conf addzone '\"{z}\" {self.body()}'" for z in zones)
+
+
+class BindBulk(Bind):
+    name = "BIND (bulk = reconfig)"
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.ways = {"include + reconfig": self.include}
+
+    def include(self, zones):
+        path = self.dir + "/bench.conf"
+        new = "".join(f'zone "{z}" {self.body()}\n' for z in zones)
+
+        def run():
+            with open(path) as f:
+                old = f.read()
+            write(path, old + new)
+            self.converse([b"reconfig"])
+
+        return run
+
+
+class Yadifa(Server):
+    name, tool = "YADIFA", "yadifa ctrl -t ZONECFGRELOAD"
+    kills = True
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.ways = {"include + ZONECFGRELOAD": self.include}
+
+    def command(self, way):
+        return ["yadifad", "-c", self.dir + "/yadifad.conf"]
+
+    def block(self, zone):
+        return f'<zone>\n\tdomain {zone}\n\tfile "{self.zonefile}"\n\ttype primary\n\tnotify-auto false\n</zone>\n'
+
+    def reload(self):
+        """ZONECFGRELOAD of all: opcode 9, class 42, signed (RFC 8945)."""
+        key = b"\7control\7example\0"
+        algorithm = b"\x0bhmac-sha256\0"
+        when = struct.pack("!HIH", 0, int(time.time()), 300)
+        question = b"\0" + struct.pack("!HH", 0x2B0B, 42)
+        ident = random.getrandbits(16)
+        signed = struct.pack("!HHHHHH", ident, 0x4800, 1, 0, 0, 0) + question
+        variables = key + struct.pack("!HI", 255, 0) + algorithm + when + b"\0\0\0\0"
+        mac = hmac.digest(base64.b64decode(self.secret), signed + variables, hashlib.sha256)
+        rdata = algorithm + when + struct.pack("!H", len(mac)) + mac + struct.pack("!HHH", ident, 0, 0)
+        out = struct.pack("!HHHHHH", ident, 0x4800, 1, 0, 0, 1) + question
+        out += key + struct.pack("!HHIH", 250, 255, 0, len(rdata)) + rdata
+        with socket.create_connection(("127.0.0.1", self.port)) as s:
+            s.sendall(struct.pack("!H", len(out)) + out)
+            reply = read_exactly(s, struct.unpack("!H", read_exactly(s, 2))[0])
+        return reply[3] & 15
+
+    def include(self, zones):
+        path = self.dir + "/nsherd/zones.conf"
+        new = "".join(self.block(z) for z in zones)
+
+        def run():
+            with open(path) as f:
+                old = f.read()
+            write(path, old + new)
+            while self.reload() != 0:  # 2: busy with the last one
+                time.sleep(0.005)
+
+        return run
+
+    def loop(self, zones):
+        tool = f'yadifa ctrl -s "127.0.0.1 port {self.port}" -y hmac-sha256:control.example:{self.secret} -t ZONECFGRELOAD'
+        lines = []
+        for z in zones:
+            lines.append(f"cat >>{self.dir}/nsherd/zones.conf <<'Z'\n{self.block(z)}Z")
+            lines.append(f"until {tool} 2>/dev/null; do sleep 0.05; done")
+        return self.script(lines)
+
+
+KINDS = {"nsd": Nsd, "knot": Knot, "bind": Bind, "bind-bulk": BindBulk, "yadifa": Yadifa}
