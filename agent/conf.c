@@ -248,7 +248,9 @@ wire_proto(struct conf *conf, uint64_t started)
 		struct proto_catalog *pc = &p->catalogs[i];
 		*pc = (struct proto_catalog){.name = c->name,
 		    .nr = c->nr,
-		    .primary = true};
+		    .primary = true,
+		    .max_transaction = (unsigned)c->max_transaction,
+		    .max_lock_s = c->max_lock_s};
 		memcpy(pc->label, c->label, sizeof(pc->label));
 		memcpy(pc->default_pattern, c->default_pattern,
 		    sizeof(pc->default_pattern));

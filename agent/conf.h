@@ -47,8 +47,9 @@ struct conf_catalog {
 	char default_pattern[64];
 	struct dname *accept_zones;
 	size_t n_accept_zones;
-	unsigned purge_after_s, apply_delay_s;
-	uint8_t nr; /* set by conf_wire() */
+	unsigned purge_after_s, apply_delay_s, max_lock_s;
+	unsigned long max_transaction; /* records */
+	uint8_t nr;                    /* set by conf_wire() */
 	unsigned line;
 };
 

@@ -14,6 +14,7 @@ enum {
 };
 enum { PROBE_RATE = 150, APPLY_RATE = 500, RATE_MAX = 1000000 };
 enum { VARIANTS = 1000, VARIANTS_MAX = 100000 };
+enum { MAX_LOCK_S = 300, MAX_TRANSACTION = 100000, TRANSACTION_LIMIT = 1000000 };
 
 /* -- [agent] --------------------------------------------------------------- */
 
@@ -360,19 +361,15 @@ set_apply_delay(struct conf_reader *r, const char *value)
 static void
 set_max_lock(struct conf_reader *r, const char *value)
 {
-	unsigned seconds;
-
-	conf_value_duration(r, &seconds, value);
-	conf_value_unsupported(r);
+	conf_value_duration(r, &r->catalog->max_lock_s, value);
+	if (r->catalog->max_lock_s == 0)
+		conf_value_fault(r, "at least one second", value);
 }
 
 static void
 set_max_transaction(struct conf_reader *r, const char *value)
 {
-	unsigned long records;
-
-	conf_value_number(r, &records, 1, 10000000, value);
-	conf_value_unsupported(r);
+	conf_value_number(r, &r->catalog->max_transaction, 1, TRANSACTION_LIMIT, value);
 }
 
 const struct conf_setting conf_catalog_settings[] = {
@@ -520,6 +517,8 @@ conf_set_catalog_defaults(struct conf_catalog *c)
 {
 	c->name = dname_root;
 	c->purge_after_s = PURGE_AFTER_S;
+	c->max_lock_s = MAX_LOCK_S;
+	c->max_transaction = MAX_TRANSACTION;
 }
 
 void

@@ -31,16 +31,19 @@ struct catalog_refusal {
 struct catalog_edit;
 
 /* reserved: names that no member may equal or lie below, the agent's control
- * zones; borrowed, as txn is, until catalog_edit_free(). */
+ * zones; borrowed, as txn is, until catalog_edit_free(). bytes_max: memory the
+ * edit may take, 0: what is enough for one UPDATE. */
 struct catalog_edit *catalog_edit_new(struct store_txn *txn,
-    const struct catalog_head *head, const struct dname *reserved, size_t n_reserved);
+    const struct catalog_head *head, const struct dname *reserved, size_t n_reserved,
+    size_t bytes_max);
 void catalog_edit_free(struct catalog_edit *edit);
 
-/* The catalog before the edit, for prerequisites (RFC 2136 section 3.2). */
+/* The catalog as the edit leaves it so far, for prerequisites (RFC 2136 section
+ * 3.2) of the UPDATE that is applied next. */
 NODISCARD enum err catalog_edit_name_in_use(struct catalog_edit *edit,
     const struct dname *owner, bool *in_use);
 typedef enum err catalog_rr_fn(void *arg, const struct rr *rr);
-NODISCARD enum err catalog_edit_each_before(struct catalog_edit *edit,
+NODISCARD enum err catalog_edit_each(struct catalog_edit *edit,
     const struct dname *owner, uint16_t type, catalog_rr_fn *fn, void *arg);
 
 /*

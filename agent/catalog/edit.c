@@ -13,7 +13,7 @@
 
 struct catalog_edit *
 catalog_edit_new(struct store_txn *txn, const struct catalog_head *head,
-    const struct dname *reserved, size_t n_reserved)
+    const struct dname *reserved, size_t n_reserved, size_t bytes_max)
 {
 	struct catalog_edit *edit = mem_alloc(sizeof(*edit));
 
@@ -21,6 +21,7 @@ catalog_edit_new(struct store_txn *txn, const struct catalog_head *head,
 	edit->before = edit->after = *head;
 	edit->reserved = reserved;
 	edit->n_reserved = n_reserved;
+	edit->bytes_max = bytes_max > 0 ? bytes_max : EDIT_BYTES_MAX;
 	edit->n_global = 0;
 	edit->n_nodes = 0;
 	member_init(&edit->unpacked);
@@ -279,13 +280,13 @@ edit_node_at(struct catalog_edit *edit, const struct dname *owner,
 	*node = edit_node_find(edit, is_member, key, key_size);
 	if (*node)
 		return OK;
-	if (edit->arena.used > EDIT_BYTES_MAX)
+	if (edit->arena.used > edit->bytes_max)
 		return ERR_DENIED;
 	*node = node_add(edit, is_member, key, key_size);
 	return load(edit, name, *node);
 }
 
-/* -- as it was -------------------------------------------------------------- */
+/* -- as it is so far -------------------------------------------------------------- */
 
 static bool
 is_apex_soa(const struct catz_name *name, uint16_t type)
@@ -311,14 +312,14 @@ catalog_edit_name_in_use(struct catalog_edit *edit, const struct dname *owner,
 		return err;
 	size_t prefix_size = prefix_in_node(node, &name);
 	*in_use = name.kind == CATZ_APEX;
-	for (size_t i = 0; i < node->n_before && !*in_use; i++)
-		*in_use = edit_rr_is_at(&node->before[i], name.prefix, prefix_size);
+	for (size_t i = 0; i < node->n_after && !*in_use; i++)
+		*in_use = edit_rr_is_at(&node->after[i], name.prefix, prefix_size);
 	return OK;
 }
 
 enum err
-catalog_edit_each_before(struct catalog_edit *edit, const struct dname *owner,
-    uint16_t type, catalog_rr_fn *fn, void *arg)
+catalog_edit_each(struct catalog_edit *edit, const struct dname *owner, uint16_t type,
+    catalog_rr_fn *fn, void *arg)
 {
 	struct catz_name name;
 	struct edit_node *node;
@@ -328,7 +329,7 @@ catalog_edit_each_before(struct catalog_edit *edit, const struct dname *owner,
 
 	if (err == OK && is_apex_soa(&name, type)) {
 		buf_init(&soa, 0);
-		catalog_soa_rr(&edit->before, &soa, &rr);
+		catalog_soa_rr(&edit->after, &soa, &rr);
 		err = fn(arg, &rr);
 		buf_fini(&soa);
 	}
@@ -336,8 +337,8 @@ catalog_edit_each_before(struct catalog_edit *edit, const struct dname *owner,
 		return err;
 	size_t prefix_size = prefix_in_node(node, &name);
 	rr = (struct rr){.owner = *owner, .class = CLASS_IN};
-	for (size_t i = 0; i < node->n_before && err == OK; i++) {
-		const struct member_rr *b = &node->before[i];
+	for (size_t i = 0; i < node->n_after && err == OK; i++) {
+		const struct member_rr *b = &node->after[i];
 		if (!edit_rr_is_at(b, name.prefix, prefix_size) ||
 		    (type != RR_ANY && type != b->type))
 			continue;

@@ -17,7 +17,7 @@
  */
 
 enum {
-	EDIT_BYTES_MAX = 64 * 1024 * 1024, /* memory of one edit */
+	EDIT_BYTES_MAX = 64 * 1024 * 1024, /* memory of one edit, unless told */
 	NODE_RRS_MAX = 1000,               /* of a member, or of one owner */
 	NODE_BYTES_MAX = 32 * 1024,        /* RDATA and owners of these */
 	NODE_SLOTS_MIN = 16,
@@ -42,6 +42,7 @@ struct catalog_edit {
 	struct catalog_head before, after;
 	const struct dname *reserved;
 	size_t n_reserved;
+	size_t bytes_max;
 	unsigned n_global;
 	struct edit_node **nodes;
 	size_t n_nodes, room;

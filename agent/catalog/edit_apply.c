@@ -218,7 +218,7 @@ catalog_edit_apply(struct catalog_edit *edit, const struct rr *rr, unsigned n,
 	enum err err = edit_node_at(edit, &rr->owner, &name, &p.node);
 	if (err != OK)
 		return err == ERR_DENIED ? edit_deny(why, n, "too-much") : err;
-	if (edit->arena.used > EDIT_BYTES_MAX)
+	if (edit->arena.used > edit->bytes_max)
 		return edit_deny(why, n, "too-much");
 	p.apex = name.kind == CATZ_APEX;
 	p.prefix = name.prefix;

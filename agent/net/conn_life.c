@@ -11,9 +11,20 @@
 
 /* How connections begin, what time they are given, and how they end. */
 
-enum { LINGER_MS = 2000 };
+enum { LINGER_MS = 2000, ENGAGED_IDLE_MS = 300000 };
 
 /* -- limits ---------------------------------------------------------------- */
+
+/* Who edits under a lock or in a transaction may think for a while. */
+static uint64_t
+idle_limit(const struct conn *c)
+{
+	uint64_t limit = c->hub->idle_ms;
+
+	if (proto_is_engaged(c->session) && limit < ENGAGED_IDLE_MS)
+		limit = ENGAGED_IDLE_MS;
+	return limit;
+}
 
 /* Why the connection has to go now, or NULL. */
 static const char *
@@ -29,7 +40,7 @@ overdue(const struct conn *c, uint64_t now)
 	TAILQ_FOREACH (transfer, &c->transfers, link)
 		if (proto_transfer_age_ms(transfer->t) > hub->transfer_ms)
 			return "the transfer takes too long";
-	if (conn_is_idle(c) && now - c->active_ms > hub->idle_ms)
+	if (conn_is_idle(c) && now - c->active_ms > idle_limit(c))
 		return "";
 	return NULL;
 }
@@ -62,7 +73,7 @@ conn_evict(struct hub *hub)
 	struct conn *c;
 
 	TAILQ_FOREACH (c, &hub->conns, link) {
-		if (conn_is_idle(c)) {
+		if (conn_is_idle(c) && !proto_is_engaged(c->session)) {
 			conn_destroy(c);
 			return true;
 		}

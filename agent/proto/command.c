@@ -199,24 +199,22 @@ take(struct command *c, const struct rr *rr)
 	return c->text.err;
 }
 
-static enum err
-append(struct command *c)
+enum err
+command_append(struct store_txn *txn, struct update *u, struct buf *text)
 {
-	struct update *u = c->u;
 	struct work w = {.kind = WORK_COMMAND,
 	    .catalog = u->catalog->nr,
 	    .time = u->req.now,
 	    .serial_from = u->serial,
 	    .serial_to = u->serial,
-	    .text = buf_text(&c->text)};
+	    .text = buf_text(text)};
 
 	snprintf(w.by, sizeof(w.by), "%s", key_name_text(u->req.tsig.key));
 	snprintf(w.source, sizeof(w.source), "%s", u->source);
-	worklog_append(c->txn, &w);
+	worklog_append(txn, &w);
 	u->seq = w.seq;
 	u->changed = true;
-	u->reconfigure = c->reconfigure;
-	return store_err(c->txn);
+	return store_err(txn);
 }
 
 static enum err
@@ -234,7 +232,9 @@ take_all(struct command *c)
 		return OK;
 	}
 	u->why.rr = 0;
-	return err == OK && u->updates.n > 0 ? append(c) : err;
+	u->reconfigure = err == OK && c->reconfigure;
+	return err == OK && u->updates.n > 0 ? command_append(c->txn, u, &c->text)
+					     : err;
 }
 
 enum err

@@ -20,4 +20,8 @@ const char *command_scan(const struct update *u, unsigned *rr);
 /* In the writer: all records or none. A refusal is OK, with rcode and why. */
 NODISCARD enum err command_run(struct store_txn *txn, struct update *u);
 
+/* The entry of the work log for verbs that were taken. */
+NODISCARD enum err command_append(struct store_txn *txn, struct update *u,
+    struct buf *text);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/proto/lock.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/view.h"
 #include "lib/addr.h"
@@ -30,19 +31,25 @@ struct proto {
 	void (*reconfigure)(void *arg); /* NULL: nobody cares */
 	void *reconfigure_arg;
 	size_t update_bytes;
+	size_t staged_bytes; /* of transactions */
+	uint64_t session_id; /* the last one given */
 	unsigned n_transfers;
 	uint64_t complaint_s; /* second of the last complaint */
 	unsigned n_complaints, n_muted;
 	uint8_t out[MSG_MAX]; /* the reply under construction */
+	struct locks locks;   /* the writer's */
 };
 
 struct proto_session {
 	unsigned refs; /* proto_open, each outstanding request */
 	struct proto *proto;
+	uint64_t id; /* from 1, never again */
 	void *peer;
 	enum transport transport;
 	bool closed;
 	unsigned n_outstanding;
+	struct transaction *transaction; /* begun here; NULL: none */
+	uint64_t locked_until_ms;        /* it may hold a lock until then; 0: none */
 };
 
 /* A request whose signature was looked at. */

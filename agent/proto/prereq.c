@@ -22,10 +22,10 @@ static enum err
 check_existence(struct catalog_edit *edit, const struct rr *rr, unsigned *rcode)
 {
 	bool found = false, wanted = rr->class == CLASS_ANY;
-	enum err err = rr->type == RR_ANY
-			   ? catalog_edit_name_in_use(edit, &rr->owner, &found)
-			   : catalog_edit_each_before(edit, &rr->owner, rr->type,
-				 note_found, &found);
+	enum err err =
+	    rr->type == RR_ANY
+		? catalog_edit_name_in_use(edit, &rr->owner, &found)
+		: catalog_edit_each(edit, &rr->owner, rr->type, note_found, &found);
 	if (err != OK)
 		return err;
 	if (found == wanted)
@@ -99,7 +99,7 @@ check_set(struct catalog_edit *edit, const struct rr **rrs, size_t n, bool *same
 		if (compare_rdata(rrs[i], rrs[set.n - 1]) != 0)
 			rrs[set.n++] = rrs[i];
 	enum err err =
-	    catalog_edit_each_before(edit, &rrs[0]->owner, rrs[0]->type, look_up, &set);
+	    catalog_edit_each(edit, &rrs[0]->owner, rrs[0]->type, look_up, &set);
 	*same = !set.other && set.n_found == set.n;
 	return err;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/proto/control.h"
 #include "agent/proto/core.h"
 #include "agent/proto/query.h"
 #include "agent/proto/reply.h"
@@ -44,7 +45,9 @@ proto_new(struct store *store, const struct proto_conf *conf,
 	proto->effects = *effects;
 	proto->reconfigure = NULL;
 	proto->reconfigure_arg = NULL;
-	proto->update_bytes = 0;
+	proto->update_bytes = proto->staged_bytes = 0;
+	proto->session_id = 0;
+	memset(&proto->locks, 0, sizeof(proto->locks));
 	proto->n_transfers = 0;
 	proto->complaint_s = 0;
 	proto->n_complaints = proto->n_muted = 0;
@@ -88,6 +91,7 @@ proto_open(struct proto *proto, void *peer, enum transport transport)
 	struct proto_session *session = mem_alloc(sizeof(*session));
 	*session = (struct proto_session){.refs = 1,
 	    .proto = proto,
+	    .id = ++proto->session_id,
 	    .peer = peer,
 	    .transport = transport};
 	proto->refs++;
@@ -109,6 +113,7 @@ proto_close(struct proto_session *session)
 	if (!session)
 		return;
 	session->closed = true;
+	control_end(session);
 	session_unref(session);
 }
 
@@ -281,6 +286,9 @@ proto_receive(struct proto_session *session, const struct addr *from,
 		reply_error(&req, RCODE_FORMERR, 0, NULL);
 	else if (authenticate(&req))
 		dispatch(&req);
+	/* Nobody knows what it was; it may have been part of a transaction. */
+	if (err != OK || req.tsig.verdict != TSIG_GOOD)
+		control_spoil(session);
 	view_unref(req.view);
 	session_unref(session);
 }

@@ -41,6 +41,8 @@ struct proto_catalog {
 	uint8_t nr; /* in the store */
 	bool primary;
 	char default_pattern[64];
+	unsigned max_transaction; /* records */
+	unsigned max_lock_s;
 };
 
 struct proto_backend {
@@ -102,6 +104,9 @@ struct proto_session *proto_open(struct proto *proto, void *peer,
 void proto_close(struct proto_session *session);
 /* Requests whose reply is still to come. */
 unsigned proto_outstanding(const struct proto_session *session);
+
+/* Has begun a transaction or may hold a lock: not idle, though nothing comes. */
+bool proto_is_engaged(const struct proto_session *session);
 
 /* One message, without its TCP length. Never fails: what cannot be answered is
  * dropped. The bytes are not kept. */

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "agent/proto/command.h"
+#include "agent/proto/control.h"
 #include "agent/proto/prescan.h"
 #include "agent/proto/reply.h"
 #include "agent/proto/rights.h"
+#include "agent/proto/transaction.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -24,12 +26,14 @@ decide(struct update *u, unsigned rcode, unsigned rr, const char *reason)
 }
 
 static void
-scan_command(struct update *u)
+scan_command(struct update *u, const struct dname *apex)
 {
 	unsigned rr = 0;
-	const char *reason = command_scan(u, &rr);
+	const char *reason = control_scan(u, apex);
 
 	u->is_command = true;
+	if (reason == NULL && u->control == VERB_KINDS)
+		reason = command_scan(u, &rr);
 	if (reason != NULL)
 		decide(u, RCODE_REFUSED, rr, reason);
 }
@@ -64,7 +68,7 @@ scan(struct update *u, const struct msg *msg)
 	else if (zone->kind == ZONE_STATUS || zone->kind == ZONE_LOG)
 		decide(u, RCODE_REFUSED, 0, "read-only-zone");
 	else if (zone->kind == ZONE_COMMAND)
-		scan_command(u);
+		scan_command(u, &zone->name);
 	else if (!rights_have(u->req.key, RIGHT_UPDATE))
 		decide(u, RCODE_REFUSED, 0, "no-update-right");
 	else if (!zone->catalog->primary)
@@ -96,6 +100,7 @@ free_update(struct update *u)
 	session->proto->update_bytes -= u->bytes;
 	rrlist_fini(&u->prereqs);
 	rrlist_fini(&u->updates);
+	transaction_unref(u->transaction);
 	free(u);
 	view_unref(view);
 	session_release(session);
@@ -115,15 +120,25 @@ log_outcome(const struct update *u)
 		    rcode_str(u->rcode), u->why.reason);
 }
 
+void
+update_print_why(const struct update *u, char *out, size_t size)
+{
+	char msg[24] = "", rr[24] = "";
+
+	if (u->why_msg > 0)
+		snprintf(msg, sizeof(msg), " msg=%u", u->why_msg);
+	if (u->why.rr > 0)
+		snprintf(rr, sizeof(rr), " rr=%u", u->why.rr);
+	snprintf(out, size, "reason=%s%s%s", u->why.reason, msg, rr);
+}
+
 static void
 send_outcome(struct update *u)
 {
 	struct reply r;
 	char text[160];
-	int n = snprintf(text, sizeof(text), "reason=%s", u->why.reason);
 
-	if (u->why.rr > 0 && n > 0 && (size_t)n < sizeof(text))
-		snprintf(text + n, sizeof(text) - (size_t)n, " rr=%u", u->why.rr);
+	update_print_why(u, text, sizeof(text));
 	/* By this a client finds the outcome of its commands. */
 	bool seq = u->rcode == RCODE_NOERROR && u->seq != 0;
 	if (seq)
@@ -139,10 +154,12 @@ update_done(struct store_job *job, enum err err)
 	struct update *u = (struct update *)job;
 	if (err != OK) {
 		u->rcode = err_rcode(err);
-		u->why.rr = 0;
+		u->why.rr = u->why_msg = 0;
 		snprintf(u->why.reason, sizeof(u->why.reason), "%s",
 		    err == ERR_FULL ? "storage-full" : "storage-failed");
 	}
+	if (u->control != VERB_KINDS)
+		control_done(u);
 	log_outcome(u);
 	send_outcome(u);
 	const struct proto *proto = u->req.session->proto;
@@ -167,6 +184,9 @@ update_new(struct request *req)
 	session_hold(u->req.session);
 	u->catalog = NULL;
 	u->is_command = false;
+	u->control = VERB_KINDS;
+	u->transaction = NULL;
+	u->staged = NULL;
 	u->seq = 0;
 	u->reconfigure = false;
 	memset(&u->prereqs, 0, sizeof(u->prereqs));
@@ -186,17 +206,33 @@ is_busy(const struct request *req)
 	       store_queued(proto->store, STORE_CATALOG) > UPDATES_MAX;
 }
 
+/* What the connection has to do with it: transactions. */
+static void
+scan_session(struct update *u, const struct msg *msg)
+{
+	const char *reason = NULL;
+
+	if (u->control != VERB_KINDS && u->early_rcode == RCODE_NOERROR)
+		reason = control_take(u);
+	else if (!u->is_command && u->catalog != NULL)
+		reason = control_stage(u, msg);
+	if (reason != NULL)
+		decide(u, RCODE_REFUSED, 0, reason);
+}
+
 void
 update_receive(struct request *req)
 {
 	struct proto *proto = req->session->proto;
 
 	if (is_busy(req)) {
+		control_spoil(req->session);
 		reply_error(req, RCODE_SERVFAIL, EDE_NOT_READY, "reason=busy");
 		return;
 	}
 	struct update *u = update_new(req);
 	scan(u, req->msg);
+	scan_session(u, req->msg);
 	keep_head(u, req->msg);
 	u->bytes = sizeof(*u) + rrlist_bytes(&u->prereqs) + rrlist_bytes(&u->updates);
 	proto->update_bytes += u->bytes;

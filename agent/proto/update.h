@@ -6,6 +6,7 @@
 #include "agent/proto/core.h"
 #include "agent/proto/rrlist.h"
 #include "agent/store/store.h"
+#include "agent/store/verb.h"
 
 /*
  * UPDATE (RFC 2136). What needs no state is decided in the loop's thread;
@@ -15,6 +16,9 @@
 
 enum { UPDATE_HEAD_MAX = 12 + 255 + 4 };
 
+struct staged;
+struct transaction;
+
 struct update {
 	struct store_job job; /* first */
 	struct request req;   /* holds session and view */
@@ -22,6 +26,10 @@ struct update {
 	uint8_t head[UPDATE_HEAD_MAX];
 	const struct proto_catalog *catalog; /* NULL: none of ours */
 	bool is_command;                     /* of _command.C, not C */
+	enum verb_kind control; /* begin and those after it; VERB_KINDS: none */
+	/* Of a begin, commit or abort, or what the UPDATE is staged in; held. */
+	struct transaction *transaction;
+	struct staged *staged; /* its place there; NULL: it is run at once */
 	char source[64];
 	struct rrlist prereqs, updates;
 	size_t bytes; /* accounted */
@@ -33,6 +41,7 @@ struct update {
 	/* The outcome. */
 	unsigned rcode;
 	struct catalog_refusal why;
+	unsigned why_msg; /* of a transaction: which message, from 1 */
 	uint32_t serial;
 	bool again; /* the same bytes were answered before */
 	bool changed;
@@ -42,6 +51,13 @@ struct update {
 
 /* Takes a signed UPDATE; answers it now or later. */
 void update_receive(struct request *req);
+
+/* In the writer: is C locked by another? Then it is refused. */
+bool update_is_locked(struct update *u);
+/* Sets the outcome. */
+void update_refuse(struct update *u, unsigned rcode, unsigned rr, const char *reason);
+/* "reason=... msg=N rr=M" */
+void update_print_why(const struct update *u, char *out, size_t size);
 
 /* The store's side: everything from the replay window to the new serial. */
 enum err update_run(struct store_txn *txn, struct store_job *job);

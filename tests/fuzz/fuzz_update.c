@@ -190,6 +190,8 @@ init(void)
 	f.wake_fd = eventfd(0, EFD_NONBLOCK);
 	make_keys();
 	f.catalog = (struct proto_catalog){.label = "c",
+	    .max_transaction = 1000,
+	    .max_lock_s = 60,
 	    .name = dn("catalog.example."),
 	    .primary = true};
 	f.backend =

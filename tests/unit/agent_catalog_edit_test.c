@@ -35,7 +35,7 @@ run_edit(struct store_txn *txn, struct store_job *job)
 	enum err err = catalogs_find(txn, &j->w->apex, &head);
 	if (err != OK)
 		return err;
-	struct catalog_edit *edit = catalog_edit_new(txn, &head, &j->w->apex, 1);
+	struct catalog_edit *edit = catalog_edit_new(txn, &head, &j->w->apex, 1, 0);
 	err = j->fn(edit, j->arg);
 	catalog_edit_free(edit);
 	return err;
@@ -222,7 +222,7 @@ each_node__touched_nodes__then_as_they_were_and_will_be(void **state)
 				    "b - b2.example 1 2;");
 }
 
-/* -- as it was -------------------------------------------------------------- */
+/* -- as it is so far ------------------------------------------------------------ */
 
 static enum err
 count(void *arg, const struct rr *rr)
@@ -233,7 +233,7 @@ count(void *arg, const struct rr *rr)
 }
 
 static enum err
-look_before(struct catalog_edit *edit, void *arg)
+look_so_far(struct catalog_edit *edit, void *arg)
 {
 	static const struct change gone = {"a.zones.c.example.", RR_ANY, CLASS_ANY, ""};
 	struct changes c = {.items = &gone, .n = 1};
@@ -243,27 +243,30 @@ look_before(struct catalog_edit *edit, void *arg)
 	unsigned n = 0;
 
 	(void)arg;
-	/* What is applied does not show. */
-	assert_int_equal(apply_all(edit, &c), OK);
 	assert_int_equal(catalog_edit_name_in_use(edit, &node, &used), OK);
 	assert_true(used);
+	assert_int_equal(catalog_edit_each(edit, &node, RR_PTR, count, &n), OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(apply_all(edit, &c), OK);
+	assert_int_equal(catalog_edit_name_in_use(edit, &node, &used), OK);
+	assert_false(used);
 	assert_int_equal(catalog_edit_name_in_use(edit, &zones, &used), OK);
 	assert_false(used);
-	assert_int_equal(catalog_edit_each_before(edit, &node, RR_PTR, count, &n), OK);
+	assert_int_equal(catalog_edit_each(edit, &node, RR_PTR, count, &n), OK);
 	assert_int_equal(n, 1);
-	assert_int_equal(catalog_edit_each_before(edit, &apex, RR_ANY, count, &n), OK);
+	assert_int_equal(catalog_edit_each(edit, &apex, RR_ANY, count, &n), OK);
 	assert_int_equal(n, 3);
 	return OK;
 }
 
 static void
-before__records_were_applied__then_it_is_as_it_was(void **state)
+so_far__records_were_applied__then_they_show(void **state)
 {
 	struct world *w = *state;
 	assert_int_equal(change(w, (struct change){"a.zones.c.example.", RR_PTR,
 				       CLASS_IN, "a.example."}),
 	    OK);
-	assert_int_equal(edit(w, look_before, NULL), OK);
+	assert_int_equal(edit(w, look_so_far, NULL), OK);
 }
 
 static void
@@ -544,7 +547,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(create__it_is_there__then_exists),
 	    TEST(each_node__touched_nodes__then_as_they_were_and_will_be),
-	    TEST(before__records_were_applied__then_it_is_as_it_was),
+	    TEST(so_far__records_were_applied__then_they_show),
 	    TEST(edits__at_random__then_the_store_is_a_catalog_and_the_log_tells_how),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

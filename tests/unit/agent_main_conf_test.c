@@ -440,8 +440,8 @@ faults__later_parts__said_to_be_unsupported(void **state)
 	       "primaries = 192.0.2.1 key k, 192.0.2.2@53 tls a.example\n"
 	       "notify = 192.0.2.1\n"
 	       "guard-remove = 5% min 10 in 600\n"
-	       "max-lock = 60\n"
-	       "max-transaction = 5\n",
+	       "max-lock = 0\n"
+	       "max-transaction = 0\n",
 	    "2: listen-tls: not supported by this version",
 	    "3: tls-cert: not supported by this version",
 	    "4: tls-key: not supported by this version",
@@ -452,8 +452,7 @@ faults__later_parts__said_to_be_unsupported(void **state)
 	    "12: primaries: not supported by this version",
 	    "13: notify: not supported by this version",
 	    "14: guard-remove: not supported by this version",
-	    "15: max-lock: not supported by this version",
-	    "16: max-transaction: not supported by this version");
+	    "15: max-lock: at least one second", "16: max-transaction: ");
 	EXPECT(REST "guard-remove = 5 percent\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% in 600 min 3\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% min\n", "6: guard-remove: neither off");

@@ -172,6 +172,13 @@ proto_transfer_next(struct proto_transfer *t, uint8_t *out, size_t room, size_t 
 	return OK;
 }
 
+bool
+proto_is_engaged(const struct proto_session *session)
+{
+	(void)session;
+	return false;
+}
+
 uint64_t
 proto_transfer_age_ms(const struct proto_transfer *t)
 {

@@ -188,9 +188,13 @@ world_fill_conf(struct world *w)
 	w->proto_keys[KEY_PATTERNS].patterns = w->narrow_patterns;
 	w->proto_keys[KEY_PATTERNS].n_patterns = 1;
 	w->catalogs[0] = (struct proto_catalog){.label = "main",
+	    .max_transaction = 1000,
+	    .max_lock_s = 60,
 	    .name = dn("catalog.example."),
 	    .primary = true};
 	w->catalogs[1] = (struct proto_catalog){.label = "other",
+	    .max_transaction = 1000,
+	    .max_lock_s = 60,
 	    .name = dn("other.test."),
 	    .primary = true};
 	w->backends[0] = (struct proto_backend){.name = "nsd1", .driver = "nsd"};
