@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/backend.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/backend/drivers.h"
@@ -45,4 +47,26 @@ backend_option(const struct backend_conf *conf, const char *name, const char *fa
 			return conf->options[i].value;
 	}
 	return fallback;
+}
+
+enum err
+backend_fail(struct backend_error *why, enum err err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+enum err
+backend_refuse(struct backend_error *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return ERR_INVALID;
 }

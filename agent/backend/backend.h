@@ -157,4 +157,13 @@ const struct backend_driver *backend_at(size_t n);
 const char *backend_option(const struct backend_conf *conf, const char *name,
     const char *fallback);
 
+/* -- for drivers ------------------------------------------------------------- */
+
+/* Says why, cut to fit; returns err. */
+PRINTF(3, 4)
+enum err backend_fail(struct backend_error *why, enum err err, const char *fmt, ...);
+/* The same with ERR_INVALID. */
+PRINTF(2, 3)
+enum err backend_refuse(struct backend_error *why, const char *fmt, ...);
+
 #endif

@@ -3,13 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/backend/bind_http.h"
@@ -47,26 +45,6 @@
  */
 
 enum { DEFAULT_PORT = 953, ZONE_DIR_MAX = 512, VIEW_MAX = 60 };
-
-enum err
-bind_fail(struct backend_error *why, enum err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-int64_t
-bind_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 const char *
 bind_target(const struct bind *b, const struct dname *zone,
@@ -117,8 +95,8 @@ bind_read_stats(struct bind *b, const char *path, struct bind_stats *stats,
 	if (err == OK && stats->boot[0] == '\0')
 		err = ERR_FORM;
 	if (err == ERR_FORM)
-		err = bind_fail(why, ERR_IO, "%s: not the statistics of BIND in JSON",
-		    b->http.what);
+		err = backend_fail(why, ERR_IO,
+		    "%s: not the statistics of BIND in JSON", b->http.what);
 	return err;
 }
 
@@ -132,7 +110,7 @@ explain_stats(struct bind *b, enum err err, struct backend_error *why)
 	if (err != ERR_CLOSED && err != ERR_IO)
 		return err;
 	addr_print_host(&b->statistics, address);
-	return bind_fail(why, err,
+	return backend_fail(why, err,
 	    "%.70s; named.conf needs statistics-channels { inet %s port %u allow { %s; "
 	    "}; };",
 	    first.text, address, addr_port(&b->statistics), address);
@@ -163,11 +141,11 @@ try_orders(struct bind *b, struct backend_error *why)
 	if (err != OK)
 		return err;
 	if (strcmp(reply.err, "permission denied") == 0)
-		err = bind_fail(why, ERR_DENIED,
+		err = backend_fail(why, ERR_DENIED,
 		    "named takes no zones: its options (or view) need "
 		    "allow-new-zones yes; and new-zones-directory \"...\";");
 	else if (strcmp(reply.err, "not found") == 0)
-		err = bind_fail(why, ERR_INVALID,
+		err = backend_fail(why, ERR_INVALID,
 		    "%s: set view = NAME, or leave it out", reply.text);
 	rndc_reply_fini(&reply);
 	b->ready = err == OK;
@@ -261,9 +239,9 @@ run_verb(struct bind *b, const char *verb, const struct dname *zone,
 		return err;
 	if (found.state != BIND_ZONE_OURS)
 		return found.state == BIND_ZONE_NONE
-			   ? bind_fail(why, ERR_NOTFOUND,
+			   ? backend_fail(why, ERR_NOTFOUND,
 				 "named does not have the zone")
-			   : bind_fail(why, ERR_DENIED,
+			   : backend_fail(why, ERR_DENIED,
 				 "the zone in named is not ours");
 	command = mem_printf("%s %s", verb, bind_target(b, zone, target));
 	err = bind_send(b, command, &reply, why);
@@ -271,7 +249,7 @@ run_verb(struct bind *b, const char *verb, const struct dname *zone,
 	if (err != OK)
 		return err;
 	if (!reply.good)
-		err = bind_fail(why, ERR_INVALID, "%s: %s%s%.120s", verb, reply.err,
+		err = backend_fail(why, ERR_INVALID, "%s: %s%s%.120s", verb, reply.err,
 		    reply.text[0] != '\0' ? ": " : "", reply.text);
 	rndc_reply_fini(&reply);
 	return err;
@@ -292,7 +270,7 @@ bind_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 	enum err err;
 
 	if (zone == NULL)
-		return bind_fail(why, ERR_INVALID, "a zone must be named");
+		return backend_fail(why, ERR_INVALID, "a zone must be named");
 	err = run_verb(b, words[verb], zone, why);
 	rndc_disconnect(&b->rndc);
 	return err;

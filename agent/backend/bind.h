@@ -63,9 +63,6 @@ struct bind {
 	int64_t deleted_ms;  /* monotonic: our last delzone */
 };
 
-PRINTF(3, 4)
-enum err bind_fail(struct backend_error *why, enum err err, const char *fmt, ...);
-int64_t bind_now_ms(void); /* Unix time */
 /* "name" and, where there are views, class and view: as commands have it. */
 const char *bind_target(const struct bind *b, const struct dname *zone,
     char out[static BIND_NAME_MAX]);

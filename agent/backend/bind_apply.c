@@ -8,6 +8,7 @@
 #include "agent/backend/bind.h"
 #include "agent/backend/bind_batch.h"
 #include "agent/backend/bind_files.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -95,7 +96,7 @@ bind_order(struct bind_batch *ba, struct bind_task *t, const char *verb, bool wi
 	enum err err = bind_send(ba->b, command, reply, ba->why);
 
 	free(command);
-	ba->b->changed_ms = bind_now_ms();
+	ba->b->changed_ms = clock_unix_ms();
 	if (err == ERR_RANGE) {
 		/* Nothing was sent; let it look like an answer. */
 		bind_settle(t, RESULT_REJECTED,
@@ -126,7 +127,7 @@ bind_delete(struct bind_batch *ba, struct bind_task *t, bool *gone)
 		return err;
 	*gone = reply.good || rndc_says(&reply, "not found");
 	if (*gone) {
-		ba->b->deleted_ms = bind_sock_now_ms();
+		ba->b->deleted_ms = clock_ms();
 		if (!t->dropped)
 			bind_lines_deleted(&ba->lines, &t->op->zone, ba->b->process);
 		else
@@ -242,7 +243,7 @@ lift_tombs(struct bind_batch *ba)
 {
 	struct bind *b = ba->b;
 	struct bind_lines lines;
-	int64_t since_ms = bind_sock_now_ms() - b->deleted_ms;
+	int64_t since_ms = clock_ms() - b->deleted_ms;
 	bool any = false;
 
 	bind_lines_init(&lines);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/bind_body.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +25,6 @@ bind_body_mark(const struct settings *s, char mark[static BIND_MARK_MAX])
 {
 	snprintf(mark, BIND_MARK_MAX, "%s%s.%s.%s", mark_prefix, s->pattern, s->version,
 	    s->hash);
-}
-
-PRINTF(2, 3)
-static enum err
-refuse(struct backend_error *why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return ERR_INVALID;
 }
 
 /* -- raw options -------------------------------------------------------------- */
@@ -117,18 +104,18 @@ check_option(const char *text, struct backend_error *why)
 	char word[64];
 
 	if (fault != NULL)
-		return refuse(why, "bind option \"%.100s\" %s", text, fault);
+		return backend_refuse(why, "bind option \"%.100s\" %s", text, fault);
 	while (next_statement(&text, word, &rest)) {
 		for (size_t i = 0; i < sizeof(own_options) / sizeof(own_options[0]);
 		     i++)
 			if (strcasecmp(word, own_options[i]) == 0)
-				return refuse(why,
+				return backend_refuse(why,
 				    "bind option %s: say it in [pattern], not in [bind]",
 				    word);
 		/* named would leave the zone out of its list. */
 		if (strcasecmp(word, "zone-statistics") == 0 &&
 		    strncasecmp(rest, "no", 2) == 0)
-			return refuse(why,
+			return backend_refuse(why,
 			    "bind option zone-statistics: the agent could "
 			    "not see the zone any more");
 	}
@@ -192,11 +179,12 @@ check_remotes(const struct remote_list *list, const char *what,
 		const struct remote *r = &list->items[i];
 
 		if (r->tls[0] != '\0')
-			return refuse(why, "%s: the bind driver does not do tls yet",
-			    what);
+			return backend_refuse(why,
+			    "%s: the bind driver does not do tls yet", what);
 		/* named takes unknown keys, and then does not transfer. */
 		if (r->has_key && keyring_find(ring, &r->key) == NULL)
-			return refuse(why, "key %.150s is not configured in the agent",
+			return backend_refuse(why,
+			    "key %.150s is not configured in the agent",
 			    dname_print_plain(&r->key, key));
 	}
 	return OK;
@@ -271,7 +259,7 @@ print_file(struct buf *out, const struct settings *s, const struct dname *zone,
 
 	buf_printf(out, " file \"%s/%s\";", zone_dir, file);
 	if (bad)
-		refuse(why, "zonefile %.100s: bad for named", s->zonefile);
+		backend_refuse(why, "zonefile %.100s: bad for named", s->zonefile);
 	free(file);
 	return bad ? ERR_INVALID : OK;
 }
@@ -283,12 +271,13 @@ print_dnssec(struct buf *out, const struct settings *s, const char *zone_dir,
 	if (s->dnssec == NULL)
 		return OK;
 	if (s->role != ROLE_PRIMARY)
-		return refuse(why, "dnssec = %s: the agent signs primaries only",
-		    s->dnssec);
+		return backend_refuse(why,
+		    "dnssec = %s: the agent signs primaries only", s->dnssec);
 	if (!settings_file_is_own(s->zonefile))
-		return refuse(why, "dnssec = %s: zones cannot share a file", s->dnssec);
+		return backend_refuse(why, "dnssec = %s: zones cannot share a file",
+		    s->dnssec);
 	if (strpbrk(s->dnssec, "\"\\\n") != NULL)
-		return refuse(why, "dnssec = %.60s: bad for named", s->dnssec);
+		return backend_refuse(why, "dnssec = %.60s: bad for named", s->dnssec);
 	buf_printf(out, " dnssec-policy \"%s\"; inline-signing yes;", s->dnssec);
 	if (!has_option(s, "key-directory"))
 		buf_printf(out, " key-directory \"%s\";", zone_dir);

@@ -76,8 +76,8 @@ read_line(const char *line, struct bind_zone_text *text, struct dname *zone)
 static enum err
 unreadable(struct bind *b, struct backend_error *why)
 {
-	return bind_fail(why, ERR_FULL, "%s/%s: %s", b->conf.config_dir, bind_bulk_name,
-	    mem_errno_text(errno));
+	return backend_fail(why, ERR_FULL, "%s/%s: %s", b->conf.config_dir,
+	    bind_bulk_name, mem_errno_text(errno));
 }
 
 static bool

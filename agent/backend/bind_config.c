@@ -2,7 +2,6 @@
 #include "agent/backend/bind_config.h"
 
 #include <glob.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +14,6 @@
 #include "lib/mem.h"
 
 enum { DEPTH_MAX = 8, FILES_MAX = 500, FILE_MAX = 64 << 20 };
-
-PRINTF(3, 4)
-static enum err
-fail(struct backend_error *why, enum err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
 
 /* -- reading what is printed -------------------------------------------------- */
 
@@ -178,7 +165,7 @@ bind_config_read(const struct bind_config_reader *r, struct bind_config *c,
 	memset(c, 0, sizeof(*c));
 	err = bind_tool_run(&tool, why);
 	if (err == OK && !tool.good)
-		err = fail(why, ERR_INVALID, "%s", tool.text);
+		err = backend_fail(why, ERR_INVALID, "%s", tool.text);
 	if (err == OK) {
 		c->size = out.size;
 		c->text = mem_strdup(buf_text(&out));
@@ -276,7 +263,7 @@ bind_config_try(const struct bind_config_reader *r, const struct bind_config *c,
 					? strchr(tool.text, ' ')
 					: NULL;
 
-		err = fail(why, ERR_INVALID, "named-checkconf: %.170s",
+		err = backend_fail(why, ERR_INVALID, "named-checkconf: %.170s",
 		    blank != NULL ? blank + 1 : tool.text);
 	}
 	mem_wipe(text.data, text.size);

@@ -11,6 +11,7 @@
 
 #include "agent/backend/bind.h"
 #include "agent/backend/spool.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
 
 enum { COMPONENT_MAX = 255, RETRY_S = 60 };
@@ -29,7 +30,7 @@ bind_files_make(const char *zone_dir, struct bind_task *t)
 	const struct settings *s = t->op->settings;
 	char *path = settings_zonefile(s, &t->op->zone);
 	char *text =
-	    settings_initial_file(s, &t->op->zone, (uint32_t)(bind_now_ms() / 1000));
+	    settings_initial_file(s, &t->op->zone, (uint32_t)(clock_unix_ms() / 1000));
 	const char *last = strrchr(path, '/');
 	int dir_fd;
 	enum err err = spool_open(zone_dir, &dir_fd);

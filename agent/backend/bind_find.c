@@ -7,6 +7,7 @@
 
 #include "agent/backend/bind.h"
 #include "agent/backend/bind_tool.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -89,7 +90,7 @@ bind_find_plain(struct bind *b, const struct dname *zone, struct bind_found *fou
 	else if (!rndc_says(&reply, "not found"))
 		err = look_closer(b, target, found, why);
 	else if (strstr(reply.text, "no matching zone") == NULL)
-		err = bind_fail(why, ERR_IO, "showzone: %.160s", reply.text);
+		err = backend_fail(why, ERR_IO, "showzone: %.160s", reply.text);
 	rndc_reply_fini(&reply);
 	return err;
 }
@@ -109,8 +110,8 @@ delete_again(struct bind *b, const struct dname *zone, struct backend_error *why
 	if (err != OK)
 		return err;
 	if (!reply.good && !rndc_says(&reply, "not found"))
-		err = bind_fail(why, ERR_IO, "delzone of a zone that came back: %.120s",
-		    reply.err);
+		err = backend_fail(why, ERR_IO,
+		    "delzone of a zone that came back: %.120s", reply.err);
 	rndc_reply_fini(&reply);
 	if (err != OK)
 		return err;
@@ -118,7 +119,7 @@ delete_again(struct bind *b, const struct dname *zone, struct backend_error *why
 	    "backend=%s zone=%s text=\"came back with a restart of named, "
 	    "deleted again\"",
 	    b->conf.name, target);
-	b->deleted_ms = bind_sock_now_ms();
+	b->deleted_ms = clock_ms();
 	bind_lines_init(&lines);
 	bind_lines_deleted(&lines, zone, b->process);
 	bind_journal_write(b, &lines);
@@ -349,7 +350,7 @@ bind_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 	bind_names_init(&l.back);
 	bind_names_init(&dumped);
 	bind_journal_read_marks(b, &l.marks);
-	if (bind_now_ms() - b->changed_ms < 1000)
+	if (clock_unix_ms() - b->changed_ms < 1000)
 		/* named may not have written what it has answered. */
 		err = bind_sock_sleep(b->conf.cancel_fd, 200, why);
 	from_database = err == OK && dump_database(b, &dumped);
@@ -366,7 +367,7 @@ bind_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 	if (err == OK)
 		err = bind_read_stats(b, "/json/v1/zones", stats, why);
 	if (err == OK && strcmp(stats->boot, b->process) != 0)
-		err = bind_fail(why, ERR_CLOSED, "named was restarted meanwhile");
+		err = backend_fail(why, ERR_CLOSED, "named was restarted meanwhile");
 	free(stats);
 	if (err == OK)
 		err = bury_again(&l, why);

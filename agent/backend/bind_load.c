@@ -9,6 +9,7 @@
 
 #include "agent/backend/bind.h"
 #include "agent/backend/spool.h"
+#include "lib/clock.h"
 #include "lib/digest.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -77,18 +78,18 @@ read_at_ms(const struct bind *b)
 static enum err
 tell(struct bind *b, bool *loaded, struct backend_error *why)
 {
-	int64_t now_ms = bind_now_ms();
+	int64_t now_ms = clock_unix_ms();
 	struct rndc_reply reply;
 	enum err err = bind_send(b, "reconfig", &reply, why);
 
 	if (err != OK)
 		return err;
-	b->changed_ms = bind_now_ms();
+	b->changed_ms = clock_unix_ms();
 	*loaded = reply.good;
 	if (reply.good)
 		b->loaded_ms = now_ms;
 	else
-		bind_fail(why, ERR_INVALID, "reconfig: %s; named's log has more",
+		backend_fail(why, ERR_INVALID, "reconfig: %s; named's log has more",
 		    reply.err);
 	rndc_reply_fini(&reply);
 	return OK;
@@ -106,7 +107,7 @@ check_included(struct bind *b, const struct bind_config *c, const struct dname *
 	enum err err = OK;
 
 	if (key != NULL ? !bind_config_has_name(c, "key", key) : !included)
-		err = bind_fail(why, ERR_INVALID,
+		err = backend_fail(why, ERR_INVALID,
 		    "named.conf does not include our file: it needs include \"%.120s\";",
 		    include);
 	else if (b->conf.reconfig_hold && newer != NULL)
@@ -144,7 +145,7 @@ bind_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *loaded,
 	err = check_whole(b, &c, why);
 	/* named refuses to start with a zone that it has twice. */
 	if (err == OK && bulk && c.hides_zones)
-		err = bind_fail(why, ERR_INVALID,
+		err = backend_fail(why, ERR_INVALID,
 		    "zone-statistics none hides which zones named has");
 	if (err == OK)
 		err = check_included(b, &c, key, why);
@@ -171,8 +172,8 @@ read_include(struct bind *b, char **text, struct backend_error *why)
 	}
 	if (err == OK || err == ERR_NOTFOUND)
 		return OK;
-	return bind_fail(why, err, "%s/%s: %s", b->conf.config_dir, bind_include_name,
-	    mem_errno_text(errno));
+	return backend_fail(why, err, "%s/%s: %s", b->conf.config_dir,
+	    bind_include_name, mem_errno_text(errno));
 }
 
 static enum err
@@ -187,7 +188,7 @@ write_include(struct bind *b, const char *text, struct backend_error *why)
 		close(dir_fd);
 	}
 	if (err != OK)
-		return bind_fail(why, err, "%s/%s: %s", b->conf.config_dir,
+		return backend_fail(why, err, "%s/%s: %s", b->conf.config_dir,
 		    bind_include_name, mem_errno_text(errno));
 	return OK;
 }

@@ -5,34 +5,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/mem.h"
-
-PRINTF(3, 4)
-static enum err
-fail(struct backend_error *why, enum err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-int64_t
-bind_sock_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void
 bind_sock_init(struct bind_sock *s, const char *kind, const struct addr *addr,
@@ -50,23 +28,24 @@ bind_sock_init(struct bind_sock *s, const char *kind, const struct addr *addr,
 static enum err
 wait_for(struct bind_sock *s, short events, struct backend_error *why)
 {
-	int64_t deadline_ms = bind_sock_now_ms() + s->timeout_ms;
+	int64_t deadline_ms = clock_ms() + s->timeout_ms;
 
 	for (;;) {
 		struct pollfd fds[2] = {{.fd = s->fd, .events = events},
 		    {.fd = s->cancel_fd, .events = POLLIN}};
-		int64_t left = deadline_ms - bind_sock_now_ms();
+		int64_t left = deadline_ms - clock_ms();
 		int n = poll(fds, 2, left > 0 ? (int)left : 0);
 
 		if (n == -1 && errno != EINTR)
-			return fail(why, ERR_IO, "poll: %s", mem_errno_text(errno));
+			return backend_fail(why, ERR_IO, "poll: %s",
+			    mem_errno_text(errno));
 		if (n > 0 && fds[1].revents != 0)
-			return fail(why, ERR_CANCELED, "canceled");
+			return backend_fail(why, ERR_CANCELED, "canceled");
 		if (n > 0)
 			return OK;
 		if (left <= 0)
-			return fail(why, ERR_TIMEOUT, "%s: no answer within %u s",
-			    s->what, s->timeout_ms / 1000);
+			return backend_fail(why, ERR_TIMEOUT,
+			    "%s: no answer within %u s", s->what, s->timeout_ms / 1000);
 	}
 }
 
@@ -75,7 +54,8 @@ bind_sock_sleep(int cancel_fd, unsigned ms, struct backend_error *why)
 {
 	struct pollfd fd = {.fd = cancel_fd, .events = POLLIN};
 
-	return poll(&fd, 1, (int)ms) > 0 ? fail(why, ERR_CANCELED, "canceled") : OK;
+	return poll(&fd, 1, (int)ms) > 0 ? backend_fail(why, ERR_CANCELED, "canceled")
+					 : OK;
 }
 
 static enum err
@@ -83,7 +63,7 @@ failed(struct bind_sock *s, int error, struct backend_error *why)
 {
 	bool absent = error == ECONNREFUSED || error == ECONNRESET || error == EPIPE;
 
-	return fail(why, absent ? ERR_CLOSED : ERR_IO, "%s: %s", s->what,
+	return backend_fail(why, absent ? ERR_CLOSED : ERR_IO, "%s: %s", s->what,
 	    mem_errno_text(error));
 }
 

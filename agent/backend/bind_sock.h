@@ -22,8 +22,6 @@ struct bind_sock {
 	char what[96]; /* "rndc 127.0.0.1@953" */
 };
 
-int64_t bind_sock_now_ms(void); /* monotonic */
-
 void bind_sock_init(struct bind_sock *s, const char *kind, const struct addr *addr,
     int cancel_fd, unsigned timeout_ms);
 NODISCARD enum err bind_sock_open(struct bind_sock *s, const struct addr *addr,

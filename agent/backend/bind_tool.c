@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,18 +18,6 @@
 extern char **environ;
 
 enum { ARGS_MAX = 15 };
-
-PRINTF(3, 4)
-static enum err
-fail(struct backend_error *why, enum err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
 
 char *
 bind_tool_find(const char *name)
@@ -121,7 +108,8 @@ spawn(const struct bind_tool *tool, int ends[static 2], pid_t *pid,
 	if (in != -1)
 		close(in);
 	if (rc != 0)
-		return fail(why, ERR_IO, "%s: %s", tool->argv[0], mem_errno_text(rc));
+		return backend_fail(why, ERR_IO, "%s: %s", tool->argv[0],
+		    mem_errno_text(rc));
 	ends[0] = out[0];
 	ends[1] = errors[0];
 	return OK;
@@ -176,12 +164,13 @@ hear(struct hearing *h, struct backend_error *why)
 		int n = poll(fds, 3, (int)h->tool->timeout_ms);
 
 		if (n == -1 && errno != EINTR)
-			return fail(why, ERR_IO, "poll: %s", mem_errno_text(errno));
+			return backend_fail(why, ERR_IO, "poll: %s",
+			    mem_errno_text(errno));
 		if (n == 0)
-			return fail(why, ERR_TIMEOUT, "%s does not end",
+			return backend_fail(why, ERR_TIMEOUT, "%s does not end",
 			    h->tool->argv[0]);
 		if (n > 0 && fds[2].revents != 0)
-			return fail(why, ERR_CANCELED, "canceled");
+			return backend_fail(why, ERR_CANCELED, "canceled");
 		for (int i = 0; n > 0 && i < 2; i++) {
 			if (fds[i].revents != 0)
 				hear_some(h, i);

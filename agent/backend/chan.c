@@ -3,38 +3,17 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/mem.h"
 
 enum { CHUNK = 65536 };
-
-enum err
-chan_fail(struct backend_error *why, enum err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-int64_t
-chan_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void
 chan_init(struct chan *chan, int cancel_fd, unsigned timeout_ms)
@@ -60,7 +39,7 @@ chan_sleep(int cancel_fd, unsigned ms, struct backend_error *why)
 {
 	struct pollfd fd = {.fd = cancel_fd, .events = POLLIN};
 
-	return poll(&fd, 1, (int)ms) > 0 ? chan_fail(why, ERR_CANCELED, "canceled")
+	return poll(&fd, 1, (int)ms) > 0 ? backend_fail(why, ERR_CANCELED, "canceled")
 					 : OK;
 }
 
@@ -71,17 +50,17 @@ wait_for(const struct chan *chan, int64_t deadline_ms, short events, int wait_ms
 {
 	struct pollfd fds[2] = {{.fd = events != 0 ? chan->fd : -1, .events = events},
 	    {.fd = chan->cancel_fd, .events = POLLIN}};
-	int64_t left = deadline_ms - chan_now_ms();
+	int64_t left = deadline_ms - clock_ms();
 
 	if (left <= 0 && wait_ms != 0)
-		return chan_fail(why, ERR_TIMEOUT, "%s: no answer within %u s",
+		return backend_fail(why, ERR_TIMEOUT, "%s: no answer within %u s",
 		    chan->peer_text, chan->timeout_ms / 1000);
 	if (wait_ms < 0 || wait_ms > left)
 		wait_ms = left > 0 ? (int)left : 0;
 	if (poll(fds, 2, wait_ms) == -1 && errno != EINTR)
-		return chan_fail(why, ERR_IO, "poll: %s", mem_errno_text(errno));
+		return backend_fail(why, ERR_IO, "poll: %s", mem_errno_text(errno));
 	if (fds[1].revents != 0)
-		return chan_fail(why, ERR_CANCELED, "canceled");
+		return backend_fail(why, ERR_CANCELED, "canceled");
 	return OK;
 }
 
@@ -91,8 +70,8 @@ failed(const struct chan *chan, int error, struct backend_error *why)
 	bool absent = error == ENOENT || error == ECONNREFUSED || error == ECONNRESET ||
 		      error == EPIPE;
 
-	return chan_fail(why, absent ? ERR_CLOSED : ERR_IO, "%s: %s", chan->peer_text,
-	    mem_errno_text(error));
+	return backend_fail(why, absent ? ERR_CLOSED : ERR_IO, "%s: %s",
+	    chan->peer_text, mem_errno_text(error));
 }
 
 /* -- connecting --------------------------------------------------------------- */
@@ -101,7 +80,7 @@ static enum err
 connect_unix(struct chan *chan, const struct sockaddr_un *sun,
     struct backend_error *why)
 {
-	int64_t deadline_ms = chan_now_ms() + chan->timeout_ms;
+	int64_t deadline_ms = clock_ms() + chan->timeout_ms;
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
 
@@ -130,7 +109,7 @@ chan_open_unix(struct chan *chan, const char *path, struct backend_error *why)
 	chan_close(chan);
 	snprintf(chan->peer_text, sizeof(chan->peer_text), "%s", path);
 	if (strlen(path) >= sizeof(sun.sun_path))
-		return chan_fail(why, ERR_RANGE, "%.100s...: the path is too long",
+		return backend_fail(why, ERR_RANGE, "%.100s...: the path is too long",
 		    path);
 	strcpy(sun.sun_path, path);
 	chan->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -171,7 +150,7 @@ receive_some(const struct chan *chan, uint8_t *chunk, size_t *size,
 		return errno == EAGAIN || errno == EINTR ? OK
 							 : failed(chan, errno, why);
 	if (n == 0)
-		return chan_fail(why, ERR_CLOSED, "%s closed the connection",
+		return backend_fail(why, ERR_CLOSED, "%s closed the connection",
 		    chan->peer_text);
 	*size = (size_t)n;
 	return OK;
@@ -182,7 +161,7 @@ chan_talk(struct chan *chan, const void *out, size_t size, size_t *sent,
     chan_feed_fn *fn, void *arg, struct backend_error *why)
 {
 	uint8_t *chunk = mem_alloc(CHUNK);
-	int64_t deadline_ms = chan_now_ms() + chan->timeout_ms;
+	int64_t deadline_ms = clock_ms() + chan->timeout_ms;
 	bool done = false;
 	enum err err = OK;
 
@@ -200,7 +179,7 @@ chan_talk(struct chan *chan, const void *out, size_t size, size_t *sent,
 			break;
 		moved = got > 0 || *sent > before;
 		if (moved)
-			deadline_ms = chan_now_ms() + chan->timeout_ms;
+			deadline_ms = clock_ms() + chan->timeout_ms;
 		err = wait_for(chan, deadline_ms,
 		    *sent < size ? POLLIN | POLLOUT : POLLIN, moved ? 0 : -1, why);
 	}

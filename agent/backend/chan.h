@@ -45,9 +45,4 @@ NODISCARD enum err chan_talk(struct chan *chan, const void *out, size_t size,
 /* Just wait. ERR_CANCELED. */
 NODISCARD enum err chan_sleep(int cancel_fd, unsigned ms, struct backend_error *why);
 
-int64_t chan_now_ms(void); /* monotonic */
-
-PRINTF(3, 4)
-enum err chan_fail(struct backend_error *why, enum err err, const char *fmt, ...);
-
 #endif

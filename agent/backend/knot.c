@@ -46,7 +46,7 @@ refuse_text(struct knot *k, struct backend_error *why)
 		    "/etc/default/knot: KNOTD_ARGS=\"-C %s\"; start knotd",
 		    k->conf.name, k->confdb, k->confdb);
 	k->warned = true;
-	return chan_fail(why, ERR_INVALID,
+	return backend_fail(why, ERR_INVALID,
 	    "knotd has no confdb and would forget: stop it, `knotc -C %.40s "
 	    "conf-import /etc/knot/knot.conf`, KNOTD_ARGS=\"-C %.40s\" in "
 	    "/etc/default/knot, start it",
@@ -72,7 +72,7 @@ check_persistent(struct knot *k, struct backend_error *why)
 	case KNOT_STORE_TEXT: return refuse_text(k, why);
 	case KNOT_STORE_CONFDB:
 		if (k->confdb_given && path[0] == '/' && strcmp(path, k->confdb) != 0)
-			return chan_fail(why, ERR_INVALID,
+			return backend_fail(why, ERR_INVALID,
 			    "knotd runs with confdb %.80s, not with %.80s", path,
 			    k->confdb);
 		break;
@@ -173,7 +173,7 @@ ask_version(struct knot *k, struct backend_error *why)
 	if (err != OK || told)
 		return err;
 	if (fault.is || t.data[0] == '\0')
-		return chan_fail(why, ERR_IO, "knotd does not tell its version: %s",
+		return backend_fail(why, ERR_IO, "knotd does not tell its version: %s",
 		    fault.text);
 	skip = strncmp(t.data, label, sizeof(label) - 1) == 0 ? sizeof(label) - 1 : 0;
 	snprintf(k->version, sizeof(k->version), "%.31s", t.data + skip);
@@ -296,7 +296,7 @@ knot_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 		knot_unit_put(&units, &requests[i]);
 		err = knot_ctl_block(&k->ctl, &units, list_zone, &l, &fault, why);
 		if (err == OK && fault.is)
-			err = chan_fail(why, ERR_IO, "%s: %s",
+			err = backend_fail(why, ERR_IO, "%s: %s",
 			    requests[i].field[KNOT_CMD], fault.text);
 	}
 	buf_fini(&units);
@@ -397,8 +397,8 @@ check_ours(struct knot *k, const struct dname *zone, struct knot_found *found,
 	if (err != OK || found->state == KNOT_ZONE_OURS)
 		return err;
 	return found->state == KNOT_ZONE_NONE
-		   ? chan_fail(why, ERR_NOTFOUND, "knot does not have the zone")
-		   : chan_fail(why, ERR_DENIED, "the zone in knot is not ours");
+		   ? backend_fail(why, ERR_NOTFOUND, "knot does not have the zone")
+		   : backend_fail(why, ERR_DENIED, "the zone in knot is not ours");
 }
 
 /* To a flush of such a zone knotd says yes, and then does not do it. */
@@ -414,7 +414,7 @@ check_flush(struct knot *k, const char *template, struct backend_error *why)
 	enum err err = ask(k, &unit, &t, &fault, why);
 
 	if (err == OK && strcmp(t.data, "-1") == 0)
-		err = chan_fail(why, ERR_UNSUPPORTED,
+		err = backend_fail(why, ERR_UNSUPPORTED,
 		    "knot does not write the zone file under this pattern "
 		    "(zonefile-sync: -1)");
 	return err;
@@ -435,7 +435,7 @@ knot_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 	enum err err;
 
 	if (zone == NULL)
-		return chan_fail(why, ERR_INVALID, "a zone must be named");
+		return backend_fail(why, ERR_INVALID, "a zone must be named");
 	unit.field[KNOT_ZONE] = dname_print(zone, name);
 	err = knot_enter(k, why);
 	if (err != OK)
@@ -446,7 +446,7 @@ knot_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 	if (err == OK)
 		err = ask(k, &unit, &t, &fault, why);
 	if (err == OK && fault.is)
-		err = chan_fail(why,
+		err = backend_fail(why,
 		    strcmp(fault.text, "operation not supported") == 0 ? ERR_UNSUPPORTED
 								       : ERR_INVALID,
 		    "knot: %s: %s", unit.field[KNOT_CMD], fault.text);

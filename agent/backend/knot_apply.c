@@ -236,7 +236,7 @@ make_all_files(struct knot_batch *b, bool *made)
 	knot_leave(b->k);
 	err = spool_open(b->k->conf.zone_dir, &dir_fd);
 	if (err != OK)
-		return chan_fail(b->why, err, "zone-dir %s: %s", b->k->conf.zone_dir,
+		return backend_fail(b->why, err, "zone-dir %s: %s", b->k->conf.zone_dir,
 		    mem_errno_text(errno));
 	for (size_t i = 0; err == OK && i < b->n; i++) {
 		if (!needs_files(&b->tasks[i]))

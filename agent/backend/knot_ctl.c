@@ -85,21 +85,21 @@ knot_ctl_block(struct knot_ctl *ctl, struct buf *units, knot_unit_fn *fn, void *
 	memset(fault, 0, sizeof(*fault));
 	why->text[0] = '\0';
 	if (!ctl->open || !ctl->clean)
-		return chan_fail(why, ERR_CLOSED, "%s: no connection",
+		return backend_fail(why, ERR_CLOSED, "%s: no connection",
 		    ctl->chan.peer_text);
 	buf_put_u8(units, KNOT_TYPE_BLOCK);
 	if (units->err != OK)
-		return chan_fail(why, ERR_RANGE, "a value is too long for knot");
+		return backend_fail(why, ERR_RANGE, "a value is too long for knot");
 	knot_reader_init(&r.reader, take_unit, &r);
 	ctl->clean = false;
 	err = chan_talk(&ctl->chan, units->data, units->size, &sent, feed, &r, why);
 	knot_reader_fini(&r.reader);
 	ctl->clean = err == OK;
 	if (err == ERR_FORM)
-		chan_fail(why, err, "%s: the answer is not understood",
+		backend_fail(why, err, "%s: the answer is not understood",
 		    ctl->chan.peer_text);
 	else if (err != OK && why->text[0] == '\0')
-		chan_fail(why, err, "%s: %s", ctl->chan.peer_text, err_str(err));
+		backend_fail(why, err, "%s: %s", ctl->chan.peer_text, err_str(err));
 	return err;
 }
 

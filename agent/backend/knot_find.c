@@ -145,7 +145,7 @@ ask_status(struct knot *k, struct find *f, struct backend_error *why)
 	err = knot_ctl_block(&k->ctl, &units, take_unit, f, &fault, why);
 	buf_fini(&units);
 	if (err == OK && fault.is && strcmp(fault.text, unknown) != 0)
-		err = chan_fail(why, ERR_IO, "zone-status: %s", fault.text);
+		err = backend_fail(why, ERR_IO, "zone-status: %s", fault.text);
 	return err;
 }
 
@@ -162,7 +162,7 @@ read_list(struct knot *k, struct find *f, const struct knot_unit *unit,
 	err = knot_ctl_block(&k->ctl, &units, take_unit, f, &fault, why);
 	buf_fini(&units);
 	if (err == OK && fault.is)
-		err = chan_fail(why, ERR_IO, "conf-list: %s", fault.text);
+		err = backend_fail(why, ERR_IO, "conf-list: %s", fault.text);
 	return err;
 }
 
@@ -224,7 +224,7 @@ read_templates(struct knot *k, struct find *f, size_t *next, struct backend_erro
 		return err;
 	if (strcmp(fault.text, "invalid identifier") != 0 ||
 	    dname_parse(fault.id, &lost) != OK)
-		return chan_fail(why, ERR_IO, "conf-read: %s", fault.text);
+		return backend_fail(why, ERR_IO, "conf-read: %s", fault.text);
 	for (size_t i = first; i < f->n; i++) {
 		if (!f->configured[i] || !dname_equal(&f->names[i], &lost))
 			continue;
@@ -233,7 +233,7 @@ read_templates(struct knot *k, struct find *f, size_t *next, struct backend_erro
 		*next = i + 1;
 		return OK;
 	}
-	return chan_fail(why, ERR_IO, "conf-read: knotd tells of another zone");
+	return backend_fail(why, ERR_IO, "conf-read: knotd tells of another zone");
 }
 
 enum err

@@ -86,7 +86,7 @@ knot_keys_read(struct knot *k, struct knot_keys **keys, struct backend_error *wh
 	err = knot_ctl_block(&k->ctl, &units, take_key, read, &fault, why);
 	buf_fini(&units);
 	if (err == OK && fault.is)
-		err = chan_fail(why, ERR_IO, "conf-read key: %s", fault.text);
+		err = backend_fail(why, ERR_IO, "conf-read key: %s", fault.text);
 	if (err != OK) {
 		knot_keys_free(read);
 		return err;
@@ -165,7 +165,7 @@ knot_keys_want(struct knot *k, const struct knot_keys *keys, const struct dname 
 
 	dname_print(name, text);
 	if (key == NULL)
-		return chan_fail(why, ERR_INVALID,
+		return backend_fail(why, ERR_INVALID,
 		    "key %.150s is not configured in the agent", text);
 	buf_init(&secret, 0);
 	key_secret_print(key, &secret);
@@ -175,7 +175,7 @@ knot_keys_want(struct knot *k, const struct knot_keys *keys, const struct dname 
 		if (held->ours)
 			put_key(units, text, key, buf_text(&secret), false);
 		else
-			err = chan_fail(why, ERR_INVALID,
+			err = backend_fail(why, ERR_INVALID,
 			    "key %.120s in knot is the operator's, and differs from "
 			    "the agent's",
 			    text);
@@ -197,7 +197,7 @@ set_keys(struct knot *k, struct buf *units, struct backend_error *why)
 	enum err err = knot_txn_begin(k, &busy, why);
 
 	if (err == OK && busy)
-		return chan_fail(why, ERR_BUSY, "%s", knot_txn_foreign);
+		return backend_fail(why, ERR_BUSY, "%s", knot_txn_foreign);
 	if (err == OK)
 		err = knot_ctl_block(&k->ctl, units, NULL, NULL, &fault, why);
 	if (err == OK && fault.is)
@@ -205,7 +205,7 @@ set_keys(struct knot *k, struct buf *units, struct backend_error *why)
 	else if (err == OK)
 		err = knot_txn_commit(k, &fault, why);
 	if (err == OK && fault.is)
-		err = chan_fail(why, ERR_INVALID, "knot: %s",
+		err = backend_fail(why, ERR_INVALID, "knot: %s",
 		    knot_fault_print(&fault, text));
 	return err;
 }

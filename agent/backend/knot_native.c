@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/knot_native.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +29,6 @@ bool
 knot_native_is_ours(const char *id)
 {
 	return strncmp(id, prefix, sizeof(prefix) - 1) == 0;
-}
-
-PRINTF(2, 3)
-static enum err
-refuse(struct backend_error *why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return ERR_INVALID;
 }
 
 /* -- items -------------------------------------------------------------------- */
@@ -174,8 +161,8 @@ put_remotes(struct knot_native *n, const char *item, const struct remote_list *l
 		bool host = action != NULL || addr_port(&r->addr) == 0;
 
 		if (r->tls[0] != '\0')
-			return refuse(why, "%s: the knot driver does not do tls yet",
-			    item);
+			return backend_refuse(why,
+			    "%s: the knot driver does not do tls yet", item);
 		knot_items_add(&items, "address",
 		    host ? addr_print_host(&r->addr, address)
 			 : addr_print(&r->addr, address));
@@ -233,7 +220,8 @@ check_option_name(const char *name, struct backend_error *why)
 	    "dnssec-policy", NULL};
 
 	if (is_one_of(name, ours) || strncmp(name, "catalog-", 8) == 0)
-		return refuse(why, "knot option %s: is not for a pattern file", name);
+		return backend_refuse(why, "knot option %s: is not for a pattern file",
+		    name);
 	return OK;
 }
 
@@ -256,7 +244,7 @@ put_value(struct knot_native *n, const char *name, const char *text, size_t size
 		size -= 2;
 	}
 	if (size == 0 || memchr(text, '"', size) != NULL)
-		return refuse(why, "knot option %s: bad value", name);
+		return backend_refuse(why, "knot option %s: bad value", name);
 	value = mem_printf("%.*s", (int)size, text);
 	if (is_list(name))
 		knot_items_add(items, name, value);
@@ -277,7 +265,8 @@ put_option(struct knot_native *n, const char *text, struct backend_error *why)
 
 	if (size == 0 || size >= sizeof(name) || text[size] != ':' ||
 	    (text[size + 1] != ' ' && text[size + 1] != '\t'))
-		return refuse(why, "knot option \"%.100s\" is not `name: value`", text);
+		return backend_refuse(why,
+		    "knot option \"%.100s\" is not `name: value`", text);
 	snprintf(name, sizeof(name), "%.*s", (int)size, text);
 	err = check_option_name(name, why);
 	if (err != OK)
@@ -335,7 +324,7 @@ put_role(struct knot_native *n, const struct settings *s, struct backend_error *
 	knot_items_add(&n->template, "comment", "made by nsherd: do not change");
 	put_storing(n, primary, s->dnssec);
 	if (!primary && s->primaries.n == 0)
-		return refuse(why, "a secondary without primaries");
+		return backend_refuse(why, "a secondary without primaries");
 	if (!primary)
 		err = put_remotes(n, "master", &s->primaries, NULL, why);
 	if (err == OK && !primary)

@@ -64,7 +64,7 @@ read_ids(struct prepare *p, unsigned which)
 	    knot_ctl_block(&p->k->ctl, &units, take_id, &p->ids[which], &fault, p->why);
 	buf_fini(&units);
 	if (err == OK && fault.is)
-		err = chan_fail(p->why, ERR_IO, "conf-list %s: %s", sections[which],
+		err = backend_fail(p->why, ERR_IO, "conf-list %s: %s", sections[which],
 		    fault.text);
 	return err;
 }

@@ -6,6 +6,7 @@
 
 #include "agent/backend/knot_batch.h"
 #include "agent/backend/spool.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
 
 /* What knotd and the disk keep of zones that were removed. */
@@ -69,13 +70,13 @@ unlink_file(struct knot_batch *b, struct knot_task *t, int dir_fd)
 enum err
 knot_purge_batch(struct knot_batch *b)
 {
-	int64_t start_ms = chan_now_ms();
+	int64_t start_ms = clock_ms();
 	size_t at = 0;
 	int dir_fd;
 	enum err err = OK;
 
 	/* For each zone knotd goes through the timers of all: others wait. */
-	while (err == OK && at < b->n && chan_now_ms() - start_ms < PURGE_MS)
+	while (err == OK && at < b->n && clock_ms() - start_ms < PURGE_MS)
 		err = purge_chunk(b, &at);
 	knot_leave(b->k);
 	if (err != OK)
@@ -87,7 +88,7 @@ knot_purge_batch(struct knot_batch *b)
 	}
 	err = spool_open(b->k->conf.zone_dir, &dir_fd);
 	if (err != OK)
-		return chan_fail(b->why, err, "zone-dir %s: %s", b->k->conf.zone_dir,
+		return backend_fail(b->why, err, "zone-dir %s: %s", b->k->conf.zone_dir,
 		    mem_errno_text(errno));
 	for (size_t i = 0; i < b->n; i++) {
 		if (is_purge(&b->tasks[i]))

@@ -59,7 +59,8 @@ read_names(struct retire *r, const char *cmd, const char *section, const char *i
 	err = knot_ctl_block(&r->k->ctl, &units, take, &reading, &fault, r->why);
 	buf_fini(&units);
 	if (err == OK && fault.is)
-		err = chan_fail(r->why, ERR_IO, "%s %s: %s", cmd, section, fault.text);
+		err =
+		    backend_fail(r->why, ERR_IO, "%s %s: %s", cmd, section, fault.text);
 	return err;
 }
 
@@ -149,7 +150,7 @@ unset_all(struct retire *r)
 	if (err == OK)
 		err = knot_txn_begin(k, &busy, r->why);
 	if (err == OK && busy)
-		return chan_fail(r->why, ERR_BUSY, "%s", knot_txn_foreign);
+		return backend_fail(r->why, ERR_BUSY, "%s", knot_txn_foreign);
 	if (err == OK)
 		err = knot_ctl_block(&k->ctl, r->units, NULL, NULL, &fault, r->why);
 	if (err == OK && fault.is)
@@ -157,7 +158,7 @@ unset_all(struct retire *r)
 	else if (err == OK)
 		err = knot_txn_commit(k, &fault, r->why);
 	if (err == OK && fault.is)
-		err = chan_fail(r->why, ERR_BUSY, "knot: %s",
+		err = backend_fail(r->why, ERR_BUSY, "knot: %s",
 		    knot_fault_print(&fault, text));
 	return err;
 }

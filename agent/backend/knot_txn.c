@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/backend/knot.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -68,7 +69,7 @@ write_mark(struct knot *k, struct backend_error *why)
 	enum err err = OK;
 
 	if (fd == -1 || write(fd, text, (size_t)size) != size)
-		err = chan_fail(why,
+		err = backend_fail(why,
 		    errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO,
 		    "%.100s: %s", path, mem_errno_text(errno));
 	if (fd != -1)
@@ -240,7 +241,7 @@ put_token(struct knot *k, struct backend_error *why)
 	k->has_token_acl = false;
 	aborted = knot_txn_abort(k, why);
 	return aborted != OK ? aborted
-			     : chan_fail(why, ERR_BUSY, "knot: %s",
+			     : backend_fail(why, ERR_BUSY, "knot: %s",
 				   knot_fault_print(&fault, text));
 }
 
@@ -269,7 +270,7 @@ knot_txn_begin(struct knot *k, bool *busy, struct backend_error *why)
 		remove_mark(k);
 		*busy = strcmp(fault.text, "too many transactions") == 0;
 		return *busy ? OK
-			     : chan_fail(why, ERR_BUSY, "knot: conf-begin: %s",
+			     : backend_fail(why, ERR_BUSY, "knot: conf-begin: %s",
 				   fault.text);
 	}
 	k->in_txn = true;
@@ -286,7 +287,7 @@ knot_txn_abort(struct knot *k, struct backend_error *why)
 
 	k->in_txn = false;
 	if (err == OK && fault.is)
-		err = chan_fail(why, ERR_BUSY, "knot: conf-abort: %s", fault.text);
+		err = backend_fail(why, ERR_BUSY, "knot: conf-abort: %s", fault.text);
 	if (err == OK)
 		remove_mark(k);
 	return err;
@@ -388,14 +389,14 @@ enum err
 knot_txn_would_stall(struct knot *k, bool *stall, struct backend_error *why)
 {
 	struct reading first, now;
-	int64_t start_ms = chan_now_ms();
+	int64_t start_ms = clock_ms();
 	enum err err = read_workers(k, &first, why);
 	unsigned done;
 
 	*stall = false;
 	now = first;
 	while (err == OK && now.good && now.workers.pending > 0 &&
-	       chan_now_ms() - start_ms < WATCH_MS) {
+	       clock_ms() - start_ms < WATCH_MS) {
 		err = chan_sleep(k->ctl.chan.cancel_fd, STEP_MS, why);
 		if (err == OK)
 			err = read_workers(k, &now, why);
@@ -407,7 +408,7 @@ knot_txn_would_stall(struct knot *k, bool *stall, struct backend_error *why)
 		   : 0;
 	*stall = done == 0 || (uint64_t)now.workers.pending * WATCH_MS / done > WAIT_MS;
 	if (*stall)
-		chan_fail(why, ERR_BUSY,
+		backend_fail(why, ERR_BUSY,
 		    "knot's %u background workers are busy (%u running, %u waiting) "
 		    "and a commit would wait for them: does a primary not answer?",
 		    now.workers.n, now.workers.running, now.workers.pending);

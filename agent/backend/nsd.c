@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/backend/drivers.h"
@@ -34,26 +32,6 @@
  * sent again without a look whose end was not seen; a zone of nsd.conf or under
  * another pattern touched; a file outside zone-dir removed.
  */
-
-enum err
-nsd_fail(struct backend_error *why, enum err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-int64_t
-nsd_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* -- is it there? ---------------------------------------------------------- */
 
@@ -225,16 +203,16 @@ nsd_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 	case VERB_FLUSH: command = "write"; break;
 	case VERB_FREEZE:
 	case VERB_THAW:
-		return nsd_fail(why, ERR_UNSUPPORTED, "nsd has no dynamic updates");
+		return backend_fail(why, ERR_UNSUPPORTED, "nsd has no dynamic updates");
 	}
 	if (zone == NULL)
-		return nsd_fail(why, ERR_INVALID, "a zone must be named");
+		return backend_fail(why, ERR_INVALID, "a zone must be named");
 	dname_print_plain(zone, name);
 	err = nsd_find_one(nsd, name, &found, why);
 	if (err != OK)
 		return err;
 	if (found.state != NSD_ZONE_OURS)
-		return nsd_fail(why,
+		return backend_fail(why,
 		    found.state == NSD_ZONE_NONE ? ERR_NOTFOUND : ERR_DENIED,
 		    found.state == NSD_ZONE_NONE ? "nsd does not have the zone"
 						 : "the zone in nsd is not ours");
@@ -245,9 +223,9 @@ nsd_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 		return err;
 	/* transfer at a primary; "not secondary" in the words of later versions */
 	if (strstr(single.reason, "zone not s") != NULL)
-		return nsd_fail(why, ERR_UNSUPPORTED,
+		return backend_fail(why, ERR_UNSUPPORTED,
 		    "the zone is a primary here: it has nothing to transfer");
-	return nsd_fail(why, ERR_INVALID, "%s", single.reason);
+	return backend_fail(why, ERR_INVALID, "%s", single.reason);
 }
 
 /* -- the driver ------------------------------------------------------------ */

@@ -52,10 +52,6 @@ struct nsd {
 	size_t n_conf_zones, conf_zones_room;
 };
 
-PRINTF(3, 4)
-enum err nsd_fail(struct backend_error *why, enum err err, const char *fmt, ...);
-int64_t nsd_now_ms(void); /* Unix time */
-
 /* -- nsd_process.c --------------------------------------------------------- */
 
 /* Asks NSD. Fills version, process, started_ms. */

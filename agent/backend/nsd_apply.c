@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/backend/nsd.h"
@@ -274,9 +273,10 @@ send_list(struct batch *b, bool deleting)
 		err = nsd_chan_request(&b->nsd->chan, &request, nsd_bulk_line, &bulk,
 		    b->why);
 		if (err == OK && nsd_bulk_end(&bulk) != OK)
-			err = nsd_fail(b->why, ERR_CLOSED, "nsd's answer has no end");
+			err =
+			    backend_fail(b->why, ERR_CLOSED, "nsd's answer has no end");
 		if (err == ERR_FORM)
-			nsd_fail(b->why, err, "nsd's answer is not understood");
+			backend_fail(b->why, err, "nsd's answer is not understood");
 	}
 	for (size_t i = 0; i < n; i++) {
 		s.tasks[i]->listed = false;

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "lib/clock.h"
 #include "lib/mem.h"
 
 /*
@@ -38,27 +38,6 @@ struct conn {
 	struct backend_error *why;
 	int64_t deadline_ms;
 };
-
-PRINTF(3, 4)
-static enum err
-fail(struct backend_error *why, enum err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* -- set-up ---------------------------------------------------------------- */
 
@@ -173,24 +152,24 @@ wait_for(struct conn *c, int fd, short events, int wait_ms)
 {
 	struct pollfd fds[2] = {{.fd = fd, .events = events},
 	    {.fd = c->chan->cancel_fd, .events = POLLIN}};
-	int64_t left = c->deadline_ms - now_ms();
+	int64_t left = c->deadline_ms - clock_ms();
 
 	if (left <= 0 && wait_ms != 0)
-		return fail(c->why, ERR_TIMEOUT, "%s: no answer within %u s",
+		return backend_fail(c->why, ERR_TIMEOUT, "%s: no answer within %u s",
 		    c->chan->peer_text, c->chan->timeout_ms / 1000);
 	if (wait_ms < 0 || wait_ms > left)
 		wait_ms = left > 0 ? (int)left : 0;
 	if (poll(fds, 2, wait_ms) == -1 && errno != EINTR)
-		return fail(c->why, ERR_IO, "poll: %s", mem_errno_text(errno));
+		return backend_fail(c->why, ERR_IO, "poll: %s", mem_errno_text(errno));
 	if (fds[1].revents != 0)
-		return fail(c->why, ERR_CANCELED, "canceled");
+		return backend_fail(c->why, ERR_CANCELED, "canceled");
 	return OK;
 }
 
 static void
 made_progress(struct conn *c)
 {
-	c->deadline_ms = now_ms() + c->chan->timeout_ms;
+	c->deadline_ms = clock_ms() + c->chan->timeout_ms;
 }
 
 /* -- connecting ------------------------------------------------------------ */
@@ -200,8 +179,8 @@ connect_failed(struct conn *c, int error)
 {
 	bool absent = error == ENOENT || error == ECONNREFUSED || error == ECONNRESET;
 
-	return fail(c->why, absent ? ERR_CLOSED : ERR_IO, "%s: %s", c->chan->peer_text,
-	    mem_errno_text(error));
+	return backend_fail(c->why, absent ? ERR_CLOSED : ERR_IO, "%s: %s",
+	    c->chan->peer_text, mem_errno_text(error));
 }
 
 static enum err
@@ -264,7 +243,7 @@ take_text(struct conn *c, const char *text, size_t size)
 
 		if (text[i] != '\n') {
 			if (c->line_size == sizeof(c->line) - 1 || text[i] == '\0')
-				return fail(c->why, ERR_FORM,
+				return backend_fail(c->why, ERR_FORM,
 				    "%s: the reply is not of text lines",
 				    c->chan->peer_text);
 			c->line[c->line_size++] = text[i];
@@ -291,13 +270,13 @@ pump_tls(struct conn *c)
 	if (!c->handshaken) {
 		n = SSL_do_handshake(c->ssl);
 		if (n != 1 && SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ)
-			return fail(c->why, ERR_AUTH, "%s: %s", c->chan->peer_text,
-			    tls_error());
+			return backend_fail(c->why, ERR_AUTH, "%s: %s",
+			    c->chan->peer_text, tls_error());
 		if (n == 1) {
 			c->handshaken = true;
 			if (SSL_write(c->ssl, c->request->data,
 				(int)c->request->size) != (int)c->request->size)
-				return fail(c->why, ERR_IO, "%s: %s",
+				return backend_fail(c->why, ERR_IO, "%s: %s",
 				    c->chan->peer_text, tls_error());
 		}
 	}
@@ -307,8 +286,8 @@ pump_tls(struct conn *c)
 	if (err == OK && c->handshaken) {
 		n = SSL_get_error(c->ssl, n);
 		if (n == SSL_ERROR_SSL || n == SSL_ERROR_SYSCALL)
-			return fail(c->why, ERR_AUTH, "%s: %s", c->chan->peer_text,
-			    tls_error());
+			return backend_fail(c->why, ERR_AUTH, "%s: %s",
+			    c->chan->peer_text, tls_error());
 		c->ended |= n == SSL_ERROR_ZERO_RETURN;
 	}
 	return err;
@@ -335,7 +314,7 @@ start_tls(struct conn *c)
 	if (c->ssl == NULL || in == NULL || out == NULL) {
 		BIO_free(in);
 		BIO_free(out);
-		return fail(c->why, ERR_IO, "TLS: %s", tls_error());
+		return backend_fail(c->why, ERR_IO, "TLS: %s", tls_error());
 	}
 	BIO_set_mem_eof_return(in, -1);
 	SSL_set_bio(c->ssl, in, out);
@@ -366,7 +345,7 @@ send_some(struct conn *c, bool *progress)
 	if (n == -1) {
 		if (errno == EAGAIN || errno == EINTR)
 			return OK;
-		return fail(c->why, ERR_CLOSED, "%s: %s", c->chan->peer_text,
+		return backend_fail(c->why, ERR_CLOSED, "%s: %s", c->chan->peer_text,
 		    mem_errno_text(errno));
 	}
 	*progress = true;
@@ -379,8 +358,8 @@ static enum err
 end_of_reply(struct conn *c)
 {
 	if (c->line_size > 0 || !c->chan->sent || (c->ssl != NULL && !c->ended))
-		return fail(c->why, ERR_CLOSED, "%s closed the connection too early",
-		    c->chan->peer_text);
+		return backend_fail(c->why, ERR_CLOSED,
+		    "%s closed the connection too early", c->chan->peer_text);
 	c->ended = true;
 	return OK;
 }
@@ -393,7 +372,7 @@ receive_some(struct conn *c, char *chunk, bool *progress)
 	if (n == -1) {
 		if (errno == EAGAIN || errno == EINTR)
 			return OK;
-		return fail(c->why, ERR_CLOSED, "%s: %s", c->chan->peer_text,
+		return backend_fail(c->why, ERR_CLOSED, "%s: %s", c->chan->peer_text,
 		    mem_errno_text(errno));
 	}
 	if (n == 0)
@@ -402,7 +381,7 @@ receive_some(struct conn *c, char *chunk, bool *progress)
 	if (c->ssl == NULL)
 		return take_text(c, chunk, (size_t)n);
 	if (BIO_write(SSL_get_rbio(c->ssl), chunk, (int)n) != n)
-		return fail(c->why, ERR_IO, "TLS: %s", tls_error());
+		return backend_fail(c->why, ERR_IO, "TLS: %s", tls_error());
 	return pump_tls(c);
 }
 
@@ -458,7 +437,7 @@ nsd_chan_request(struct nsd_chan *chan, const struct buf *request, nsd_line_fn *
 		close(c.fd);
 	buf_fini(&c.out);
 	if (err != OK && why->text[0] == '\0')
-		fail(why, err, "%s: %s", chan->peer_text, err_str(err));
+		backend_fail(why, err, "%s: %s", chan->peer_text, err_str(err));
 	chan->failed = err != OK;
 	return err;
 }
@@ -477,7 +456,7 @@ nsd_chan_command(struct nsd_chan *chan, nsd_line_fn *fn, void *arg,
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(text))
-		return fail(why, ERR_RANGE, "a command of more than %d octets",
+		return backend_fail(why, ERR_RANGE, "a command of more than %d octets",
 		    COMMAND_MAX);
 	buf_init(&request, 0);
 	nsd_chan_begin(&request);

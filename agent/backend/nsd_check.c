@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/backend/nsd.h"
@@ -79,12 +78,13 @@ read_streams(struct nsd *nsd, struct stream *s, struct backend_error *why)
 		int n = poll(fds, 3, (int)nsd->chan.timeout_ms);
 
 		if (n == -1 && errno != EINTR)
-			return nsd_fail(why, ERR_IO, "poll: %s", mem_errno_text(errno));
+			return backend_fail(why, ERR_IO, "poll: %s",
+			    mem_errno_text(errno));
 		if (n == 0)
-			return nsd_fail(why, ERR_TIMEOUT, "%s does not end",
+			return backend_fail(why, ERR_TIMEOUT, "%s does not end",
 			    nsd->checkconf);
 		if (n > 0 && fds[2].revents != 0)
-			return nsd_fail(why, ERR_CANCELED, "canceled");
+			return backend_fail(why, ERR_CANCELED, "canceled");
 		for (int i = 0; n > 0 && i < 2; i++) {
 			if (fds[i].revents != 0)
 				read_stream(&s[i]);
@@ -147,7 +147,7 @@ run(struct nsd *nsd, const char *const argv[], struct stream *s, bool *good,
 	s[0].fd = s[1].fd = -1;
 	err = spawn(argv, s, &pid);
 	if (err != OK) {
-		nsd_fail(why, err, "%s: %s", argv[0], mem_errno_text(errno));
+		backend_fail(why, err, "%s: %s", argv[0], mem_errno_text(errno));
 	} else {
 		err = read_streams(nsd, s, why);
 		if (err != OK)
@@ -310,7 +310,7 @@ nsd_check_value(struct nsd *nsd, const char *name, char **value,
 	enum err err = run(nsd, argv, s, &good, why);
 
 	if (err == OK && !good)
-		err = nsd_fail(why, ERR_INVALID, "%s", text.text);
+		err = backend_fail(why, ERR_INVALID, "%s", text.text);
 	if (err == OK)
 		*value = line != NULL ? line : mem_strdup("");
 	else

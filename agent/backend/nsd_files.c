@@ -5,6 +5,7 @@
 
 #include "agent/backend/nsd.h"
 #include "agent/backend/spool.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
 
 /*
@@ -23,7 +24,8 @@ nsd_files_make(struct spool_batch *files, const struct settings *s,
 	/* A zone that only changes has data somewhere, and better none than the
 	 * template's in its place. */
 	if (new)
-		text = settings_initial_file(s, zone, (uint32_t)(nsd_now_ms() / 1000));
+		text =
+		    settings_initial_file(s, zone, (uint32_t)(clock_unix_ms() / 1000));
 	if (strchr(path, '/') != NULL)
 		err = spool_make_parents(files->dir_fd, path);
 	if (err == OK && text != NULL)

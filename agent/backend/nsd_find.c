@@ -62,7 +62,7 @@ nsd_find_one(struct nsd *nsd, const char *name, struct nsd_found *found,
 		return err;
 	if (found->state == NSD_ZONE_NONE &&
 	    strstr(zones.error, "not configured") == NULL)
-		return nsd_fail(why, ERR_IO, "zonestatus %.80s: %s", name,
+		return backend_fail(why, ERR_IO, "zonestatus %.80s: %s", name,
 		    zones.error[0] != '\0' ? zones.error : "no answer");
 	return OK;
 }
@@ -86,11 +86,11 @@ nsd_find_all(struct nsd *nsd, nsd_zone_fn *fn, void *arg, struct backend_error *
 	if (err == OK)
 		err = nsd_zones_end(&zones);
 	if (err == OK && zones.error[0] != '\0')
-		err = nsd_fail(why, ERR_IO, "zonestatus: %s", zones.error);
+		err = backend_fail(why, ERR_IO, "zonestatus: %s", zones.error);
 	if (err == OK)
 		err = nsd_look(nsd, why);
 	if (err == OK && strcmp(process, nsd->process) != 0)
-		err = nsd_fail(why, ERR_CLOSED,
+		err = backend_fail(why, ERR_CLOSED,
 		    "nsd was restarted while it told its zones");
 	return err;
 }
@@ -109,7 +109,7 @@ read_list(struct nsd *nsd, list_fn *fn, void *arg, struct backend_error *why)
 	/* NSD makes it with its first zone; but a wrong path must not look like
 	 * a server without zones, so that it is missing is a failure, too. */
 	if (file == NULL)
-		return nsd_fail(why, ERR_IO, "%s: %s", nsd->zonelist,
+		return backend_fail(why, ERR_IO, "%s: %s", nsd->zonelist,
 		    mem_errno_text(errno));
 	while (err == OK && fgets(line, sizeof(line), file) != NULL) {
 		size_t size = strlen(line);
@@ -124,7 +124,7 @@ read_list(struct nsd *nsd, list_fn *fn, void *arg, struct backend_error *why)
 			err = fn(arg, name, pattern);
 	}
 	if (err == OK && ferror(file))
-		err = nsd_fail(why, ERR_IO, "%s: %s", nsd->zonelist,
+		err = backend_fail(why, ERR_IO, "%s: %s", nsd->zonelist,
 		    mem_errno_text(errno));
 	fclose(file);
 	return err;

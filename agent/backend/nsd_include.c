@@ -2,7 +2,6 @@
 #include "agent/backend/nsd_include.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,6 +10,7 @@
 #include "agent/backend/nsd.h"
 #include "agent/backend/nsd_reply.h"
 #include "agent/backend/spool.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -80,7 +81,8 @@ probe_patterns(struct nsd *nsd, const char *const *patterns, size_t n, bool *kno
 	nsd_bulk_init(&bulk, false, names, n, take_probe, &p);
 	err = nsd_chan_request(&nsd->chan, &request, nsd_bulk_line, &bulk, why);
 	if (err == OK && (nsd_bulk_end(&bulk) != OK || p.odd))
-		err = nsd_fail(why, ERR_IO, "odd answer to a question for patterns");
+		err =
+		    backend_fail(why, ERR_IO, "odd answer to a question for patterns");
 	buf_fini(&request);
 	free(names);
 	return err;
@@ -136,7 +138,7 @@ nsd_load_include(struct nsd *nsd, struct backend_error *why)
 		return OK;
 	err = spool_open(nsd->conf.config_dir, &dir_fd);
 	if (err != OK)
-		return nsd_fail(why, err, "config-dir %s: %s", nsd->conf.config_dir,
+		return backend_fail(why, err, "config-dir %s: %s", nsd->conf.config_dir,
 		    mem_errno_text(errno));
 	err = spool_read(dir_fd, include_name, &text, &size);
 	if (err == OK)
@@ -148,7 +150,7 @@ nsd_load_include(struct nsd *nsd, struct backend_error *why)
 	}
 	close(dir_fd);
 	if (err != OK && err != ERR_NOTFOUND)
-		return nsd_fail(why, err, "%s/%s: %s", nsd->conf.config_dir,
+		return backend_fail(why, err, "%s/%s: %s", nsd->conf.config_dir,
 		    include_name, mem_errno_text(errno));
 	if (size > 0 && !nsd->inc.intact)
 		log_warn("nsd",
@@ -192,7 +194,7 @@ write_include(struct nsd *nsd, const char *path, const char *text, size_t size,
 			nsd->inc_mtime = st.st_mtim;
 	}
 	if (err != OK)
-		nsd_fail(why, err, "%s: %s", path, mem_errno_text(errno));
+		backend_fail(why, err, "%s: %s", path, mem_errno_text(errno));
 	if (dir_fd != -1)
 		close(dir_fd);
 	return err;
@@ -303,7 +305,7 @@ drop_refused(struct load *l, const struct nsd_verdict *v)
 	}
 	free(names);
 	if (n == 0)
-		nsd_fail(l->why, ERR_BUSY, "%s", v->text);
+		backend_fail(l->why, ERR_BUSY, "%s", v->text);
 	return n > 0 ? STEP_AGAIN : STEP_WAIT;
 }
 
@@ -336,7 +338,7 @@ keep_used(struct load *l, const struct nsd_verdict *v, enum step *step)
 			*step = STEP_AGAIN;
 			continue;
 		}
-		nsd_fail(l->why, ERR_BUSY,
+		backend_fail(l->why, ERR_BUSY,
 		    "zones are under pattern %.60s, which is gone from %.80s", name,
 		    l->nsd->config);
 		*step = STEP_WAIT;
@@ -362,7 +364,7 @@ check_copy(struct load *l, enum step *step)
 		err = spool_replace(dir_fd, copy_name, buf_text(&l->text), l->text.size,
 		    0600);
 	if (err != OK)
-		nsd_fail(l->why, err, "%s: %s", path, mem_errno_text(errno));
+		backend_fail(l->why, err, "%s: %s", path, mem_errno_text(errno));
 	else
 		err = nsd_check_config(nsd, path, path, &v, l->why);
 	/* Keys that raw options name are in the operator's files. */
@@ -392,7 +394,7 @@ check(struct load *l, enum step *step)
 	if (!v.good) {
 		*step = drop_refused(l, &v);
 	} else if (!nsd_has_text(v.patterns, v.n_patterns, l->next->canary)) {
-		nsd_fail(l->why, ERR_BUSY, "%.80s does not include %.80s",
+		backend_fail(l->why, ERR_BUSY, "%.80s does not include %.80s",
 		    l->nsd->config, l->path);
 		*step = STEP_WAIT;
 	} else {
@@ -418,12 +420,12 @@ reconfig(struct load *l, enum step *step)
 		return err;
 	*step = STEP_WAIT;
 	if (!single.ok)
-		return nsd_fail(l->why, OK, "reconfig: %s", single.last);
+		return backend_fail(l->why, OK, "reconfig: %s", single.last);
 	err = canary_is_loaded(nsd, l->next->canary, &loaded, l->why);
 	if (err != OK)
 		return err;
 	if (!loaded)
-		return nsd_fail(l->why, OK,
+		return backend_fail(l->why, OK,
 		    "nsd did not read %.80s: is %.80s its configuration?", l->path,
 		    nsd->config);
 	*step = STEP_GO;
@@ -472,16 +474,16 @@ try_load(struct load *l, enum step *step, bool *keep)
 		return err;
 	if (*step == STEP_AGAIN) {
 		*step = STEP_WAIT;
-		return nsd_fail(l->why, OK, "too many faults in native patterns");
+		return backend_fail(l->why, OK, "too many faults in native patterns");
 	}
 	/* A process's start is known to 10 ms. */
 	newer = nsd_newer_config(nsd->config, l->path, last + 20);
 	if (*step == STEP_WAIT && newer != NULL && l->bad_config) {
 		struct backend_error text = *l->why;
 
-		nsd_fail(l->why, OK, "operator-config-changed: %.150s", text.text);
+		backend_fail(l->why, OK, "operator-config-changed: %.150s", text.text);
 	} else if (*step == STEP_GO && newer != NULL && nsd->conf.reconfig_hold) {
-		nsd_fail(l->why, OK,
+		backend_fail(l->why, OK,
 		    "operator-config-changed: %.80s is newer than nsd's last load "
 		    "(run nsd-control reconfig)",
 		    newer);
@@ -524,10 +526,11 @@ load(struct load *l, enum nsd_load_result *result)
 		close(dir_fd);
 	}
 	if (err != OK && err != ERR_NOTFOUND)
-		return nsd_fail(l->why, err, "%s: %s", l->path, mem_errno_text(errno));
+		return backend_fail(l->why, err, "%s: %s", l->path,
+		    mem_errno_text(errno));
 	err = try_load(l, &step, &keep);
 	if (err == OK && step == STEP_GO) {
-		nsd->loaded_ms = nsd_now_ms();
+		nsd->loaded_ms = clock_unix_ms();
 		/* Only the time of the file changes by this. */
 		err = write_include(nsd, l->path, buf_text(&l->text), l->text.size,
 		    nsd->loaded_ms, l->why);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,18 +38,6 @@ nsd_native_is_ours(const char *name)
 	       name[strspn(name, alphabet)] == '\0';
 }
 
-PRINTF(2, 3)
-static enum err
-refuse(struct backend_error *why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return ERR_INVALID;
-}
-
 static enum err
 print_remotes(struct buf *out, const char *option, const struct remote_list *list,
     const struct keyring *ring, struct backend_error *why)
@@ -61,8 +48,8 @@ print_remotes(struct buf *out, const char *option, const struct remote_list *lis
 		const struct remote *r = &list->items[i];
 
 		if (r->tls[0] != '\0')
-			return refuse(why, "%s: the nsd driver does not do tls yet",
-			    option);
+			return backend_refuse(why,
+			    "%s: the nsd driver does not do tls yet", option);
 		buf_printf(out, "\t%s: %s", option,
 		    addr_port(&r->addr) != 0 ? addr_print(&r->addr, address)
 					     : addr_print_host(&r->addr, address));
@@ -72,8 +59,8 @@ print_remotes(struct buf *out, const char *option, const struct remote_list *lis
 		}
 		dname_print_plain(&r->key, key);
 		if (ring != NULL && keyring_find(ring, &r->key) == NULL)
-			return refuse(why, "key %.150s is not configured in the agent",
-			    key);
+			return backend_refuse(why,
+			    "key %.150s is not configured in the agent", key);
 		buf_printf(out, " \"%s.\"\n", key);
 	}
 	return OK;
@@ -90,19 +77,20 @@ print_option(struct buf *out, const char *text, struct backend_error *why)
 
 	if (size == 0 || text[size] != ':' ||
 	    (text[size + 1] != ' ' && text[size + 1] != '\t'))
-		return refuse(why, "nsd option \"%.100s\" is not `name: value`", text);
+		return backend_refuse(why, "nsd option \"%.100s\" is not `name: value`",
+		    text);
 	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
 		if (strlen(forbidden[i]) == size &&
 		    strncmp(text, forbidden[i], size) == 0)
-			return refuse(why, "nsd option %s: is not for a pattern file",
-			    forbidden[i]);
+			return backend_refuse(why,
+			    "nsd option %s: is not for a pattern file", forbidden[i]);
 	}
 	/* The lexer takes several options from one line, quotes set apart without
 	 * a blank: not with our blessing. */
 	for (const char *colon = text + size; (colon = strchr(colon + 1, ':')) != NULL;)
 		if (colon[1] == '\0' || strchr(" \t\"'", colon[1]) != NULL)
-			return refuse(why, "nsd option \"%.100s\" is more than one",
-			    text);
+			return backend_refuse(why,
+			    "nsd option \"%.100s\" is more than one", text);
 	buf_printf(out, "\t%s\n", text);
 	return OK;
 }
@@ -116,7 +104,7 @@ print_zonefile(struct buf *out, const struct settings *s, const char *zone_dir,
 	const char *text = s->zonefile, *at;
 
 	if (strpbrk(text, "%\"\\") != NULL)
-		return refuse(why, "zonefile %.100s: bad for nsd", text);
+		return backend_refuse(why, "zonefile %.100s: bad for nsd", text);
 	buf_printf(out, "\tzonefile: \"%s/", zone_dir);
 	while ((at = strstr(text, variable)) != NULL) {
 		buf_put(out, text, (size_t)(at - text));
@@ -136,7 +124,8 @@ print_block(struct buf *out, const struct settings *s, const char *zone_dir,
 	enum err err;
 
 	if (s->dnssec != NULL)
-		return refuse(why, "dnssec = %s: nsd does not sign zones", s->dnssec);
+		return backend_refuse(why, "dnssec = %s: nsd does not sign zones",
+		    s->dnssec);
 	nsd_native_name(s, name);
 	buf_printf(out, "pattern:\n\tname: \"%s\"\n", name);
 	err = print_zonefile(out, s, zone_dir, why);

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/backend/nsd.h"
 #include "agent/backend/nsd_reply.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
 
 /*
@@ -23,15 +23,6 @@ enum {
 	LOOK_LOCAL_MS = 300000, /* a process that we can see */
 	LOOK_REMOTE_MS = 60000,
 };
-
-static int64_t
-clock_ms(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* -- which process is it? -------------------------------------------------- */
 
@@ -110,7 +101,7 @@ ask_value(struct nsd *nsd, const char *command, const char *name, char text[stat
 	enum err err = nsd_chan_command(&nsd->chan, take_value, &v, why, "%s", command);
 
 	if (err == OK && v.text[0] == '\0')
-		err = nsd_fail(why, ERR_IO, "%s: no %s in the answer", command,
+		err = backend_fail(why, ERR_IO, "%s: no %s in the answer", command,
 		    name[0] != '\0' ? name : "text");
 	if (err == OK)
 		memcpy(text, v.text, sizeof(v.text));
@@ -168,7 +159,7 @@ process_by_asking(struct nsd *nsd, char process[static 64], int64_t *started_ms,
     struct backend_error *why)
 {
 	char pid[64], boot[64];
-	int64_t now = clock_ms(CLOCK_MONOTONIC), started = nsd->started_ms;
+	int64_t now = clock_ms(), started = nsd->started_ms;
 	bool same_pid;
 	enum err err = ask_value(nsd, "serverpid", "", pid, why);
 
@@ -181,7 +172,7 @@ process_by_asking(struct nsd *nsd, char process[static 64], int64_t *started_ms,
 		err = ask_value(nsd, "stats_noreset", "time.boot", boot, why);
 		if (err != OK)
 			return err;
-		started = nsd_now_ms() - (int64_t)(strtod(boot, NULL) * 1000);
+		started = clock_unix_ms() - (int64_t)(strtod(boot, NULL) * 1000);
 		/* The clocks of two readings never agree to the millisecond. */
 		if (same_pid && llabs(started - nsd->started_ms) < 5000)
 			started = nsd->started_ms;
@@ -227,7 +218,7 @@ nsd_look(struct nsd *nsd, struct backend_error *why)
 		return err;
 	if (pid != 0) {
 		snprintf(process, sizeof(process), "%ld:%llu", (long)pid, nsd->start);
-		started_ms = nsd_now_ms() - clock_ms(CLOCK_BOOTTIME) +
+		started_ms = clock_unix_ms() - clock_boot_ms() +
 			     (int64_t)(nsd->start * 1000 / hertz);
 	} else {
 		err = process_by_asking(nsd, process, &started_ms, why);
@@ -240,7 +231,7 @@ nsd_look(struct nsd *nsd, struct backend_error *why)
 	memcpy(nsd->process, process, sizeof(process));
 	nsd->started_ms = started_ms;
 	note_socket(nsd);
-	nsd->looked_ms = clock_ms(CLOCK_MONOTONIC);
+	nsd->looked_ms = clock_ms();
 	return OK;
 }
 
@@ -248,7 +239,7 @@ bool
 nsd_seems_same(const struct nsd *nsd)
 {
 	bool local = nsd->chan.is_unix && nsd->pid != 0;
-	int64_t age = clock_ms(CLOCK_MONOTONIC) - nsd->looked_ms;
+	int64_t age = clock_ms() - nsd->looked_ms;
 	unsigned long long start;
 	struct stat st;
 
@@ -328,7 +319,7 @@ nsd_locate(struct nsd *nsd, struct backend_error *why)
 	if (config == NULL)
 		config = "/etc/nsd/nsd.conf";
 	if (config[0] != '/')
-		return nsd_fail(why, ERR_INVALID,
+		return backend_fail(why, ERR_INVALID,
 		    "nsd was started with the relative path -c %.80s: the backend "
 		    "needs config",
 		    config);

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -22,18 +23,6 @@
  */
 
 enum { IDLE_MAX_MS = 20000, REST_MAX_MS = 1000 };
-
-PRINTF(3, 4)
-static enum err
-fail(struct backend_error *why, enum err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
 
 void
 rndc_init(struct rndc *rndc, const char *backend, const struct addr *addr,
@@ -66,7 +55,7 @@ rndc_disconnect(struct rndc *rndc)
 static void
 forget_old(struct rndc *rndc)
 {
-	int64_t now = bind_sock_now_ms() / 1000 / RNDC_SLOT_S;
+	int64_t now = clock_ms() / 1000 / RNDC_SLOT_S;
 
 	if (now - rndc->slot > RNDC_SLOTS)
 		rndc->slot = now - RNDC_SLOTS;
@@ -112,7 +101,7 @@ receive_all(struct rndc *rndc, uint8_t *data, size_t size, struct backend_error 
 		if (err != OK)
 			return err;
 		if (n == 0)
-			return fail(why, ERR_CLOSED, "%s closed the connection",
+			return backend_fail(why, ERR_CLOSED, "%s closed the connection",
 			    rndc->sock.what);
 		data += n;
 		size -= n;
@@ -132,14 +121,14 @@ receive_reply(struct rndc *rndc, struct rndc_reply *reply, struct backend_error 
 	size = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 |
 	       head[3];
 	if (size > RNDC_REPLY_MAX)
-		return fail(why, ERR_FORM, "%s: a reply of %zu octets", rndc->sock.what,
-		    size);
+		return backend_fail(why, ERR_FORM, "%s: a reply of %zu octets",
+		    rndc->sock.what, size);
 	body = mem_alloc(size + 1);
 	err = receive_all(rndc, body, size, why);
 	if (err == OK) {
 		err = rndc_decode(body, size, rndc->key, reply);
 		if (err != OK)
-			fail(why, err, "%s: %s", rndc->sock.what,
+			backend_fail(why, err, "%s: %s", rndc->sock.what,
 			    err == ERR_AUTH ? "the reply is not signed with our key"
 					    : "the reply is not understood");
 	}
@@ -162,8 +151,8 @@ exchange(struct rndc *rndc, const char *command, struct rndc_reply *reply,
 	err = rndc_encode(&request, rndc->key, &frame);
 	if (err != OK) {
 		buf_fini(&frame);
-		return fail(why, err, "a command of %zu octets: %s", strlen(command),
-		    err_str(err));
+		return backend_fail(why, err, "a command of %zu octets: %s",
+		    strlen(command), err_str(err));
 	}
 	count(rndc);
 	rndc->sent = rndc->nonce[0] != '\0';
@@ -173,7 +162,7 @@ exchange(struct rndc *rndc, const char *command, struct rndc_reply *reply,
 		err = receive_reply(rndc, reply, why);
 	if (err == OK && reply->serial != request.serial) {
 		rndc_reply_fini(reply);
-		err = fail(why, ERR_FORM, "%s: the reply to another command",
+		err = backend_fail(why, ERR_FORM, "%s: the reply to another command",
 		    rndc->sock.what);
 	}
 	return err;
@@ -190,12 +179,12 @@ connect_to(struct rndc *rndc, struct backend_error *why)
 	/* named refuses a serial and time that it has seen, from anybody. */
 	if (getrandom(&rndc->serial, sizeof(rndc->serial), 0) !=
 	    (ssize_t)sizeof(rndc->serial))
-		rndc->serial = (uint32_t)bind_sock_now_ms();
+		rndc->serial = (uint32_t)clock_ms();
 	rndc->serial &= 0x7fffffff;
 	rndc->nonce[0] = '\0';
 	err = exchange(rndc, "null", &reply, why);
 	if (err == ERR_CLOSED)
-		return fail(why, ERR_AUTH,
+		return backend_fail(why, ERR_AUTH,
 		    "%s closed the connection: key %.60s is not one of its controls "
 		    "statement, or the clocks differ by 300 s; named's log has more",
 		    rndc->sock.what, key_name_text(rndc->key));
@@ -204,14 +193,14 @@ connect_to(struct rndc *rndc, struct backend_error *why)
 	memcpy(rndc->nonce, reply.nonce, sizeof(rndc->nonce));
 	rndc_reply_fini(&reply);
 	if (rndc->nonce[0] == '\0')
-		return fail(why, ERR_FORM, "%s: no nonce", rndc->sock.what);
+		return backend_fail(why, ERR_FORM, "%s: no nonce", rndc->sock.what);
 	return OK;
 }
 
 static enum err
 rest(struct rndc *rndc, int64_t since_ms, struct backend_error *why)
 {
-	int64_t took = bind_sock_now_ms() - since_ms;
+	int64_t took = clock_ms() - since_ms;
 
 	return !rndc->crowded
 		   ? OK
@@ -223,7 +212,7 @@ enum err
 rndc_command(struct rndc *rndc, const char *command, struct rndc_reply *reply,
     struct backend_error *why)
 {
-	int64_t since_ms = bind_sock_now_ms();
+	int64_t since_ms = clock_ms();
 	struct backend_error canceled;
 	enum err err;
 
@@ -242,7 +231,7 @@ rndc_command(struct rndc *rndc, const char *command, struct rndc_reply *reply,
 	}
 	/* If that is cut short, the next command will notice. */
 	(void)!rest(rndc, since_ms, &canceled);
-	rndc->used_ms = bind_sock_now_ms();
+	rndc->used_ms = clock_ms();
 	return OK;
 }
 
@@ -258,6 +247,6 @@ rndc_commandf(struct rndc *rndc, struct rndc_reply *reply, struct backend_error 
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(text))
-		return fail(why, ERR_RANGE, "a command of %d octets", n);
+		return backend_fail(why, ERR_RANGE, "a command of %d octets", n);
 	return rndc_command(rndc, text, reply, why);
 }

@@ -10,6 +10,7 @@
 #include "agent/backend/chan.h"
 #include "agent/backend/drivers.h"
 #include "agent/backend/spool.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
 #include "lib/rr.h"
 
@@ -193,7 +194,7 @@ look_at_others(struct lookup *l, const struct dname *zones, size_t n,
 
 	yadifa_table_fini(&l->y->absent);
 	yadifa_table_init(&l->y->absent);
-	l->y->absent_ms = chan_now_ms();
+	l->y->absent_ms = clock_ms();
 	for (size_t i = 0; err == OK && i < n; i++) {
 		switch (states[i]) {
 		case YADIFA_ABSENT:
@@ -254,7 +255,7 @@ yadifa_native_of(struct yadifa *y, const struct settings *s,
 		return err;
 	*native = yadifa_include_intern(&y->inc, &n);
 	if ((*native)->refused[0] != '\0')
-		return chan_fail(why, ERR_INVALID, "%s", (*native)->refused);
+		return backend_fail(why, ERR_INVALID, "%s", (*native)->refused);
 	return OK;
 }
 
@@ -308,11 +309,12 @@ command_one(struct yadifa *y, enum yadifa_ctrl type, const struct dname *zone,
 	if (err != OK || rcode == RCODE_NOERROR)
 		return err;
 	if (rcode == RCODE_REFUSED)
-		return chan_fail(why, ERR_NOTFOUND, "yadifad does not have the zone");
+		return backend_fail(why, ERR_NOTFOUND,
+		    "yadifad does not have the zone");
 	if (rcode == RCODE_SERVFAIL)
-		return chan_fail(why, ERR_INVALID,
+		return backend_fail(why, ERR_INVALID,
 		    "yadifad has the zone, but did not load it");
-	return chan_fail(why, ERR_INVALID, "yadifad answers %s", rcode_str(rcode));
+	return backend_fail(why, ERR_INVALID, "yadifad answers %s", rcode_str(rcode));
 }
 
 static enum err
@@ -355,12 +357,12 @@ refresh(struct yadifa *y, const struct dname *zone, struct backend_error *why)
 	}
 	answers = mem_alloc((n + 1) * sizeof(answers[0]));
 	if (n == 0 && zone != NULL)
-		err =
-		    chan_fail(why, ERR_UNSUPPORTED, "a primary zone has nobody to ask");
+		err = backend_fail(why, ERR_UNSUPPORTED,
+		    "a primary zone has nobody to ask");
 	else
 		err = n > 0 ? yadifa_ask(y, YADIFA_NOTIFY, zones, n, answers, why) : OK;
 	if (err == OK && zone != NULL && answers[0].rcode != RCODE_NOERROR)
-		err = chan_fail(why, ERR_INVALID,
+		err = backend_fail(why, ERR_INVALID,
 		    "yadifad answers %s to a NOTIFY: allow-notify of the pattern may not "
 		    "let the agent send it",
 		    rcode_str(answers[0].rcode));
@@ -379,7 +381,7 @@ yadifa_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 
 	switch (verb) {
 	case VERB_RETRANSFER:
-		return chan_fail(why, ERR_UNSUPPORTED,
+		return backend_fail(why, ERR_UNSUPPORTED,
 		    "yadifad has no order to transfer a zone again");
 	case VERB_REFRESH:
 	case VERB_RELOAD: break;
@@ -389,7 +391,7 @@ yadifa_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 	case VERB_THAW: type = CTRL_UNFREEZE; break;
 	}
 	if (zone != NULL && yadifa_table_find(&y->inc.table, zone) == NULL)
-		return chan_fail(why, ERR_NOTFOUND,
+		return backend_fail(why, ERR_NOTFOUND,
 		    "the zone is not one that the agent added to yadifad");
 	if (verb == VERB_REFRESH)
 		err = refresh(y, zone, why);

@@ -3,6 +3,7 @@
 
 #include "agent/backend/chan.h"
 #include "agent/backend/yadifa.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -31,7 +32,7 @@ yadifa_expect(struct yadifa *y, const struct dname *zone)
 	yadifa_table_put(&y->fresh, zone, NULL);
 	y->n_nudges = 0;
 	y->n_fresh_before = 0;
-	y->nudge_ms = chan_now_ms() + NUDGE_MS;
+	y->nudge_ms = clock_ms() + NUDGE_MS;
 }
 
 static void
@@ -85,7 +86,7 @@ notify_fresh(struct yadifa *y, struct backend_error *why)
 	enum err err =
 	    n > 0 ? yadifa_ask(y, YADIFA_NOTIFY, zones, n, answers, why) : OK;
 
-	y->nudge_ms = chan_now_ms() + ((int64_t)NUDGE_MS << (2 * y->n_nudges));
+	y->nudge_ms = clock_ms() + ((int64_t)NUDGE_MS << (2 * y->n_nudges));
 	y->n_nudges++;
 	free(answers);
 	free(zones);
@@ -98,7 +99,7 @@ nudge(struct yadifa *y, struct backend_error *why)
 	enum err err = look_at_fresh(y, why);
 	bool progress = y->fresh.n < y->n_fresh_before;
 
-	y->nudge_ms = chan_now_ms() + NUDGE_MS;
+	y->nudge_ms = clock_ms() + NUDGE_MS;
 	y->n_fresh_before = y->fresh.n;
 	/* As long as they are coming in nobody has to help. */
 	if (err != OK || y->fresh.n == 0 || progress)
@@ -141,7 +142,7 @@ yadifa_depart(struct yadifa *y, const struct dname *zone)
 		return;
 	y->departed = mem_grow(y->departed, y->n_departed, &y->departed_room,
 	    sizeof(y->departed[0]));
-	y->departed[y->n_departed++] = (struct yadifa_departed){*zone, chan_now_ms()};
+	y->departed[y->n_departed++] = (struct yadifa_departed){*zone, clock_ms()};
 }
 
 /* Those that are ours again, or gone for long, are of no interest. */
@@ -153,7 +154,7 @@ list_departed(struct yadifa *y, struct dname *zones)
 	for (size_t i = 0; i < y->n_departed; i++) {
 		const struct yadifa_departed *d = &y->departed[i];
 
-		if (chan_now_ms() - d->since_ms > DEPARTED_MS ||
+		if (clock_ms() - d->since_ms > DEPARTED_MS ||
 		    yadifa_table_find(&y->inc.table, &d->zone) != NULL)
 			continue;
 		zones[kept] = d->zone;
@@ -210,7 +211,7 @@ yadifa_look_after(struct yadifa *y, struct backend_error *why)
 
 	if (y->loaded)
 		err = check_departed(y, why);
-	if (err == OK && y->loaded && y->fresh.n > 0 && chan_now_ms() >= y->nudge_ms)
+	if (err == OK && y->loaded && y->fresh.n > 0 && clock_ms() >= y->nudge_ms)
 		err = nudge(y, why);
 	return err;
 }

@@ -9,6 +9,7 @@
 #include "agent/backend/chan.h"
 #include "agent/backend/yadifa.h"
 #include "agent/backend/yadifa_apply.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -244,7 +245,7 @@ look_at_unknown(struct yadifa_batch *b)
 	struct picked p;
 	enum err err = OK;
 
-	if (chan_now_ms() - b->y->absent_ms > ABSENT_MS) {
+	if (clock_ms() - b->y->absent_ms > ABSENT_MS) {
 		yadifa_table_fini(&b->y->absent);
 		yadifa_table_init(&b->y->absent);
 	}
@@ -281,7 +282,7 @@ static enum err
 let_settle(struct yadifa_batch *b)
 {
 	struct yadifa *y = b->y;
-	int64_t left = y->reload_end_ms + SETTLE_MS + y->reload_wall_ms - chan_now_ms();
+	int64_t left = y->reload_end_ms + SETTLE_MS + y->reload_wall_ms - clock_ms();
 	struct picked p;
 	bool *served;
 	enum err err = OK;
@@ -541,7 +542,8 @@ yadifa_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *
 	/* After this the natives may be others. */
 	if (yadifa_guard_check(y)) {
 		settle_failed(&b);
-		err = chan_fail(why, ERR_CLOSED, "yadifad died of what it was given");
+		err =
+		    backend_fail(why, ERR_CLOSED, "yadifad died of what it was given");
 	}
 	yadifa_hang_up(y);
 	free(b.tasks);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/backend/chan.h"
 #include "agent/backend/yadifa.h"
@@ -20,7 +19,7 @@ enum { OPCODE_CTRL = 9, CLASS_CTRL = 42, WINDOW = 64 };
 static enum err
 fail(struct yadifa *y, enum err err, struct backend_error *why)
 {
-	return chan_fail(why, err, "yadifad at %.180s", exchange_error(y->x));
+	return backend_fail(why, err, "yadifad at %.180s", exchange_error(y->x));
 }
 
 static enum err

@@ -6,6 +6,7 @@
 #include "agent/backend/chan.h"
 #include "agent/backend/spool.h"
 #include "agent/backend/yadifa.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/rr.h"
@@ -93,7 +94,7 @@ yadifa_wait_gone(struct yadifa *y, const struct dname *zones, size_t n,
 	struct dname *left = mem_alloc((n + 1) * sizeof(left[0]));
 	enum yadifa_state *left_states = mem_alloc((n + 1) * sizeof(left_states[0]));
 	size_t *index = mem_alloc((n + 1) * sizeof(index[0]));
-	int64_t deadline = chan_now_ms() + PATIENCE_MS + 3 * (int64_t)y->reload_wall_ms;
+	int64_t deadline = clock_ms() + PATIENCE_MS + 3 * (int64_t)y->reload_wall_ms;
 	size_t n_left = n;
 	enum err err = OK;
 
@@ -117,7 +118,7 @@ yadifa_wait_gone(struct yadifa *y, const struct dname *zones, size_t n,
 			index[kept++] = index[i];
 		}
 		n_left = kept;
-		if (chan_now_ms() > deadline)
+		if (clock_ms() > deadline)
 			break;
 	}
 	free(index);
@@ -131,7 +132,7 @@ yadifa_wait_served(struct yadifa *y, const struct dname *zones, size_t n,
     unsigned patience_ms, bool *served, struct backend_error *why)
 {
 	struct yadifa_answer *soas = mem_alloc((n + 1) * sizeof(soas[0]));
-	int64_t deadline = chan_now_ms() + patience_ms;
+	int64_t deadline = clock_ms() + patience_ms;
 	enum err err = OK;
 
 	for (unsigned pause = POLL_MIN_MS; n > 0; pause = next_pause(pause)) {
@@ -142,7 +143,7 @@ yadifa_wait_served(struct yadifa *y, const struct dname *zones, size_t n,
 			served[i] = soas[i].served;
 			all = all && served[i];
 		}
-		if (err != OK || all || chan_now_ms() >= deadline)
+		if (err != OK || all || clock_ms() >= deadline)
 			break;
 		err = chan_sleep(y->conf.cancel_fd, pause, why);
 		if (err != OK)
@@ -194,7 +195,7 @@ make_ghost(struct yadifa *y, const struct dname *zone, uint32_t serial,
 	if (err == OK)
 		err = spool_replace(y->zone_fd, path, text, strlen(text), 0640);
 	if (err != OK)
-		return chan_fail(why, err, "%s/%.100s cannot be written",
+		return backend_fail(why, err, "%s/%.100s cannot be written",
 		    y->conf.zone_dir, path);
 	yadifa_table_put(&y->inc.table, zone, n);
 	y->written = y->loaded = false;
@@ -227,7 +228,7 @@ wait_replaced(struct yadifa *y, const struct dname *zones,
     struct backend_error *why)
 {
 	struct yadifa_answer *now = mem_alloc((n + 1) * sizeof(now[0]));
-	int64_t deadline = chan_now_ms() + PATIENCE_MS + 3 * (int64_t)y->reload_wall_ms;
+	int64_t deadline = clock_ms() + PATIENCE_MS + 3 * (int64_t)y->reload_wall_ms;
 	enum err err = OK;
 
 	for (unsigned pause = POLL_MIN_MS; err == OK; pause = next_pause(pause)) {
@@ -239,7 +240,7 @@ wait_replaced(struct yadifa *y, const struct dname *zones,
 				      now[i].serial == newer_serial(before[i].serial);
 			n_replaced += replaced[i];
 		}
-		if (err != OK || n_replaced == n || chan_now_ms() > deadline)
+		if (err != OK || n_replaced == n || clock_ms() > deadline)
 			break;
 		err = chan_sleep(y->conf.cancel_fd, pause, why);
 	}

@@ -10,6 +10,7 @@
 #include "agent/backend/chan.h"
 #include "agent/backend/proc.h"
 #include "agent/backend/yadifa.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 /*
@@ -129,13 +130,13 @@ yadifa_guard_write(struct yadifa *y)
 void
 yadifa_guard_watch(struct yadifa *y)
 {
-	y->watch_until_ms = chan_now_ms() + SURVIVAL_MS;
+	y->watch_until_ms = clock_ms() + SURVIVAL_MS;
 	yadifa_look(y, y->watch_process);
 	/* While reloads follow each other closely, one of them has to become the
 	 * next to go back to. */
 	if (!y->has_candidate) {
 		y->has_candidate = copy(y->config_fd, current, candidate);
-		y->candidate_ms = chan_now_ms();
+		y->candidate_ms = clock_ms();
 		y->candidate_nr = y->file_nr;
 	}
 }
@@ -250,7 +251,7 @@ survived(struct yadifa *y)
 bool
 yadifa_guard_check(struct yadifa *y)
 {
-	int64_t now = chan_now_ms();
+	int64_t now = clock_ms();
 	char process[64];
 	enum yadifa_life life;
 
@@ -287,7 +288,7 @@ yadifa_guard_wait(struct yadifa *y, struct backend_error *why)
 		if (err != OK)
 			return err;
 		if (yadifa_guard_check(y))
-			return chan_fail(why, ERR_CLOSED,
+			return backend_fail(why, ERR_CLOSED,
 			    "yadifad died of what it was given");
 	}
 	return OK;

@@ -8,6 +8,7 @@
 
 #include "agent/backend/chan.h"
 #include "agent/backend/yadifa.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/rr.h"
@@ -110,7 +111,7 @@ from_errno(struct yadifa *y, struct backend_error *why)
 {
 	enum err err = errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_INVALID;
 
-	return chan_fail(why, err, "%.100s/zones.conf cannot be written: %s",
+	return backend_fail(why, err, "%.100s/zones.conf cannot be written: %s",
 	    y->conf.config_dir, mem_errno_text(errno));
 }
 
@@ -207,7 +208,7 @@ keep_interval(struct yadifa *y, struct backend_error *why)
 		interval = INTERVAL_MIN_MS;
 	if (interval > INTERVAL_MAX_MS)
 		interval = INTERVAL_MAX_MS;
-	left = y->reload_end_ms + interval - chan_now_ms();
+	left = y->reload_end_ms + interval - clock_ms();
 	return left > 0 ? chan_sleep(y->conf.cancel_fd, (unsigned)left, why) : OK;
 }
 
@@ -223,9 +224,9 @@ reload_once(struct yadifa *y, unsigned *rcode, bool *sent, struct backend_error 
 	*sent = false;
 	if (err != OK)
 		return err;
-	start = chan_now_ms();
+	start = clock_ms();
 	err = yadifa_ctrl_reload(y, timeout_ms, rcode, sent, why);
-	y->reload_end_ms = chan_now_ms();
+	y->reload_end_ms = clock_ms();
 	if (err == OK && *rcode == RCODE_NOERROR)
 		y->reload_wall_ms = (unsigned)(y->reload_end_ms - start);
 	return err;
@@ -258,16 +259,16 @@ yadifa_load(struct yadifa *y, enum yadifa_load *load, bool *sent,
 	} else if (rcode == RCODE_SERVFAIL) {
 		*load = YADIFA_REFUSED;
 		yadifa_guard_refused(y);
-		chan_fail(why, OK,
+		backend_fail(why, OK,
 		    "yadifad does not take its configuration, or is busy "
 		    "(SERVFAIL): its log tells");
 	} else if (rcode == RCODE_NOTAUTH || rcode == RCODE_REFUSED) {
-		return chan_fail(why, ERR_DENIED,
+		return backend_fail(why, ERR_DENIED,
 		    "yadifad does not let key %.100s control it: allow-control in "
 		    "<main>, enabled in <control>",
 		    key_name_text(y->key));
 	} else {
-		return chan_fail(why, ERR_FORM, "yadifad answers %s to a reload",
+		return backend_fail(why, ERR_FORM, "yadifad answers %s to a reload",
 		    rcode_str(rcode));
 	}
 	return OK;

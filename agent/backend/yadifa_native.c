@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/yadifa_native.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,18 +19,6 @@
 
 static const char prefix[] = "nsherd-";
 static const char variable[] = "${zone}";
-
-PRINTF(2, 3)
-static enum err
-refuse(struct backend_error *why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return ERR_INVALID;
-}
 
 /* -- natives --------------------------------------------------------------- */
 
@@ -216,9 +203,10 @@ print_key(struct buf *out, const struct dname *key, const struct keyring *ring,
 
 	dname_print_plain(key, name);
 	if (keyring_find(ring, key) == NULL)
-		return refuse(why, "key %.150s is not configured in the agent", name);
+		return backend_refuse(why, "key %.150s is not configured in the agent",
+		    name);
 	if (yadifa_check_name(key, YADIFA_NAME_MAX, text, sizeof(text)) != OK)
-		return refuse(why, "key %.60s: %s", name, text);
+		return backend_refuse(why, "key %.60s: %s", name, text);
 	buf_printf(out, "key %s", name);
 	return OK;
 }
@@ -231,7 +219,8 @@ check_remotes(const char *option, const struct remote_list *list,
 {
 	for (size_t i = 0; i < list->n; i++) {
 		if (list->items[i].tls[0] != '\0')
-			return refuse(why, "%s: yadifad 2.6 does not do tls", option);
+			return backend_refuse(why, "%s: yadifad 2.6 does not do tls",
+			    option);
 	}
 	return OK;
 }
@@ -281,7 +270,7 @@ print_access(struct buf *out, const char *option, const struct remote_list *list
 		const struct remote *r = &list->items[i];
 
 		if (r->has_key != list->items[0].has_key)
-			return refuse(why,
+			return backend_refuse(why,
 			    "%s: yadifad cannot have addresses with and without a "
 			    "key in one list",
 			    option);
@@ -320,10 +309,10 @@ check_option(const char *text, struct backend_error *why)
 	const char *value = text + size + strspn(text + size, " \t");
 
 	if (size == 0 || value == text + size || *value == '\0')
-		return refuse(why, "yadifa option \"%.100s\" is not `name value`",
-		    text);
+		return backend_refuse(why,
+		    "yadifa option \"%.100s\" is not `name value`", text);
 	if (!is_one_of(known, sizeof(known) / sizeof(known[0]), text, size))
-		return refuse(why,
+		return backend_refuse(why,
 		    "yadifa option %.60s is not one of a zone that may be in a "
 		    "pattern",
 		    text);
@@ -331,7 +320,7 @@ check_option(const char *text, struct backend_error *why)
 	    value[strspn(value, "abcdefghijklmnopqrstuvwxyz"
 				"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
 				"._:;,!/*+-")] != '\0')
-		return refuse(why,
+		return backend_refuse(why,
 		    "yadifa option \"%.100s\" has a character that its configuration "
 		    "cannot quote",
 		    text);
@@ -380,7 +369,7 @@ print_list(struct buf *out, const struct settings *s, const char *option,
 	if (!has_option(s, option))
 		return print_access(out, option, list, ring, why);
 	if (list->n > 0)
-		return refuse(why, "%s is in the pattern twice", option);
+		return backend_refuse(why, "%s is in the pattern twice", option);
 	return OK;
 }
 
@@ -414,8 +403,9 @@ print_secondary(struct buf *out, const struct settings *s,
     const struct yadifa_self *self, const struct keyring *ring,
     struct backend_error *why)
 {
-	enum err err =
-	    s->primaries.n > 0 ? OK : refuse(why, "a secondary needs primaries");
+	enum err err = s->primaries.n > 0
+			   ? OK
+			   : backend_refuse(why, "a secondary needs primaries");
 
 	if (err == OK)
 		err = print_hosts(out, "primary", &s->primaries, ring, why);
@@ -436,7 +426,7 @@ print_body(struct buf *out, const struct settings *s, const struct yadifa_self *
 	enum err err = OK;
 
 	if (s->dnssec != NULL)
-		return refuse(why,
+		return backend_refuse(why,
 		    "dnssec = %s: yadifad reads its policies at its start only, "
 		    "so zones are not signed through nsherd",
 		    s->dnssec);
@@ -465,11 +455,12 @@ yadifa_native_print(const struct settings *s, const struct yadifa_self *self,
 
 	if (s->zonefile[strspn(s->zonefile, alphabet)] != '\0' ||
 	    strlen(s->zonefile) > YADIFA_PATH_MAX / 2)
-		return refuse(why, "zonefile %.100s: bad for yadifad", s->zonefile);
+		return backend_refuse(why, "zonefile %.100s: bad for yadifad",
+		    s->zonefile);
 	buf_init(&out, YADIFA_BODY_MAX);
 	err = print_body(&out, s, self, ring, why);
 	if (err == OK && out.err != OK)
-		err = refuse(why, "the settings are too long for yadifad");
+		err = backend_refuse(why, "the settings are too long for yadifad");
 	if (err == OK) {
 		yadifa_mark(s, mark);
 		*native = yadifa_native_new(mark, s->zonefile, buf_text(&out));
