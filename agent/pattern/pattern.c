@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/pattern/overlap.h"
 #include "agent/pattern/spec.h"
 #include "agent/pattern/variant.h"
 #include "lib/mem.h"
@@ -228,6 +229,46 @@ resolve(struct pattern_set *set, struct pattern *p)
 		set_error(p, &where);
 }
 
+/* -- zone files ------------------------------------------------------------ */
+
+/* p has what is other's: p is at fault. */
+static void
+set_overlap(struct pattern *p, const struct pattern *other)
+{
+	const struct spec_place *at = &p->spec.zonefile.at;
+	struct err_where where = {.line = 0};
+
+	err_at(&where, at->file, at->line,
+	    "zonefile %.100s is also that of a zone under pattern %s (%.100s)",
+	    spec_zonefile(&p->spec), other->name, spec_zonefile(&other->spec));
+	set_error(p, &where);
+}
+
+/*
+ * The later of two has the fault, unless it only has what is so by default. What
+ * a file without ${zone} meets is one zone's: see pattern_sharing().
+ */
+static void
+compare_zonefiles(struct pattern *a, struct pattern *b)
+{
+	if (a->error != NULL || b->error != NULL ||
+	    !overlap_check(spec_zonefile(&a->spec), spec_zonefile(&b->spec)))
+		return;
+	if (b->spec.zonefile.value == NULL)
+		set_overlap(a, b);
+	else
+		set_overlap(b, a);
+}
+
+static void
+check_zonefiles(struct pattern_set *set)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		for (size_t k = i + 1; k < set->n; k++)
+			compare_zonefiles(set->patterns[i], set->patterns[k]);
+	}
+}
+
 static void
 read_all(struct pattern_set *set)
 {
@@ -240,6 +281,8 @@ read_all(struct pattern_set *set)
 	}
 	for (size_t i = 0; i < set->n; i++)
 		resolve(set, set->patterns[i]);
+	/* Whoever extends one at fault has its file, or one that is good. */
+	check_zonefiles(set);
 }
 
 enum err

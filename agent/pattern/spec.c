@@ -76,6 +76,12 @@ spec_param_find(const struct spec *spec, const char *name)
 	return NULL;
 }
 
+const char *
+spec_zonefile(const struct spec *spec)
+{
+	return spec->zonefile.value != NULL ? spec->zonefile.value : "${zone}.zone";
+}
+
 /* -- reading --------------------------------------------------------------- */
 
 struct reading {

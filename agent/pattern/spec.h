@@ -88,6 +88,9 @@ void spec_inherit(struct spec *spec, const struct spec *parent);
 NODISCARD enum err spec_finish(struct spec *spec, const char *dir,
     const struct keyring *ring, struct err_where *where);
 
+/* The zonefile, or what it is when none is given. */
+const char *spec_zonefile(const struct spec *spec);
+
 /* 8 hex digits over all that has an effect. */
 void spec_version(const struct spec *spec, char version[static 9]);
 

@@ -288,7 +288,7 @@ spec_version(const struct spec *spec, char version[static 9])
 
 	buf_init(&out, 0);
 	buf_printf(&out, "role %d\nzonefile %s\ndnssec %s\n", (int)spec->role_value,
-	    spec->zonefile.value != NULL ? spec->zonefile.value : "${zone}.zone",
+	    spec_zonefile(spec),
 	    spec->dnssec.value != NULL ? spec->dnssec.value : "off");
 	for (unsigned i = 0; i < SPEC_N_LISTS; i++) {
 		char *text = value_print_addresses(&spec->lists[i].remotes);

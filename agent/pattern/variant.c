@@ -395,8 +395,7 @@ variant_settings(const struct variant *v, const struct spec *spec, const char *p
 	else
 		digest_hex(v->text, strlen(v->text), 8, s->hash);
 	s->role = spec->role_value;
-	s->zonefile = mem_strdup(
-	    spec->zonefile.value != NULL ? spec->zonefile.value : "${zone}.zone");
+	s->zonefile = mem_strdup(spec_zonefile(spec));
 	if (spec->template != NULL)
 		s->initial_file = mem_strdup(spec->template);
 	if (spec->dnssec.value != NULL && strcmp(spec->dnssec.value, "off") != 0)
