@@ -161,4 +161,5 @@ def main():
         compare(server, int(n))
 
 
-main()
+if __name__ == "__main__":
+    main()
