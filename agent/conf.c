@@ -85,7 +85,10 @@ wire_keys(struct conf *conf)
 		    .zones = k->zones,
 		    .n_zones = k->n_zones,
 		    .patterns = k->patterns,
-		    .n_patterns = k->n_patterns};
+		    .n_patterns = k->n_patterns,
+		    .max_rate = (unsigned)k->max_rate,
+		    .max_connections = (unsigned)k->max_connections,
+		    .max_transfers = (unsigned)k->max_transfers};
 	}
 }
 

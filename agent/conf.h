@@ -36,6 +36,7 @@ struct conf_key {
 	size_t n_zones;
 	char **patterns;
 	size_t n_patterns;
+	unsigned long max_rate, max_connections, max_transfers; /* 0: no limit */
 	struct key *key; /* NULL: a fault said why */
 	unsigned line;   /* of the section's first setting; here and below */
 };

@@ -223,6 +223,24 @@ set_key_patterns(struct conf_reader *r, const char *value)
 	conf_value_each(r, value, true, add_key_pattern);
 }
 
+static void
+set_max_rate(struct conf_reader *r, const char *value)
+{
+	conf_value_number(r, &r->key->max_rate, 1, RATE_MAX, value);
+}
+
+static void
+set_max_connections(struct conf_reader *r, const char *value)
+{
+	conf_value_number(r, &r->key->max_connections, 1, RATE_MAX, value);
+}
+
+static void
+set_max_transfers(struct conf_reader *r, const char *value)
+{
+	conf_value_number(r, &r->key->max_transfers, 1, RATE_MAX, value);
+}
+
 const struct conf_setting conf_key_settings[] = {
     {"name", set_key_name, false},
     {"algorithm", set_algorithm, false},
@@ -231,6 +249,9 @@ const struct conf_setting conf_key_settings[] = {
     {"allow", set_allow, true},
     {"zones", set_key_zones, true},
     {"patterns", set_key_patterns, true},
+    {"max-rate", set_max_rate, false},
+    {"max-connections", set_max_connections, false},
+    {"max-transfers", set_max_transfers, false},
     {NULL, NULL, false},
 };
 

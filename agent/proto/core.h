@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/proto/limits.h"
 #include "agent/proto/lock.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/view.h"
@@ -21,6 +22,7 @@ enum {
 	TRANSFERS_MAX = 1024,        /* asked for and not ended */
 	UDP_SIZE_MAX = 1232,         /* larger replies are truncated */
 	COMPLAINTS_PER_S = 10,       /* log lines about strangers */
+	REPLAY_MAX = 1 << 20,        /* answers remembered */
 };
 
 struct proto {
@@ -38,6 +40,7 @@ struct proto {
 	unsigned n_complaints, n_muted;
 	uint8_t out[MSG_MAX]; /* the reply under construction */
 	struct locks locks;   /* the writer's */
+	struct key_use *uses; /* of every key there ever was */
 };
 
 struct proto_session {
@@ -48,6 +51,7 @@ struct proto_session {
 	enum transport transport;
 	bool closed;
 	unsigned n_outstanding;
+	struct key_use *use;             /* of the key it counts for; NULL: none yet */
 	struct transaction *transaction; /* begun here; NULL: none */
 	uint64_t locked_until_ms;        /* it may hold a lock until then; 0: none */
 };

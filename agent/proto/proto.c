@@ -41,7 +41,9 @@ proto_new(struct store *store, const struct proto_conf *conf,
 	struct proto *proto = mem_alloc(sizeof(*proto));
 	proto->refs = 1;
 	proto->store = store;
+	proto->uses = NULL;
 	proto->view = view_new(conf);
+	limits_attach(&proto->uses, &proto->view->conf);
 	proto->effects = *effects;
 	proto->reconfigure = NULL;
 	proto->reconfigure_arg = NULL;
@@ -60,6 +62,7 @@ proto_unref(struct proto *proto)
 	if (--proto->refs > 0)
 		return;
 	view_unref(proto->view);
+	limits_free(proto->uses);
 	free(proto);
 }
 
@@ -75,6 +78,7 @@ proto_reload(struct proto *proto, const struct proto_conf *conf)
 {
 	struct view *old = proto->view;
 	proto->view = view_new(conf);
+	limits_attach(&proto->uses, &proto->view->conf);
 	view_unref(old);
 }
 
@@ -114,6 +118,8 @@ proto_close(struct proto_session *session)
 		return;
 	session->closed = true;
 	control_end(session);
+	limits_leave(session->use);
+	session->use = NULL;
 	session_unref(session);
 }
 
@@ -243,6 +249,29 @@ dispatch_stranger(struct request *req, unsigned opcode)
 	reply_error(req, known ? RCODE_REFUSED : RCODE_NOTIMP, 0, NULL);
 }
 
+/* False: answered. The first key that signs on a connection has it. */
+static bool
+is_within_limits(struct request *req)
+{
+	struct proto_session *session = req->session;
+
+	if (session->transport != TRANSPORT_UDP && session->use == NULL) {
+		if (!limits_enter(req->key)) {
+			complain(req, "too-many-connections");
+			reply_error(req, RCODE_REFUSED, EDE_PROHIBITED,
+			    "reason=too-many-connections");
+			session->proto->effects.close(session->peer);
+			return false;
+		}
+		session->use = req->key->use;
+	}
+	if (limits_take(req->key))
+		return true;
+	control_spoil(session);
+	reply_error(req, RCODE_SERVFAIL, EDE_NOT_READY, "reason=rate-limit");
+	return false;
+}
+
 static void
 dispatch(struct request *req)
 {
@@ -252,6 +281,8 @@ dispatch(struct request *req)
 		reply_error(req, RCODE_BADVERS, 0, NULL);
 	else if (!req->key)
 		dispatch_stranger(req, opcode);
+	else if (!is_within_limits(req))
+		return;
 	else if (opcode == OPCODE_QUERY)
 		query_receive(req);
 	else if (opcode == OPCODE_UPDATE)

@@ -33,6 +33,10 @@ struct proto_key {
 	size_t n_zones;
 	char **patterns; /* globs; none: any pattern */
 	size_t n_patterns;
+	/* 0: no limit */
+	unsigned max_rate; /* requests a second */
+	unsigned max_connections, max_transfers;
+	struct key_use *use; /* this room's own */
 };
 
 struct proto_catalog {

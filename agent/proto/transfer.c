@@ -68,6 +68,7 @@ transfer_new(struct request *req, const struct view_zone *zone)
 	view_ref(t->req.view);
 	session_hold(t->req.session);
 	t->req.session->proto->n_transfers++;
+	t->req.key->use->n_transfers++;
 	return t;
 }
 
@@ -84,6 +85,7 @@ proto_transfer_free(struct proto_transfer *t)
 		snapshot_close(&t->snapshot);
 	buf_fini(&t->soa);
 	t->req.session->proto->n_transfers--;
+	t->req.key->use->n_transfers--;
 	view_unref(t->req.view);
 	session_release(t->req.session);
 	free(t);
@@ -309,7 +311,7 @@ why_refused(const struct request *req, const struct view_zone *zone, unsigned *r
 	if (rights_narrowed(req->key))
 		return "reason=not-permitted";
 	*rcode = RCODE_SERVFAIL;
-	if (proto->n_transfers >= TRANSFERS_MAX)
+	if (proto->n_transfers >= TRANSFERS_MAX || !limits_transfer(req->key))
 		return "reason=too-many-transfers";
 	return NULL;
 }

@@ -84,10 +84,15 @@ is_refusal(unsigned rcode)
 static void
 log_refusal(struct store_txn *txn, const struct update *u)
 {
-	char text[192], why[160];
+	char text[224], why[160], muted[32] = "";
+	unsigned n_muted;
 
+	if (!limits_may_log(u->req.key->use, u->req.now, &n_muted))
+		return;
+	if (n_muted > 0)
+		snprintf(muted, sizeof(muted), " muted=%u", n_muted);
 	update_print_why(u, why, sizeof(why));
-	snprintf(text, sizeof(text), "rcode=%s %s", rcode_str(u->rcode), why);
+	snprintf(text, sizeof(text), "rcode=%s %s%s", rcode_str(u->rcode), why, muted);
 
 	struct work w = {.kind = WORK_REFUSED,
 	    .catalog = u->catalog ? u->catalog->nr : 0,
@@ -111,7 +116,7 @@ remember(struct store_txn *txn, const struct update *u)
 	replay_put(txn, tsig->time_signed, tsig->mac, tsig->mac_size, &r);
 	/* Twice the window: the clock may have been set back. */
 	if (u->req.now > 2 * TSIG_FUDGE)
-		replay_prune(txn, u->req.now - 2 * TSIG_FUDGE);
+		replay_prune(txn, u->req.now - 2 * TSIG_FUDGE, REPLAY_MAX);
 	return store_err(txn);
 }
 
@@ -146,8 +151,14 @@ update_run(struct store_txn *txn, struct store_job *job)
 	enum err err = look_for_replay(txn, u);
 	if (err != OK || u->again)
 		return err;
-	if (u->req.tsig.time_signed < u->req.view->conf.started)
+	uint64_t horizon, signed_at = u->req.tsig.time_signed;
+	err = replay_horizon(txn, &horizon);
+	if (err != OK)
+		return err;
+	if (signed_at < u->req.view->conf.started)
 		update_refuse(u, RCODE_REFUSED, 0, "signed-before-start");
+	else if (signed_at <= horizon)
+		update_refuse(u, RCODE_REFUSED, 0, "signed-too-long-ago");
 	else if (u->early_rcode != RCODE_NOERROR)
 		update_refuse(u, u->early_rcode, u->early_why.rr, u->early_why.reason);
 	else

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/store/replay.h"
 
+#include <string.h>
+
 #include "agent/store/txn.h"
 
 /* One UPDATE adds one record, so that this many keep up with any rate. */
@@ -56,7 +58,28 @@ replay_put(struct store_txn *txn, uint64_t time_signed, const uint8_t *mac,
 struct old_keys {
 	struct store_txn *txn;
 	uint64_t before;
+	uint64_t n_over;  /* how many are too many */
+	uint64_t horizon; /* time of the last that went for want of room */
 };
+
+static void
+horizon_key(struct skey *key)
+{
+	skey_init(key);
+	skey_bytes(key, "replay-horizon", strlen("replay-horizon"));
+}
+
+enum err
+replay_horizon(struct store_txn *txn, uint64_t *time)
+{
+	struct skey key;
+
+	horizon_key(&key);
+	enum err err = txn_get_u64(txn, TABLE_META, &key, time);
+	if (err == ERR_NOTFOUND)
+		*time = 0;
+	return err == ERR_NOTFOUND ? OK : err;
+}
 
 /* The walk finds its place again after each deletion. */
 static enum err
@@ -68,8 +91,12 @@ forget(void *arg, const MDB_val *k, const MDB_val *value)
 	(void)value;
 	if (k->mv_size < 8)
 		return txn_fail(old->txn, ERR_CORRUPT);
-	if (skey_get_u64(k->mv_data) >= old->before)
+	uint64_t time = skey_get_u64(k->mv_data);
+	if (time >= old->before && old->n_over == 0)
 		return ERR_NOTFOUND; /* ends the walk */
+	if (time >= old->before)
+		old->horizon = time;
+	old->n_over -= old->n_over > 0;
 	skey_init(&key);
 	skey_bytes(&key, k->mv_data, k->mv_size);
 	(void)txn_del(old->txn, TABLE_REPLAY, &key);
@@ -77,16 +104,21 @@ forget(void *arg, const MDB_val *k, const MDB_val *value)
 }
 
 void
-replay_prune(struct store_txn *txn, uint64_t before)
+replay_prune(struct store_txn *txn, uint64_t before, uint64_t max)
 {
-	struct skey start;
+	struct skey start, key;
 	struct old_keys old = {.txn = txn, .before = before};
+	uint64_t n = txn_count(txn, TABLE_REPLAY);
 	const struct walk walk = {.table = TABLE_REPLAY,
 	    .start = &start,
 	    .max = PRUNE_MAX};
 
+	old.n_over = n > max ? n - max : 0;
 	skey_init(&start);
 	enum err err = txn_walk(txn, &walk, forget, &old);
 	if (err != OK && err != ERR_NOTFOUND)
 		txn_fail(txn, err);
+	horizon_key(&key);
+	if (old.horizon != 0)
+		txn_put_u64(txn, TABLE_META, &key, old.horizon);
 }

@@ -226,6 +226,19 @@ txn_del_if(struct store_txn *txn, enum table table, const struct skey *key,
 	(void)find_and_del(txn, table, key, &only);
 }
 
+uint64_t
+txn_count(struct store_txn *txn, enum table table)
+{
+	MDB_stat stat;
+
+	if (txn->err != OK)
+		return 0;
+	int rc = mdb_stat(txn->mdb, dbi_of(txn, table), &stat);
+	if (rc != 0)
+		txn_fail(txn, txn_from_lmdb(rc));
+	return rc == 0 ? stat.ms_entries : 0;
+}
+
 enum err
 txn_get_u64(struct store_txn *txn, enum table table, const struct skey *key,
     uint64_t *value)

@@ -101,6 +101,8 @@ NODISCARD enum err txn_insert(struct store_txn *txn, enum table table,
 /* A key larger than all others of the table. */
 void txn_append(struct store_txn *txn, enum table table, const struct skey *key,
     const void *data, size_t size);
+/* Entries of the table; 0 after a failure. */
+uint64_t txn_count(struct store_txn *txn, enum table table);
 /* Returns whether it was there. */
 bool txn_del(struct store_txn *txn, enum table table, const struct skey *key);
 /* Only when the value is this one. */
