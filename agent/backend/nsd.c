@@ -81,7 +81,7 @@ list_zone(void *arg, const char *name, const char *pattern)
 	struct nsd *nsd = l->nsd;
 	struct dname dname;
 
-	if (dname_parse(name, &dname) != OK)
+	if (nsd_name_parse(name, &dname) != OK)
 		return OK; /* no name that we could ever be asked for */
 	if (pattern[0] == '\0') {
 		nsd->conf_zones = mem_grow(nsd->conf_zones, nsd->n_conf_zones,

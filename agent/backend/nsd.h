@@ -92,6 +92,11 @@ struct nsd_found {
  */
 NODISCARD enum err nsd_find(struct nsd *nsd, const char *const *names, size_t n,
     struct nsd_found *found, struct backend_error *why);
+/*
+ * A name as NSD has it typed: unlike ours it may hold blanks and other octets that
+ * are not escaped. Two lines of its zone list that a crash ran together make one.
+ */
+NODISCARD enum err nsd_name_parse(const char *text, struct dname *name);
 /* By asking NSD. */
 NODISCARD enum err nsd_find_one(struct nsd *nsd, const char *name,
     struct nsd_found *found, struct backend_error *why);

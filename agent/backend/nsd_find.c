@@ -33,6 +33,33 @@ found_set(struct nsd_found *found, const char *pattern)
 	strcpy(found->mark, pattern);
 }
 
+/* -- names ----------------------------------------------------------------- */
+
+enum err
+nsd_name_parse(const char *text, struct dname *name)
+{
+	char escaped[DNAME_TEXT_MAX];
+	size_t n = 0;
+
+	for (const char *c = text; *c != '\0'; c++) {
+		bool odd = *c <= ' ' || *c > '~', next_odd = c[1] <= ' ' || c[1] > '~';
+
+		if (n + sizeof("\\DDD") > sizeof(escaped))
+			return ERR_FORM;
+		if (*c == '\\' && c[1] != '\0' && next_odd)
+			continue;
+		if (odd)
+			n += (size_t)snprintf(escaped + n, sizeof(escaped) - n,
+			    "\\%03u", (unsigned)(uint8_t)*c);
+		else
+			escaped[n++] = *c;
+		if (*c == '\\' && c[1] != '\0')
+			escaped[n++] = *++c;
+	}
+	escaped[n] = '\0';
+	return dname_parse(escaped, name);
+}
+
 /* -- one by one ------------------------------------------------------------ */
 
 static enum err
@@ -176,7 +203,8 @@ to_plain(const char *name, char out[static DNAME_TEXT_MAX])
 
 	if (name[size] == '\0' && size > 0 && (name[size - 1] != '.' || size == 1))
 		return name;
-	return dname_parse(name, &dname) == OK ? dname_print_plain(&dname, out) : NULL;
+	return nsd_name_parse(name, &dname) == OK ? dname_print_plain(&dname, out)
+						  : NULL;
 }
 
 static enum err

@@ -108,7 +108,7 @@ K
 knot_control() { knotc -s "$SERVER_DIR/knot.sock" "$@"; }
 up_knot() {
 	rm -f "$SERVER_DIR/knot.pid" "$SERVER_DIR/knot.sock"
-	knotd -m 512 -C "$SERVER_DIR/confdb" >>"$T/$SERVER_NAME.log" 2>&1 &
+	knotd -m "${KNOT_MAP:-512}" -C "$SERVER_DIR/confdb" >>"$T/$SERVER_NAME.log" 2>&1 &
 	echo $! >"$SERVER_DIR/started.pid"
 	until_ok 15 knot_control status || fail "knotd does not answer"
 }
