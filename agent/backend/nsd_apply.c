@@ -346,8 +346,25 @@ settle_no_file(struct batch *b, struct task *t, enum err err)
 	t->op->retry_s = 10;
 }
 
+/* Of a zone that only changes, of whose former settings nothing is known, better
+ * no data than the template's in the place of its own. */
+static bool
+starts_anew(const struct nsd *nsd, const struct task *t)
+{
+	const struct nsd_native *had, *next;
+	char mark[NSD_NATIVE_MAX];
+
+	if (t->found.state == NSD_ZONE_NONE)
+		return true;
+	nsd_native_name(t->op->settings, mark);
+	had = nsd_include_find(&nsd->inc, t->found.mark);
+	next = nsd_include_find(&nsd->inc, mark);
+	return had != NULL && strcmp(had->digest, "-") != 0 && next != NULL &&
+	       nsd_native_starts_anew(had->block, next->block);
+}
+
 static void
-make_files(struct batch *b, bool (*which)(const struct task *t), bool new)
+make_files(struct batch *b, bool (*which)(const struct task *t))
 {
 	struct spool_batch files;
 	int dir_fd;
@@ -361,8 +378,8 @@ make_files(struct batch *b, bool (*which)(const struct task *t), bool new)
 
 			if (!which(t))
 				continue;
-			err =
-			    nsd_files_make(&files, t->op->settings, &t->op->zone, new);
+			err = nsd_files_make(&files, t->op->settings, &t->op->zone,
+			    starts_anew(b->nsd, t));
 			if (err != OK)
 				settle_no_file(b, t, err);
 		}
@@ -386,7 +403,7 @@ is_addition(const struct task *t)
 static enum err
 apply_adds(struct batch *b)
 {
-	make_files(b, is_addition, true);
+	make_files(b, is_addition);
 	for (size_t i = 0; i < b->n; i++)
 		b->tasks[i].listed = is_addition(&b->tasks[i]);
 	return send_list(b, false);
@@ -501,7 +518,7 @@ apply_changes(struct batch *b)
 {
 	enum err err = OK;
 
-	make_files(b, is_change, false);
+	make_files(b, is_change);
 	for (size_t i = 0; err == OK && i < b->n; i++) {
 		if (is_change(&b->tasks[i]))
 			err = change(b, &b->tasks[i]);

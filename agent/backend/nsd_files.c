@@ -21,8 +21,6 @@ nsd_files_make(struct spool_batch *files, const struct settings *s,
 	char *text = NULL;
 	enum err err = OK;
 
-	/* A zone that only changes has data somewhere, and better none than the
-	 * template's in its place. */
 	if (new)
 		text =
 		    settings_initial_file(s, zone, (uint32_t)(clock_unix_ms() / 1000));

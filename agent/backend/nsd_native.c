@@ -173,6 +173,21 @@ nsd_native_print(const struct settings *s, const char *zone_dir,
 	return err;
 }
 
+bool
+nsd_native_starts_anew(const char *had, const char *next)
+{
+	static const char file[] = "\n\tzonefile: ";
+	const char *from = strstr(had, file), *to = strstr(next, file);
+
+	if (from == NULL || to == NULL)
+		return false;
+	from += sizeof(file) - 1;
+	to += sizeof(file) - 1;
+	return strstr(had, "\n\trequest-xfr: ") == NULL ||
+	       strcspn(from, "\n") != strcspn(to, "\n") ||
+	       strncmp(from, to, strcspn(from, "\n")) != 0;
+}
+
 char *
 nsd_native_placeholder(const char *name, const char *zone_dir)
 {

@@ -782,6 +782,52 @@ nsd_apply__other_pattern__is_changed_without_a_gap(void **state)
 	settings_unref(two);
 }
 
+/* Its data would else be nowhere: the former file is not where NSD looks. */
+static void
+nsd_apply__other_zonefile_of_a_primary__is_made_of_the_template(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *one, *two, *gone;
+	char *path, *text;
+
+	NEED_NSD(f);
+	one = primary("one", template);
+	two = primary("two", template);
+	free(two->zonefile);
+	two->zonefile = mem_strdup("more/${zone}.db");
+	gone = primary("gone", NULL);
+	prepare_one(f, one, RESULT_OK);
+	prepare_one(f, two, RESULT_OK);
+	prepare_one(f, gone, RESULT_OK);
+	apply_one(f, OP_ADD, "a.example", one, RESULT_OK);
+	wait_rcode(f, "a.example", 0, true);
+	path = mem_printf("%s/zones/a.example.zone", f->server.dir);
+	write_text(path, "we", "@ 60 SOA a. b. 77 1 1 1 1\n@ 60 NS a.\n");
+	apply_one(f, OP_CHANGE, "a.example", two, RESULT_OK);
+	free(path);
+	path = mem_printf("%s/zones/more/a.example.db", f->server.dir);
+	text = read_text(path);
+	assert_non_null(strstr(text, "ns.invalid."));
+	free(text);
+	wait_rcode(f, "a.example", 0, true);
+	/* What somebody wrote there stays. */
+	apply_one(f, OP_CHANGE, "a.example", one, RESULT_OK);
+	write_text(path, "we", "@ 60 SOA a. b. 78 1 1 1 1\n@ 60 NS a.\n");
+	apply_one(f, OP_CHANGE, "a.example", two, RESULT_OK);
+	text = read_text(path);
+	assert_non_null(strstr(text, " 78 "));
+	free(text);
+	/* The pattern of a zone without a file gets a template. */
+	apply_one(f, OP_ADD, "b.example", gone, RESULT_OK);
+	wait_rcode(f, "b.example", 2, false);
+	apply_one(f, OP_CHANGE, "b.example", one, RESULT_OK);
+	wait_rcode(f, "b.example", 0, true);
+	free(path);
+	settings_unref(one);
+	settings_unref(two);
+	settings_unref(gone);
+}
+
 static void
 nsd_apply__existing_zone_file__is_not_overwritten(void **state)
 {
@@ -1719,6 +1765,7 @@ main(void)
 	    CONF_TEST(nsd_apply__operators_zones_in_a_large_batch__are_conflicts),
 	    UNIX_TEST(nsd_apply__odd_names__are_served_or_rejected),
 	    UNIX_TEST(nsd_apply__other_pattern__is_changed_without_a_gap),
+	    UNIX_TEST(nsd_apply__other_zonefile_of_a_primary__is_made_of_the_template),
 	    UNIX_TEST(nsd_apply__existing_zone_file__is_not_overwritten),
 	    UNIX_TEST(nsd_purge__symbolic_links__are_not_followed),
 	    UNIX_TEST(nsd_apply__zone_file_in_directory__directory_is_made),
