@@ -39,14 +39,22 @@ backend_at(size_t n)
 	return n < sizeof(drivers) / sizeof(drivers[0]) ? drivers[n] : NULL;
 }
 
-const char *
-backend_option(const struct backend_conf *conf, const char *name, const char *fallback)
+const struct backend_option *
+backend_find_option(const struct backend_conf *conf, const char *name)
 {
 	for (size_t i = 0; i < conf->n_options; i++) {
 		if (strcmp(conf->options[i].name, name) == 0)
-			return conf->options[i].value;
+			return &conf->options[i];
 	}
-	return fallback;
+	return NULL;
+}
+
+const char *
+backend_option(const struct backend_conf *conf, const char *name, const char *fallback)
+{
+	const struct backend_option *option = backend_find_option(conf, name);
+
+	return option != NULL ? option->value : fallback;
 }
 
 enum err
@@ -69,4 +77,41 @@ backend_refuse(struct backend_error *why, const char *fmt, ...)
 	vsnprintf(why->text, sizeof(why->text), fmt, ap);
 	va_end(ap);
 	return ERR_INVALID;
+}
+
+void
+op_begin(struct backend_op *op)
+{
+	op->result = RESULT_NONE;
+	op->retry_s = 0;
+	op->mark[0] = op->text[0] = '\0';
+}
+
+bool
+op_is_open(const struct backend_op *op)
+{
+	return op->result == RESULT_NONE;
+}
+
+void
+op_settle(struct backend_op *op, enum backend_result result, const char *fmt, ...)
+{
+	va_list ap;
+
+	op->result = result;
+	va_start(ap, fmt);
+	vsnprintf(op->text, sizeof(op->text), fmt, ap);
+	va_end(ap);
+}
+
+void
+op_retry(struct backend_op *op, unsigned retry_s, const char *fmt, ...)
+{
+	va_list ap;
+
+	op->result = RESULT_RETRY;
+	op->retry_s = retry_s;
+	va_start(ap, fmt);
+	vsnprintf(op->text, sizeof(op->text), fmt, ap);
+	va_end(ap);
 }

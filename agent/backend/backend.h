@@ -153,6 +153,9 @@ const struct backend_driver *backend_find(const char *name);
 /* In order; NULL past the last. */
 const struct backend_driver *backend_at(size_t n);
 
+/* NULL: it was not given. */
+const struct backend_option *backend_find_option(const struct backend_conf *conf,
+    const char *name);
 /* The value of a driver's option, or fallback. */
 const char *backend_option(const struct backend_conf *conf, const char *name,
     const char *fallback);
@@ -165,5 +168,14 @@ enum err backend_fail(struct backend_error *why, enum err err, const char *fmt, 
 /* The same with ERR_INVALID. */
 PRINTF(2, 3)
 enum err backend_refuse(struct backend_error *why, const char *fmt, ...);
+
+/* Before a batch: no result yet. */
+void op_begin(struct backend_op *op);
+bool op_is_open(const struct backend_op *op);
+/* The outcome, and why, cut to fit. */
+PRINTF(3, 4)
+void op_settle(struct backend_op *op, enum backend_result result, const char *fmt, ...);
+PRINTF(3, 4)
+void op_retry(struct backend_op *op, unsigned retry_s, const char *fmt, ...);
 
 #endif

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/bind.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/backend/bind_http.h"
+#include "agent/backend/check.h"
 #include "agent/backend/drivers.h"
 #include "agent/backend/spool.h"
 #include "lib/mem.h"
@@ -44,7 +42,7 @@
  * take our channels away; a command sent again whose end was not seen.
  */
 
-enum { DEFAULT_PORT = 953, ZONE_DIR_MAX = 512, VIEW_MAX = 60 };
+enum { DEFAULT_PORT = 953, VIEW_MAX = 60 };
 
 const char *
 bind_target(const struct bind *b, const struct dname *zone,
@@ -285,74 +283,26 @@ bind_mark_of(void *ctx, const struct settings *s, char mark[static 128])
 
 /* -- configuration ------------------------------------------------------------ */
 
-struct checking {
-	const struct backend_conf *conf;
-	struct err_where *where;
-};
-
-/* Where an option stands, or else the section's first. */
 static enum err
-fault(const struct checking *c, const char *option, const char *value, const char *why)
-{
-	const struct backend_conf *conf = c->conf;
-	const struct backend_option *at =
-	    conf->n_options > 0 ? &conf->options[0] : NULL;
-
-	for (size_t i = 0; i < conf->n_options; i++) {
-		if (strcmp(conf->options[i].name, option) == 0)
-			at = &conf->options[i];
-	}
-	return err_at(c->where, at != NULL ? at->file : "", at != NULL ? at->line : 0,
-	    "backend %s: %s %.100s: %s", conf->name, option, value != NULL ? value : "",
-	    why);
-}
-
-static enum err
-check_dir(const struct checking *c, const char *option, const char *dir)
-{
-	struct stat st;
-
-	if (dir == NULL)
-		return fault(c, option, "", "is missing");
-	if (dir[0] != '/' || strlen(dir) > ZONE_DIR_MAX ||
-	    dir[strspn(dir, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "0123456789._-+@=/")] != '\0')
-		return fault(c, option, dir,
-		    "is not an absolute path of [A-Za-z0-9._+@=/-]");
-	if (stat(dir, &st) == -1)
-		return fault(c, option, dir, mem_errno_text(errno));
-	if (!S_ISDIR(st.st_mode))
-		return fault(c, option, dir, "is not a directory");
-	if ((st.st_mode & S_IWOTH) != 0)
-		return fault(c, option, dir, "can be written by others");
-	if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) == -1)
-		return fault(c, option, dir, mem_errno_text(errno));
-	return OK;
-}
-
-static enum err
-check_words(const struct checking *c)
+check_words(const struct check *c)
 {
 	const char *bulk = backend_option(c->conf, "bulk", "addzone");
 	const char *view = backend_option(c->conf, "view", "");
-	const char *config = backend_option(c->conf, "config", "/");
 
 	if (strcmp(bulk, "addzone") != 0 && strcmp(bulk, "reconfig") != 0)
-		return fault(c, "bulk", bulk, "is neither addzone nor reconfig");
+		return check_fault(c, "bulk", bulk, "is neither addzone nor reconfig");
 	/* named does not take it quoted, and makes a hash of others' file names. */
 	if (strlen(view) > VIEW_MAX ||
 	    view[strspn(view, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			      "0123456789_-")] != '\0' ||
 	    strcasecmp(view, "_bind") == 0)
-		return fault(c, "view", view, "is not a name of [A-Za-z0-9_-]");
-	if (config[0] != '/')
-		return fault(c, "config", config, "is not an absolute path");
-	return OK;
+		return check_fault(c, "view", view, "is not a name of [A-Za-z0-9_-]");
+	return check_absolute(c, "config", backend_option(c->conf, "config", NULL));
 }
 
 /* The addresses and the key, into b. */
 static enum err
-read_channels(const struct checking *c, struct bind *b, struct addr *control,
+read_channels(const struct check *c, struct bind *b, struct addr *control,
     struct key **key)
 {
 	const char *address = backend_option(c->conf, "control", "127.0.0.1@953");
@@ -361,32 +311,29 @@ read_channels(const struct checking *c, struct bind *b, struct addr *control,
 	struct dname dname;
 
 	if (addr_parse(address, DEFAULT_PORT, control) != OK)
-		return fault(c, "control", address, "is no ADDRESS@PORT");
+		return check_fault(c, "control", address, "is no ADDRESS@PORT");
 	if (name == NULL)
-		return fault(c, "key", "",
+		return check_fault(c, "key", "",
 		    "is missing: the [key] section of the key in named's controls");
 	if (dname_parse(name, &dname) != OK)
-		return fault(c, "key", name, "is no name");
+		return check_fault(c, "key", name, "is no name");
 	*key = keyring_find(c->conf->keys, &dname);
 	if (*key == NULL)
-		return fault(c, "key", name, "is no [key] section");
+		return check_fault(c, "key", name, "is no [key] section");
 	if (statistics == NULL)
-		return fault(c, "statistics", "",
+		return check_fault(c, "statistics", "",
 		    "is missing: ADDRESS@PORT of named's statistics-channels");
 	if (addr_parse(statistics, 0, &b->statistics) != OK ||
 	    addr_port(&b->statistics) == 0)
-		return fault(c, "statistics", statistics, "is no ADDRESS@PORT");
+		return check_fault(c, "statistics", statistics, "is no ADDRESS@PORT");
 	return OK;
 }
 
 static enum err
-check_all(const struct checking *c, struct bind *b, struct addr *control,
-    struct key **key)
+check_all(const struct check *c, struct bind *b, struct addr *control, struct key **key)
 {
-	enum err err = check_dir(c, "zone-dir", c->conf->zone_dir);
+	enum err err = check_dirs(c);
 
-	if (err == OK)
-		err = check_dir(c, "config-dir", c->conf->config_dir);
 	if (err == OK)
 		err = check_words(c);
 	if (err == OK)
@@ -394,32 +341,16 @@ check_all(const struct checking *c, struct bind *b, struct addr *control,
 	return err;
 }
 
-/* The include file and the journal hold what others must not read or change. */
-static enum err
-check_secret(const struct checking *c)
-{
-	char *path = mem_printf("%s/%s", c->conf->config_dir, bind_include_name);
-	struct stat st;
-	enum err err = OK;
-
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		err = fault(c, "config-dir", path, "is not a plain file");
-	else if (lstat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0 && st.st_size > 0)
-		err = fault(c, "config-dir", path, "can be read by others");
-	free(path);
-	return err;
-}
-
 static enum err
 bind_check(const struct backend_conf *conf, struct err_where *where)
 {
-	struct checking c = {conf, where};
+	struct check c = {conf, where};
 	struct bind b;
 	struct addr control;
 	struct key *key;
 	enum err err = check_all(&c, &b, &control, &key);
 
-	return err == OK ? check_secret(&c) : err;
+	return err == OK ? check_include(&c, bind_include_name) : err;
 }
 
 /* named does not start without it once named.conf includes it. */
@@ -437,7 +368,7 @@ make_include(struct bind *b)
 static enum err
 bind_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 {
-	struct checking c = {conf, where};
+	struct check c = {conf, where};
 	struct bind *b = mem_zalloc(sizeof(*b));
 	struct addr control;
 	struct key *key;

@@ -181,10 +181,7 @@ struct bind_task {
 	char *old_body; /* of one that was deleted to be added anew */
 };
 
-PRINTF(3, 4)
-void bind_settle(struct bind_task *t, enum backend_result result, const char *fmt, ...);
 void bind_settle_added(struct bind_task *t, enum backend_result result);
-bool bind_is_open(const struct bind_task *t);
 
 /*
  * The bulk file: zones of named.conf that are ours. A zone is either there or in

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,46 +30,22 @@ static const char full_text[] =
     "named's new-zone database (NZD) map is full, raise lmdb-mapsize";
 
 void
-bind_settle(struct bind_task *t, enum backend_result result, const char *fmt, ...)
-{
-	va_list ap;
-
-	t->op->result = result;
-	va_start(ap, fmt);
-	vsnprintf(t->op->text, sizeof(t->op->text), fmt, ap);
-	va_end(ap);
-}
-
-void
 bind_settle_added(struct bind_task *t, enum backend_result result)
 {
-	bind_settle(t, result, "%s", "");
+	op_settle(t->op, result, "%s", "");
 	bind_body_mark(t->op->settings, t->op->mark);
-}
-
-bool
-bind_is_open(const struct bind_task *t)
-{
-	return t->op->result == RESULT_NONE;
 }
 
 bool
 bind_is_kind(const struct bind_task *t, enum backend_op_kind kind)
 {
-	return bind_is_open(t) && t->op->kind == kind;
+	return op_is_open(t->op) && t->op->kind == kind;
 }
 
 void
 bind_settle_foreign(struct bind_task *t)
 {
-	bind_settle(t, RESULT_CONFLICT, "named has the zone, and not from us");
-}
-
-void
-bind_settle_retry(struct bind_task *t, unsigned retry_s, const char *text)
-{
-	bind_settle(t, RESULT_RETRY, "%s", text);
-	t->op->retry_s = retry_s;
+	op_settle(t->op, RESULT_CONFLICT, "named has the zone, and not from us");
 }
 
 /* named's words, in one line. */
@@ -80,7 +55,7 @@ bind_settle_refused(struct bind_task *t, const struct rndc_reply *reply)
 	const char *text = reply->text;
 	const char *detail = text[0] == '\0' ? "named's log has more" : text;
 
-	bind_settle(t, RESULT_REJECTED, "named: %s: %.*s", reply->err,
+	op_settle(t->op, RESULT_REJECTED, "named: %s: %.*s", reply->err,
 	    (int)strcspn(detail, "\n"), detail);
 }
 
@@ -99,11 +74,11 @@ bind_order(struct bind_batch *ba, struct bind_task *t, const char *verb, bool wi
 	ba->b->changed_ms = clock_unix_ms();
 	if (err == ERR_RANGE) {
 		/* Nothing was sent; let it look like an answer. */
-		bind_settle(t, RESULT_REJECTED,
+		op_settle(t->op, RESULT_REJECTED,
 		    "the settings are too long for a "
 		    "command of named (32 kB)");
 	} else if (err != OK && ba->b->rndc.sent) {
-		bind_settle(t, RESULT_UNKNOWN, "%.190s", ba->why->text);
+		op_settle(t->op, RESULT_UNKNOWN, "%.190s", ba->why->text);
 	}
 	return err;
 }
@@ -180,7 +155,7 @@ apply_removes(struct bind_batch *ba)
 		if (err == OK && t->found.state == BIND_ZONE_FOREIGN)
 			bind_settle_foreign(t);
 		else if (err == OK && t->found.state == BIND_ZONE_NONE && !t->in_bulk)
-			bind_settle(t, RESULT_ALREADY, "%s", "");
+			op_settle(t->op, RESULT_ALREADY, "%s", "");
 	}
 	if (err == OK)
 		err = bind_drop_from_bulk(ba, is_leaving);
@@ -193,7 +168,7 @@ apply_removes(struct bind_batch *ba)
 		if (t->found.state == BIND_ZONE_OURS)
 			err = bind_delete(ba, t, &gone);
 		if (err == OK && gone)
-			bind_settle(t, RESULT_OK, "%s", "");
+			op_settle(t->op, RESULT_OK, "%s", "");
 	}
 	return err;
 }
@@ -204,14 +179,14 @@ purge(struct bind_batch *ba, struct bind_task *t)
 	enum err err;
 
 	if (!settings_record_is_own(t->op->zonefile)) {
-		bind_settle(t, RESULT_ALREADY, "the zone has no file of its own");
+		op_settle(t->op, RESULT_ALREADY, "the zone has no file of its own");
 		return OK;
 	}
 	err = bind_find_task(ba, t);
 	if (err != OK)
 		return err;
 	if (t->found.state != BIND_ZONE_NONE) {
-		bind_settle_retry(t, 10, "named still has the zone");
+		op_retry(t->op, 10, "named still has the zone");
 		return OK;
 	}
 	bind_files_purge(ba->b->zone_dir, t);
@@ -223,7 +198,8 @@ purge(struct bind_batch *ba, struct bind_task *t)
 static bool
 is_addition(const struct bind_task *t)
 {
-	return bind_is_open(t) && (t->op->kind == OP_ADD || t->op->kind == OP_CHANGE) &&
+	return op_is_open(t->op) &&
+	       (t->op->kind == OP_ADD || t->op->kind == OP_CHANGE) &&
 	       t->found.state == BIND_ZONE_NONE;
 }
 
@@ -288,7 +264,7 @@ add_failed(struct bind_batch *ba, struct bind_task *t, const struct rndc_reply *
 			return err;
 	}
 	ba->full = true;
-	bind_settle_retry(t, BIND_FULL_RETRY_S, full_text);
+	op_retry(t->op, BIND_FULL_RETRY_S, "%s", full_text);
 	log_warn("bind", "backend=%s text=\"%s\"", ba->b->conf.name, full_text);
 	return OK;
 }
@@ -302,7 +278,7 @@ add(struct bind_batch *ba, struct bind_task *t)
 
 	/* Served, and never saved: keys of LMDB have a limit. */
 	if (strlen(dname_print_short(&t->op->zone, name)) > NZD_KEY_MAX) {
-		bind_settle(t, RESULT_REJECTED,
+		op_settle(t->op, RESULT_REJECTED,
 		    "the name has more than %d characters, too long for named's "
 		    "new-zone database",
 		    NZD_KEY_MAX);
@@ -319,11 +295,11 @@ add(struct bind_batch *ba, struct bind_task *t)
 		err = bind_find_task(ba, t);
 		/* It came back, and was deleted: once more. */
 		if (err == OK && t->found.state == BIND_ZONE_NONE)
-			bind_settle_retry(t, 1, "named had the zone a moment ago");
+			op_retry(t->op, 1, "named had the zone a moment ago");
 	} else if (rndc_says(&reply, "failure") && reply.text[0] == '\0') {
 		err = add_failed(ba, t, &reply);
 	} else if (rndc_says(&reply, "permission denied")) {
-		bind_settle_retry(t, 60,
+		op_retry(t->op, 60,
 		    "named takes no zones: it needs allow-new-zones yes;");
 		ba->b->ready = false;
 	} else {
@@ -376,18 +352,18 @@ apply_adds(struct bind_batch *ba)
 		if (!is_addition(t))
 			continue;
 		if (ba->full) {
-			bind_settle_retry(t, BIND_FULL_RETRY_S, full_text);
+			op_retry(t->op, BIND_FULL_RETRY_S, "%s", full_text);
 			continue;
 		}
 		err = add(ba, t);
-		if (err == OK && bind_is_open(t) && t->found.state != BIND_ZONE_NONE)
+		if (err == OK && op_is_open(t->op) && t->found.state != BIND_ZONE_NONE)
 			err = bind_change_one(ba, t);
 		if (err == OK && bind_is_renewing(t))
 			err = bind_delete_renewing(ba);
 		/* Its settings were others than a change can make. */
 		if (err == OK && is_addition(t))
 			err = add(ba, t);
-		if (err == OK && t->old_body != NULL && !bind_is_open(t) &&
+		if (err == OK && t->old_body != NULL && !op_is_open(t->op) &&
 		    t->found.state == BIND_ZONE_NONE && t->op->result != RESULT_OK)
 			err = bind_put_back(ba, t);
 	}
@@ -412,9 +388,8 @@ run(struct bind_batch *ba)
 	if (err == OK)
 		err = apply_adds(ba);
 	for (size_t i = 0; err == OK && i < ba->n; i++) {
-		if (bind_is_open(&ba->tasks[i]))
-			bind_settle_retry(&ba->tasks[i], 5,
-			    "named says now this, now that");
+		if (op_is_open(ba->tasks[i].op))
+			op_retry(ba->tasks[i].op, 5, "named says now this, now that");
 	}
 	return err;
 }
@@ -426,9 +401,7 @@ init_task(struct bind *b, struct bind_task *t, struct backend_op *op)
 	char *file;
 
 	t->op = op;
-	op->result = RESULT_NONE;
-	op->retry_s = 0;
-	op->mark[0] = op->text[0] = '\0';
+	op_begin(op);
 	buf_init(&t->body, 0);
 	if (op->kind != OP_ADD && op->kind != OP_CHANGE)
 		return;
@@ -437,7 +410,7 @@ init_task(struct bind *b, struct bind_task *t, struct backend_op *op)
 	free(file);
 	if (bind_body_print(op->settings, &op->zone, b->zone_dir, b->conf.keys,
 		&t->body, &why) != OK)
-		bind_settle(t, RESULT_REJECTED, "%s", why.text);
+		op_settle(t->op, RESULT_REJECTED, "%s", why.text);
 }
 
 enum err

@@ -25,7 +25,6 @@ struct bind_batch {
 
 bool bind_is_kind(const struct bind_task *t, enum backend_op_kind kind); /* and open */
 void bind_settle_foreign(struct bind_task *t);
-void bind_settle_retry(struct bind_task *t, unsigned retry_s, const char *text);
 /* In named's words. */
 void bind_settle_refused(struct bind_task *t, const struct rndc_reply *reply);
 /* `VERB TARGET BODY`. If it may have been carried out unseen, t is UNKNOWN. */

@@ -382,7 +382,7 @@ leave_out_present(struct bind *b, struct bind_task *tasks, size_t n,
 		    access(t->file, F_OK) == 0)
 			continue;
 		t->bulk = false;
-		bind_settle(t, RESULT_REJECTED, "%.150s: %s", t->file,
+		op_settle(t->op, RESULT_REJECTED, "%.150s: %s", t->file,
 		    mem_errno_text(errno));
 	}
 	bind_names_fini(&p.names);
@@ -425,7 +425,7 @@ add_all(struct bind *b, struct bind_task **list, size_t n, struct backend_error 
 		if (loaded)
 			bind_settle_added(list[i], RESULT_OK);
 		else if (err != OK && b->rndc.sent)
-			bind_settle(list[i], RESULT_UNKNOWN, "%.190s", why->text);
+			op_settle(list[i]->op, RESULT_UNKNOWN, "%.190s", why->text);
 		list[i]->bulk = loaded;
 		list[i]->in_bulk |= loaded;
 	}

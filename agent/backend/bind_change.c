@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,11 +36,11 @@ take_modified(struct bind_batch *ba, struct bind_task *t,
 		bind_lines_added(&ba->lines, &t->op->zone, t->op->mark);
 	} else if (rndc_says(reply, "failure") && reply->text[0] == '\0') {
 		/* Served with the new settings, saved with the old; or not taken. */
-		bind_settle_retry(t, BIND_FULL_RETRY_S,
+		op_retry(t->op, BIND_FULL_RETRY_S,
 		    "named: failure: its log has more; if its new-zone database is "
 		    "full, raise lmdb-mapsize");
 	} else if (rndc_says(reply, "not found") && reply->text[0] == '\0') {
-		bind_settle_retry(t, 1, "named does not have the zone any more");
+		op_retry(t->op, 1, "named does not have the zone any more");
 	} else {
 		bind_settle_refused(t, reply);
 	}
@@ -87,11 +86,11 @@ try_renewal(struct bind_batch *ba, struct bind_task *t)
 	enum err err = OK;
 
 	bind_files_make(ba->b->zone_dir, t);
-	if (bind_is_open(t) && t->op->settings->role == ROLE_PRIMARY &&
+	if (op_is_open(t->op) && t->op->settings->role == ROLE_PRIMARY &&
 	    access(t->file, F_OK) == -1)
-		bind_settle(t, RESULT_REJECTED, "%.150s: %s", t->file,
+		op_settle(t->op, RESULT_REJECTED, "%.150s: %s", t->file,
 		    mem_errno_text(errno));
-	if (bind_is_open(t) && !t->found.unsaved) {
+	if (op_is_open(t->op) && !t->found.unsaved) {
 		err = keep_body(ba, t);
 		if (err == OK)
 			err = modify(ba, t);
@@ -99,14 +98,14 @@ try_renewal(struct bind_batch *ba, struct bind_task *t)
 			t->op->result = RESULT_NONE;
 		t->modified = false;
 	}
-	t->renewing = err == OK && bind_is_open(t);
+	t->renewing = err == OK && op_is_open(t->op);
 	return err;
 }
 
 bool
 bind_is_renewing(const struct bind_task *t)
 {
-	return t->renewing && bind_is_open(t) && t->found.state == BIND_ZONE_OURS;
+	return t->renewing && op_is_open(t->op) && t->found.state == BIND_ZONE_OURS;
 }
 
 /* Out of the bulk file first: they go into the database. */
@@ -188,7 +187,7 @@ bind_put_back(struct bind_batch *ba, struct bind_task *t)
 	else
 		bind_lines_forget(&ba->lines, &t->op->zone);
 	rndc_reply_fini(&reply);
-	bind_settle(t, result, "%s", text);
+	op_settle(t->op, result, "%s", text);
 	return OK;
 }
 

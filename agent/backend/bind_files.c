@@ -19,7 +19,7 @@ enum { COMPONENT_MAX = 255, RETRY_S = 60 };
 static void
 settle_failed(struct bind_task *t, const char *zone_dir, const char *path, enum err err)
 {
-	bind_settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
+	op_settle(t->op, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
 	    "%s/%.100s: %s", zone_dir, path, mem_errno_text(errno));
 	t->op->retry_s = RETRY_S;
 }
@@ -140,7 +140,7 @@ bind_files_purge(const char *zone_dir, struct bind_task *t)
 		close(dir_fd);
 	}
 	if (err == OK)
-		bind_settle(t, gone ? RESULT_OK : RESULT_ALREADY, "%s", "");
+		op_settle(t->op, gone ? RESULT_OK : RESULT_ALREADY, "%s", "");
 	else
 		settle_failed(t, zone_dir, t->op->zonefile, err);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,35 +29,6 @@ enum { FILE_MAX = 1000, COMPONENT_MAX = 248 };
 
 /* -- one operation ------------------------------------------------------------ */
 
-void
-knot_task_settle(struct knot_task *t, enum backend_result result, const char *fmt, ...)
-{
-	va_list ap;
-
-	t->op->result = result;
-	va_start(ap, fmt);
-	vsnprintf(t->op->text, sizeof(t->op->text), fmt, ap);
-	va_end(ap);
-}
-
-void
-knot_task_settle_retry(struct knot_task *t, unsigned retry_s, const char *fmt, ...)
-{
-	va_list ap;
-
-	t->op->result = RESULT_RETRY;
-	t->op->retry_s = retry_s;
-	va_start(ap, fmt);
-	vsnprintf(t->op->text, sizeof(t->op->text), fmt, ap);
-	va_end(ap);
-}
-
-bool
-knot_task_is_open(const struct knot_task *t)
-{
-	return t->op->result == RESULT_NONE;
-}
-
 bool
 knot_task_is_setting(const struct knot_task *t)
 {
@@ -68,21 +38,21 @@ knot_task_is_setting(const struct knot_task *t)
 bool
 knot_task_is_addition(const struct knot_task *t)
 {
-	return knot_task_is_open(t) && knot_task_is_setting(t) &&
+	return op_is_open(t->op) && knot_task_is_setting(t) &&
 	       t->found.state == KNOT_ZONE_NONE;
 }
 
 bool
 knot_task_is_change(const struct knot_task *t)
 {
-	return knot_task_is_open(t) && knot_task_is_setting(t) &&
+	return op_is_open(t->op) && knot_task_is_setting(t) &&
 	       t->found.state == KNOT_ZONE_OURS;
 }
 
 bool
 knot_task_is_removal(const struct knot_task *t)
 {
-	return knot_task_is_open(t) && t->op->kind == OP_REMOVE;
+	return op_is_open(t->op) && t->op->kind == OP_REMOVE;
 }
 
 void
@@ -90,7 +60,7 @@ knot_task_settle_set(struct knot *k, struct knot_task *t, enum backend_result re
 {
 	const struct knot_native *native = knot_native_of(k, t->op->settings);
 
-	knot_task_settle(t, result, "%s", "");
+	op_settle(t->op, result, "%s", "");
 	snprintf(t->op->mark, sizeof(t->op->mark), "%s", native->name);
 }
 
@@ -116,13 +86,13 @@ check(struct knot_batch *b, struct knot_task *t)
 	if (!knot_task_is_setting(t))
 		return;
 	if (knot_native_of(b->k, t->op->settings) == NULL) {
-		knot_task_settle(t, RESULT_REJECTED, "the pattern is not for knot");
+		op_settle(t->op, RESULT_REJECTED, "the pattern is not for knot");
 		return;
 	}
 	path = settings_zonefile(t->op->settings, &t->op->zone);
 	if (strlen(b->k->conf.zone_dir) + strlen(path) > FILE_MAX ||
 	    has_long_component(path))
-		knot_task_settle(t, RESULT_REJECTED,
+		op_settle(t->op, RESULT_REJECTED,
 		    "the name of the zone file is too long for knot");
 	free(path);
 }
@@ -133,11 +103,10 @@ static void
 settle_foreign(struct knot_task *t)
 {
 	if (t->found.state == KNOT_ZONE_MEMBER)
-		knot_task_settle(t, RESULT_CONFLICT,
+		op_settle(t->op, RESULT_CONFLICT,
 		    "knot has the zone as a member of a catalog of its own");
 	else
-		knot_task_settle(t, RESULT_CONFLICT,
-		    "knot has the zone, and not from us");
+		op_settle(t->op, RESULT_CONFLICT, "knot has the zone, and not from us");
 }
 
 static void
@@ -148,13 +117,12 @@ settle_found(struct knot_batch *b, struct knot_task *t)
 
 	if (t->op->kind == OP_PURGE) {
 		if (there)
-			knot_task_settle_retry(t, ours ? 10 : 3600,
-			    "knot still has the zone");
+			op_retry(t->op, ours ? 10 : 3600, "knot still has the zone");
 	} else if (there && !ours) {
 		settle_foreign(t);
 	} else if (t->op->kind == OP_REMOVE) {
 		if (!there)
-			knot_task_settle(t, RESULT_ALREADY, "%s", "");
+			op_settle(t->op, RESULT_ALREADY, "%s", "");
 	} else if (ours) {
 		const char *name = knot_native_of(b->k, t->op->settings)->name;
 
@@ -172,12 +140,12 @@ look(struct knot_batch *b)
 	enum err err;
 
 	for (size_t i = 0; i < b->n; i++) {
-		if (knot_task_is_open(&b->tasks[i]))
+		if (op_is_open(b->tasks[i].op))
 			names[n++] = b->tasks[i].op->zone;
 	}
 	err = knot_find(b->k, names, n, found, b->why);
 	for (size_t i = 0; err == OK && i < b->n; i++) {
-		if (!knot_task_is_open(&b->tasks[i]))
+		if (!op_is_open(b->tasks[i].op))
 			continue;
 		b->tasks[i].found = found[k++];
 		settle_found(b, &b->tasks[i]);
@@ -203,10 +171,10 @@ make_files(struct knot_batch *b, struct knot_task *t, int dir_fd)
 	if (err == OK && text != NULL)
 		err = spool_create(dir_fd, path, text, strlen(text), 0640);
 	if (err == ERR_FULL)
-		knot_task_settle_retry(t, 60, "%.60s/%.80s: %s", b->k->conf.zone_dir,
-		    path, mem_errno_text(errno));
+		op_retry(t->op, 60, "%.60s/%.80s: %s", b->k->conf.zone_dir, path,
+		    mem_errno_text(errno));
 	else if (err != OK && err != ERR_EXISTS)
-		knot_task_settle(t, RESULT_REJECTED, "%.60s/%.80s: %s",
+		op_settle(t->op, RESULT_REJECTED, "%.60s/%.80s: %s",
 		    b->k->conf.zone_dir, path, mem_errno_text(errno));
 	free(text);
 	free(path);
@@ -269,7 +237,7 @@ run(struct knot_batch *b)
 		err = knot_commit_batch(b);
 	for (size_t i = 0; i < b->n; i++)
 		purges |=
-		    knot_task_is_open(&b->tasks[i]) && b->tasks[i].op->kind == OP_PURGE;
+		    op_is_open(b->tasks[i].op) && b->tasks[i].op->kind == OP_PURGE;
 	if (err == OK && purges)
 		err = knot_purge_batch(b);
 	knot_leave(b->k);
@@ -287,9 +255,7 @@ knot_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *wh
 		struct knot_task *t = &b.tasks[i];
 
 		t->op = &ops[i];
-		t->op->result = RESULT_NONE;
-		t->op->retry_s = 0;
-		t->op->mark[0] = t->op->text[0] = '\0';
+		op_begin(t->op);
 		check(&b, t);
 	}
 	err = run(&b);

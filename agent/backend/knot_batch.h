@@ -25,18 +25,10 @@ struct knot_batch {
 	struct backend_error *why;
 };
 
-PRINTF(3, 4)
-void knot_task_settle(struct knot_task *t, enum backend_result result, const char *fmt,
-    ...);
-PRINTF(3, 4)
-void knot_task_settle_retry(struct knot_task *t, unsigned retry_s, const char *fmt,
-    ...);
 /* The zone has what its settings come to. */
 void knot_task_settle_set(struct knot *k, struct knot_task *t,
     enum backend_result result);
 
-/* Has no result yet. */
-bool knot_task_is_open(const struct knot_task *t);
 /* ADD or CHANGE. */
 bool knot_task_is_setting(const struct knot_task *t);
 /* Is to be sent, as what the look at knotd makes of it. */

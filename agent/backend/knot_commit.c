@@ -137,9 +137,9 @@ settle_sent(struct knot_batch *b, enum backend_result result, unsigned retry_s,
 	for (size_t i = 0; i < b->n; i++) {
 		struct knot_task *t = &b->tasks[i];
 
-		if (!t->sent || !knot_task_is_open(t))
+		if (!t->sent || !op_is_open(t->op))
 			continue;
-		knot_task_settle(t, result, "%.199s", text);
+		op_settle(t->op, result, "%.199s", text);
 		t->op->retry_s = retry_s;
 	}
 }
@@ -151,7 +151,7 @@ settle_full(struct knot_batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		if (knot_task_is_addition(&b->tasks[i]) ||
 		    knot_task_is_change(&b->tasks[i]))
-			knot_task_settle_retry(&b->tasks[i], 60,
+			op_retry(b->tasks[i].op, 60,
 			    "knot's configuration database is full (knotd -m, "
 			    "KNOT_CONF_MAX_SIZE)");
 	}
@@ -173,7 +173,7 @@ settle_alike(struct knot_batch *b, const struct knot_task *bad,
 			continue;
 		if (strcmp(knot_native_of(b->k, t->op->settings)->name, mark) != 0)
 			continue;
-		knot_task_settle(t, result, "knot: %.190s", text);
+		op_settle(t->op, result, "knot: %.190s", text);
 		t->op->retry_s = 5;
 	}
 }
@@ -193,22 +193,22 @@ settle_fault(struct knot_batch *b, const struct knot_fault *fault)
 	if (strcmp(fault->text, "not enough space provided") == 0) {
 		settle_full(b);
 		/* Even a removal can need a page. */
-		if (t != NULL && knot_task_is_open(t))
-			knot_task_settle_retry(t, 60, "knot: %s", text);
+		if (t != NULL && op_is_open(t->op))
+			op_retry(t->op, 60, "knot: %s", text);
 	} else if (t == NULL) {
 		settle_sent(b, RESULT_RETRY, 5, text);
 	} else if (t->op->kind == OP_REMOVE) {
 		if (strcmp(fault->text, "invalid identifier") == 0)
-			knot_task_settle(t, RESULT_ALREADY, "%s", "");
+			op_settle(t->op, RESULT_ALREADY, "%s", "");
 		else
-			knot_task_settle(t, RESULT_REJECTED, "knot: %s", text);
+			op_settle(t->op, RESULT_REJECTED, "knot: %s", text);
 	} else if (fault->item[0] == '\0' &&
 		   (strcmp(fault->text, "duplicate identifier") == 0 ||
 		       strcmp(fault->text, "invalid identifier") == 0)) {
-		knot_task_settle_retry(t, 1, "knot: %s", text); /* look again */
+		op_retry(t->op, 1, "knot: %s", text); /* look again */
 	} else if (fault->item[0] == '\0' && knot_task_is_addition(t) &&
 		   strcmp(fault->text, "invalid parameter") == 0) {
-		knot_task_settle(t, RESULT_REJECTED, "knot does not take the name");
+		op_settle(t->op, RESULT_REJECTED, "knot does not take the name");
 	} else {
 		bool lost = strcmp(fault->item, "template") == 0;
 
@@ -217,8 +217,8 @@ settle_fault(struct knot_batch *b, const struct knot_fault *fault)
 		settle_alike(b, t, lost ? RESULT_RETRY : RESULT_REJECTED, text);
 	}
 	/* Whatever it was, once is enough. */
-	if (t != NULL && knot_task_is_open(t))
-		knot_task_settle_retry(t, 5, "knot: %s", text);
+	if (t != NULL && op_is_open(t->op))
+		op_retry(t->op, 5, "knot: %s", text);
 }
 
 /* -- the transaction ---------------------------------------------------------- */
@@ -266,10 +266,10 @@ settle_committed(struct knot_batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		struct knot_task *t = &b->tasks[i];
 
-		if (!t->sent || !knot_task_is_open(t))
+		if (!t->sent || !op_is_open(t->op))
 			continue;
 		if (t->op->kind == OP_REMOVE)
-			knot_task_settle(t, RESULT_OK, "%s", "");
+			op_settle(t->op, RESULT_OK, "%s", "");
 		else
 			knot_task_settle_set(b->k, t, RESULT_OK);
 	}
@@ -279,7 +279,7 @@ static bool
 any_left(const struct knot_batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
-		if (knot_task_is_open(&b->tasks[i]) && b->tasks[i].op->kind != OP_PURGE)
+		if (op_is_open(b->tasks[i].op) && b->tasks[i].op->kind != OP_PURGE)
 			return true;
 	}
 	return false;
@@ -289,8 +289,8 @@ static void
 retry_left(struct knot_batch *b, unsigned retry_s, const char *text)
 {
 	for (size_t i = 0; i < b->n; i++) {
-		if (knot_task_is_open(&b->tasks[i]) && b->tasks[i].op->kind != OP_PURGE)
-			knot_task_settle_retry(&b->tasks[i], retry_s, "%.199s", text);
+		if (op_is_open(b->tasks[i].op) && b->tasks[i].op->kind != OP_PURGE)
+			op_retry(b->tasks[i].op, retry_s, "%.199s", text);
 	}
 }
 
@@ -376,7 +376,7 @@ read_held(struct knot_batch *b)
 	buf_fini(&units);
 	for (size_t i = 0; err == OK && fault.is && i < b->n; i++) {
 		if (knot_task_is_change(&b->tasks[i]))
-			knot_task_settle_retry(&b->tasks[i], 1, "knot: %s", fault.text);
+			op_retry(b->tasks[i].op, 1, "knot: %s", fault.text);
 	}
 	return err;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "agent/backend/knot_batch.h"
@@ -16,7 +14,7 @@ enum { PURGE_CHUNK = 100, PURGE_MS = 2000 };
 static bool
 is_purge(const struct knot_task *t)
 {
-	return knot_task_is_open(t) && t->op->kind == OP_PURGE;
+	return op_is_open(t->op) && t->op->kind == OP_PURGE;
 }
 
 /* Journal, timers and keys of zones that knotd does not have any more. Each is
@@ -47,7 +45,7 @@ purge_chunk(struct knot_batch *b, size_t *at)
 	buf_fini(&units);
 	for (size_t i = first; err == OK && n > 0 && fault.is && i < *at; i++) {
 		if (is_purge(&b->tasks[i]))
-			knot_task_settle_retry(&b->tasks[i], 60, "knot: zone-purge: %s",
+			op_retry(b->tasks[i].op, 60, "knot: zone-purge: %s",
 			    fault.text);
 	}
 	return err;
@@ -61,9 +59,9 @@ unlink_file(struct knot_batch *b, struct knot_task *t, int dir_fd)
 			   : ERR_NOTFOUND;
 
 	if (err == OK || err == ERR_NOTFOUND)
-		knot_task_settle(t, err == OK ? RESULT_OK : RESULT_ALREADY, "%s", "");
+		op_settle(t->op, err == OK ? RESULT_OK : RESULT_ALREADY, "%s", "");
 	else
-		knot_task_settle(t, RESULT_REJECTED, "%.60s/%.80s: %s",
+		op_settle(t->op, RESULT_REJECTED, "%.60s/%.80s: %s",
 		    b->k->conf.zone_dir, t->op->zonefile, mem_errno_text(errno));
 }
 
@@ -83,8 +81,7 @@ knot_purge_batch(struct knot_batch *b)
 		return err;
 	for (; at < b->n; at++) {
 		if (is_purge(&b->tasks[at]))
-			knot_task_settle_retry(&b->tasks[at], 1,
-			    "knot is slow to purge");
+			op_retry(b->tasks[at].op, 1, "knot is slow to purge");
 	}
 	err = spool_open(b->k->conf.zone_dir, &dir_fd);
 	if (err != OK)

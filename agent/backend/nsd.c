@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/nsd.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/backend/check.h"
 #include "agent/backend/drivers.h"
 #include "agent/backend/nsd_reply.h"
 #include "agent/backend/spool.h"
@@ -246,7 +244,7 @@ nsd_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 {
 	struct nsd *nsd;
 	struct nsd_chan chan;
-	enum err err = nsd_check_dirs(conf, where);
+	enum err err = check_dirs(&(struct check){conf, where});
 
 	if (err == OK)
 		err = nsd_chan_init(&chan, conf, where);

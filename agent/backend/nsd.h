@@ -19,6 +19,8 @@ struct spool_batch;
 
 enum { NSD_LIST_MAX = 5000 /* lines of one addzones or delzones */ };
 
+extern const char nsd_include_name[]; /* in config-dir */
+
 struct nsd {
 	struct backend_conf conf; /* what it points to is the caller's */
 	struct nsd_chan chan;
@@ -66,9 +68,6 @@ void nsd_forget_places(struct nsd *nsd);
 
 /* -- nsd_conf.c ------------------------------------------------------------ */
 
-/* zone-dir and config-dir alone. */
-NODISCARD enum err nsd_check_dirs(const struct backend_conf *conf,
-    struct err_where *where);
 /* Member of struct backend_driver. */
 enum err nsd_check(const struct backend_conf *conf, struct err_where *where);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,28 +42,10 @@ struct batch {
 	struct backend_error *why;
 };
 
-PRINTF(3, 4)
-static void
-settle(struct task *t, enum backend_result result, const char *fmt, ...)
-{
-	va_list ap;
-
-	t->op->result = result;
-	va_start(ap, fmt);
-	vsnprintf(t->op->text, sizeof(t->op->text), fmt, ap);
-	va_end(ap);
-}
-
-static bool
-is_open(const struct task *t)
-{
-	return t->op->result == RESULT_NONE;
-}
-
 static void
 settle_added(struct task *t, enum backend_result result)
 {
-	settle(t, result, "%s", "");
+	op_settle(t->op, result, "%s", "");
 	nsd_native_name(t->op->settings, t->op->mark);
 }
 
@@ -90,25 +71,25 @@ check_name(struct task *t)
 
 	/* Its answer for so long a name would be cut. */
 	if (op->kind == OP_REMOVE && strlen(t->name) > NAME_MAX_HERE)
-		settle(t, RESULT_ALREADY, "nsd cannot have a zone of this name");
+		op_settle(t->op, RESULT_ALREADY, "nsd cannot have a zone of this name");
 	if (op->kind != OP_ADD && op->kind != OP_CHANGE)
 		return;
 	nsd_native_name(op->settings, pattern);
 	if (strlen(t->name) + strlen(pattern) > ADD_LINE_MAX) {
-		settle(t, RESULT_REJECTED,
+		op_settle(t->op, RESULT_REJECTED,
 		    "name and pattern are too long for nsd's zone list");
 		return;
 	}
 	/* NSD makes the file name of the name as it is sent. */
 	if (strcmp(dname_print_file(&op->zone, file), t->name) != 0 &&
 	    settings_file_is_own(op->settings->zonefile)) {
-		settle(t, RESULT_REJECTED,
+		op_settle(t->op, RESULT_REJECTED,
 		    "the name is too long for nsd's zone file names");
 		return;
 	}
 	path = settings_zonefile(op->settings, &op->zone);
 	if (strlen(path) > PATH_MAX_HERE || has_long_component(path))
-		settle(t, RESULT_REJECTED,
+		op_settle(t->op, RESULT_REJECTED,
 		    "the name of the zone file has more than %d octets", PATH_MAX_HERE);
 	free(path);
 }
@@ -119,7 +100,7 @@ check_name(struct task *t)
 static bool
 needs_look(const struct task *t)
 {
-	if (!is_open(t) || t->op->kind == OP_PURGE)
+	if (!op_is_open(t->op) || t->op->kind == OP_PURGE)
 		return false;
 	return t->op->kind != OP_ADD || t->op->settings->initial_file != NULL;
 }
@@ -156,7 +137,7 @@ look(struct batch *b, bool (*which)(const struct task *t))
 static void
 settle_foreign(struct task *t)
 {
-	settle(t, RESULT_CONFLICT, "nsd has the zone, and not from us");
+	op_settle(t->op, RESULT_CONFLICT, "nsd has the zone, and not from us");
 }
 
 /* What the look already decides. */
@@ -193,29 +174,26 @@ take_outcome(void *arg, size_t i, enum nsd_outcome outcome, const char *reason)
 	switch (outcome) {
 	case NSD_DONE:
 		if (s->deleting)
-			settle(t, RESULT_OK, "%s", "");
+			op_settle(t->op, RESULT_OK, "%s", "");
 		else
 			settle_added(t, RESULT_OK);
 		break;
 	case NSD_EXISTS:
 		if (s->deleting)
-			settle(t, RESULT_OK, "%s", reason);
+			op_settle(t->op, RESULT_OK, "%s", reason);
 		else
 			t->exists = true;
 		break;
 	case NSD_ABSENT:
-		settle(t, s->deleting ? RESULT_ALREADY : RESULT_REJECTED, "%s",
+		op_settle(t->op, s->deleting ? RESULT_ALREADY : RESULT_REJECTED, "%s",
 		    s->deleting ? "" : reason);
 		break;
 	case NSD_NOPATTERN: t->no_pattern = true; break;
 	case NSD_FOREIGN: settle_foreign(t); break;
-	case NSD_FULL:
-		settle(t, RESULT_RETRY, "%s", reason);
-		t->op->retry_s = 60;
-		break;
+	case NSD_FULL: op_retry(t->op, 60, "%s", reason); break;
 	case NSD_BADNAME:
 	case NSD_ERROR:
-		settle(t, RESULT_REJECTED, "nsd: %s", reason);
+		op_settle(t->op, RESULT_REJECTED, "nsd: %s", reason);
 		log_warn("nsd", "backend=%s zone=%s text=\"%s\"", s->b->nsd->conf.name,
 		    t->name, reason);
 		break;
@@ -283,7 +261,7 @@ send_list(struct batch *b, bool deleting)
 		if (err == OK || !b->nsd->chan.sent)
 			continue;
 		s.tasks[i]->no_pattern = s.tasks[i]->exists = false;
-		settle(s.tasks[i], RESULT_UNKNOWN, "%.190s", b->why->text);
+		op_settle(s.tasks[i]->op, RESULT_UNKNOWN, "%.190s", b->why->text);
 	}
 	buf_fini(&request);
 	free(names);
@@ -298,7 +276,7 @@ apply_removes(struct batch *b)
 {
 	for (size_t i = 0; i < b->n; i++)
 		b->tasks[i].listed =
-		    is_open(&b->tasks[i]) && b->tasks[i].op->kind == OP_REMOVE;
+		    op_is_open(b->tasks[i].op) && b->tasks[i].op->kind == OP_REMOVE;
 	return send_list(b, true);
 }
 
@@ -311,15 +289,14 @@ purge(struct batch *b, struct task *t)
 	enum err err;
 
 	if (!settings_record_is_own(t->op->zonefile)) {
-		settle(t, RESULT_ALREADY, "the zone has no file of its own");
+		op_settle(t->op, RESULT_ALREADY, "the zone has no file of its own");
 		return OK;
 	}
 	err = nsd_find_one(b->nsd, t->name, &found, b->why);
 	if (err != OK)
 		return err;
 	if (found.state != NSD_ZONE_NONE) {
-		settle(t, RESULT_RETRY, "nsd still has the zone");
-		t->op->retry_s = 10;
+		op_retry(t->op, 10, "nsd still has the zone");
 		return OK;
 	}
 	err = spool_open(b->nsd->conf.zone_dir, &dir_fd);
@@ -328,9 +305,9 @@ purge(struct batch *b, struct task *t)
 		close(dir_fd);
 	}
 	if (err == OK)
-		settle(t, gone ? RESULT_OK : RESULT_ALREADY, "%s", "");
+		op_settle(t->op, gone ? RESULT_OK : RESULT_ALREADY, "%s", "");
 	else
-		settle(t, RESULT_REJECTED, "%s/%s: %s", b->nsd->conf.zone_dir,
+		op_settle(t->op, RESULT_REJECTED, "%s/%s: %s", b->nsd->conf.zone_dir,
 		    t->op->zonefile, mem_errno_text(errno));
 	return OK;
 }
@@ -340,7 +317,7 @@ purge(struct batch *b, struct task *t)
 static void
 settle_no_file(struct batch *b, struct task *t, enum err err)
 {
-	settle(t, err == ERR_INVALID ? RESULT_REJECTED : RESULT_RETRY,
+	op_settle(t->op, err == ERR_INVALID ? RESULT_REJECTED : RESULT_RETRY,
 	    "cannot make the zone file in %s: %s", b->nsd->conf.zone_dir,
 	    mem_errno_text(errno));
 	t->op->retry_s = 10;
@@ -395,7 +372,7 @@ make_files(struct batch *b, bool (*which)(const struct task *t))
 static bool
 is_addition(const struct task *t)
 {
-	return is_open(t) && !t->exists &&
+	return op_is_open(t->op) && !t->exists &&
 	       (t->op->kind == OP_ADD || t->op->kind == OP_CHANGE) &&
 	       t->found.state == NSD_ZONE_NONE;
 }
@@ -445,8 +422,7 @@ add_again(struct batch *b)
 			t->no_pattern = false;
 			continue;
 		}
-		settle(t, RESULT_RETRY, "%.190s", b->why->text);
-		t->op->retry_s = 30;
+		op_retry(t->op, 30, "%.190s", b->why->text);
 	}
 	return send_list(b, false);
 }
@@ -483,24 +459,20 @@ change(struct batch *b, struct task *t)
 	    "changezone %s %s", t->name, mark);
 	if (err != OK) {
 		if (b->nsd->chan.sent)
-			settle(t, RESULT_UNKNOWN, "%.190s", b->why->text);
+			op_settle(t->op, RESULT_UNKNOWN, "%.190s", b->why->text);
 		return err;
 	}
 	switch (nsd_single_outcome(&single)) {
 	case NSD_DONE:
 	case NSD_EXISTS: settle_added(t, RESULT_OK); break;
-	case NSD_NOPATTERN:
-		settle(t, RESULT_RETRY, "%s", single.reason);
-		t->op->retry_s = 10;
-		break;
+	case NSD_NOPATTERN: op_retry(t->op, 10, "%s", single.reason); break;
 	case NSD_FOREIGN: settle_foreign(t); break;
-	case NSD_FULL:
-		settle(t, RESULT_RETRY, "%s", single.reason);
-		t->op->retry_s = 60;
-		break;
+	case NSD_FULL: op_retry(t->op, 60, "%s", single.reason); break;
 	case NSD_ABSENT:
 	case NSD_BADNAME:
-	case NSD_ERROR: settle(t, RESULT_REJECTED, "nsd: %s", single.reason); break;
+	case NSD_ERROR:
+		op_settle(t->op, RESULT_REJECTED, "nsd: %s", single.reason);
+		break;
 	}
 	return OK;
 }
@@ -508,7 +480,7 @@ change(struct batch *b, struct task *t)
 static bool
 is_change(const struct task *t)
 {
-	return is_open(t) && t->found.state == NSD_ZONE_OURS &&
+	return op_is_open(t->op) && t->found.state == NSD_ZONE_OURS &&
 	       (t->op->kind == OP_CHANGE || t->op->kind == OP_ADD);
 }
 
@@ -574,10 +546,9 @@ run(struct batch *b)
 	for (size_t i = 0; err == OK && i < b->n; i++) {
 		struct task *t = &b->tasks[i];
 
-		if (!is_open(t))
+		if (!op_is_open(t->op))
 			continue;
-		settle(t, RESULT_RETRY, "nsd does not know the pattern");
-		t->op->retry_s = 30;
+		op_retry(t->op, 30, "nsd does not know the pattern");
 	}
 	return err;
 }
@@ -594,9 +565,7 @@ nsd_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *why
 		struct task *t = &b.tasks[i];
 
 		t->op = &ops[i];
-		t->op->result = RESULT_NONE;
-		t->op->retry_s = 0;
-		t->op->mark[0] = t->op->text[0] = '\0';
+		op_begin(t->op);
 		t->name = mem_strdup(dname_print_plain(&ops[i].zone, name));
 		check_name(t);
 	}

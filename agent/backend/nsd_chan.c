@@ -41,16 +41,6 @@ struct conn {
 
 /* -- set-up ---------------------------------------------------------------- */
 
-static const struct backend_option *
-find_option(const struct backend_conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->n_options; i++) {
-		if (strcmp(conf->options[i].name, name) == 0)
-			return &conf->options[i];
-	}
-	return NULL;
-}
-
 static const char *
 tls_error(void)
 {
@@ -66,9 +56,9 @@ static enum err
 init_tls(struct nsd_chan *chan, const struct backend_conf *conf,
     const struct backend_option *control, struct err_where *where)
 {
-	const struct backend_option *cert = find_option(conf, "tls-cert");
-	const struct backend_option *key = find_option(conf, "tls-key");
-	const struct backend_option *ca = find_option(conf, "tls-ca");
+	const struct backend_option *cert = backend_find_option(conf, "tls-cert");
+	const struct backend_option *key = backend_find_option(conf, "tls-key");
+	const struct backend_option *ca = backend_find_option(conf, "tls-ca");
 	const struct backend_option *bad = NULL;
 
 	if (cert == NULL || key == NULL || ca == NULL)
@@ -101,8 +91,8 @@ enum err
 nsd_chan_init(struct nsd_chan *chan, const struct backend_conf *conf,
     struct err_where *where)
 {
-	const struct backend_option *control = find_option(conf, "control");
-	const struct backend_option *tls = find_option(conf, "tls-cert");
+	const struct backend_option *control = backend_find_option(conf, "control");
+	const struct backend_option *tls = backend_find_option(conf, "tls-cert");
 
 	memset(chan, 0, sizeof(*chan));
 	chan->cancel_fd = conf->cancel_fd;

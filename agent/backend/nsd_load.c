@@ -26,7 +26,7 @@
 
 enum { ROUNDS_MAX = 8, PROBE_MAX = 1000 };
 
-static const char include_name[] = "nsherd.conf";
+const char nsd_include_name[] = "nsherd.conf";
 static const char copy_name[] = ".nsherd-check.tmp";
 
 /* A name that no version of NSD can parse, so that no zone can come of it. */
@@ -35,7 +35,7 @@ static const char no_name[] = "a..b";
 static char *
 include_path(const struct nsd *nsd)
 {
-	return mem_printf("%s/%s", nsd->conf.config_dir, include_name);
+	return mem_printf("%s/%s", nsd->conf.config_dir, nsd_include_name);
 }
 
 /* -- does NSD know these patterns? ----------------------------------------- */
@@ -140,10 +140,11 @@ nsd_load_include(struct nsd *nsd, struct backend_error *why)
 	if (err != OK)
 		return backend_fail(why, err, "config-dir %s: %s", nsd->conf.config_dir,
 		    mem_errno_text(errno));
-	err = spool_read(dir_fd, include_name, &text, &size);
+	err = spool_read(dir_fd, nsd_include_name, &text, &size);
 	if (err == OK)
 		nsd_include_parse(&nsd->inc, text, size);
-	if (err == OK && fstatat(dir_fd, include_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (err == OK &&
+	    fstatat(dir_fd, nsd_include_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		nsd->inc_mtime = st.st_mtim;
 		if (nsd->inc.intact)
 			nsd->loaded_ms = stat_ms(&st);
@@ -151,12 +152,12 @@ nsd_load_include(struct nsd *nsd, struct backend_error *why)
 	close(dir_fd);
 	if (err != OK && err != ERR_NOTFOUND)
 		return backend_fail(why, err, "%s/%s: %s", nsd->conf.config_dir,
-		    include_name, mem_errno_text(errno));
+		    nsd_include_name, mem_errno_text(errno));
 	if (size > 0 && !nsd->inc.intact)
 		log_warn("nsd",
 		    "backend=%s file=%s/%s text=\"damaged; %zu patterns "
 		    "are still good\"",
-		    nsd->conf.name, nsd->conf.config_dir, include_name, nsd->inc.n);
+		    nsd->conf.name, nsd->conf.config_dir, nsd_include_name, nsd->inc.n);
 	if (text != NULL)
 		mem_wipe(text, size);
 	free(text);
@@ -186,11 +187,12 @@ write_include(struct nsd *nsd, const char *path, const char *text, size_t size,
 	enum err err = spool_open(nsd->conf.config_dir, &dir_fd);
 
 	if (err == OK) {
-		err = spool_replace(dir_fd, include_name, text, size, 0640);
+		err = spool_replace(dir_fd, nsd_include_name, text, size, 0640);
 		if (err == OK && mtime_ms != 0 &&
-		    utimensat(dir_fd, include_name, times, AT_SYMLINK_NOFOLLOW) == -1)
+		    utimensat(dir_fd, nsd_include_name, times, AT_SYMLINK_NOFOLLOW) ==
+			-1)
 			err = ERR_IO;
-		if (err == OK && fstatat(dir_fd, include_name, &st, 0) == 0)
+		if (err == OK && fstatat(dir_fd, nsd_include_name, &st, 0) == 0)
 			nsd->inc_mtime = st.st_mtim;
 	}
 	if (err != OK)
@@ -212,7 +214,7 @@ nsd_mend_include(struct nsd *nsd)
 
 	if (spool_open(nsd->conf.config_dir, &dir_fd) != OK)
 		return;
-	if (fstatat(dir_fd, include_name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	if (fstatat(dir_fd, nsd_include_name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    errno != ENOENT) {
 		close(dir_fd);
 		return;
@@ -223,10 +225,10 @@ nsd_mend_include(struct nsd *nsd)
 	if (inc.n > 0)
 		err = nsd_include_render(&inc, nsd->conf.keys, &text, &why);
 	if (err == OK)
-		err = spool_create(dir_fd, include_name, buf_text(&text), text.size,
+		err = spool_create(dir_fd, nsd_include_name, buf_text(&text), text.size,
 		    0640);
 	log_warn("nsd", "backend=%s file=%s/%s text=\"was missing: %s\"",
-	    nsd->conf.name, nsd->conf.config_dir, include_name,
+	    nsd->conf.name, nsd->conf.config_dir, nsd_include_name,
 	    err == OK ? "made" : err_str(err));
 	if (text.data != NULL)
 		mem_wipe(text.data, text.size);
@@ -522,7 +524,7 @@ load(struct load *l, enum nsd_load_result *result)
 		return err;
 	err = spool_open(nsd->conf.config_dir, &dir_fd);
 	if (err == OK) {
-		err = spool_read(dir_fd, include_name, &old, &old_size);
+		err = spool_read(dir_fd, nsd_include_name, &old, &old_size);
 		close(dir_fd);
 	}
 	if (err != OK && err != ERR_NOTFOUND)

@@ -2,9 +2,7 @@
 #include "agent/backend/nsd_reply.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /*
  * Texts are those of 4.6.1. From 4.9 on some begin with a capital and the

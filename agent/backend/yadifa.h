@@ -18,6 +18,8 @@
 
 enum { YADIFA_BATCH_MAX = 5000, YADIFA_PORT = 53 };
 
+extern const char yadifa_include_name[]; /* "zones.conf", in config-dir */
+
 /* A zone that was removed while it did not answer: a load that was under way may
  * yet bring it back. */
 struct yadifa_departed {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,28 +30,10 @@ enum {
 	FILE_NAME_MAX = 243, /* yadifad and we append to it */
 };
 
-PRINTF(3, 4)
-void
-yadifa_settle(struct yadifa_task *t, enum backend_result result, const char *fmt, ...)
-{
-	va_list ap;
-
-	t->op->result = result;
-	va_start(ap, fmt);
-	vsnprintf(t->op->text, sizeof(t->op->text), fmt, ap);
-	va_end(ap);
-}
-
-static bool
-is_open(const struct yadifa_task *t)
-{
-	return t->op->result == RESULT_NONE;
-}
-
 static bool
 goes(const struct yadifa_task *t)
 {
-	return is_open(t) && (t->plan == PLAN_REMOVE || t->plan == PLAN_REPLACE);
+	return op_is_open(t->op) && (t->plan == PLAN_REMOVE || t->plan == PLAN_REPLACE);
 }
 
 static bool
@@ -80,7 +61,7 @@ check_path(struct yadifa_task *t)
 	}
 	if (err == OK)
 		return true;
-	yadifa_settle(t, RESULT_REJECTED, "the name of the zone file is too long");
+	op_settle(t->op, RESULT_REJECTED, "the name of the zone file is too long");
 	return false;
 }
 
@@ -96,7 +77,7 @@ check_wanted(struct yadifa_batch *b, struct yadifa_task *t)
 	if (yadifa_check_name(&t->op->zone, length_max, text.text, sizeof(text.text)) !=
 		OK ||
 	    yadifa_native_of(b->y, s, &t->want, &text) != OK) {
-		yadifa_settle(t, RESULT_REJECTED, "%s", text.text);
+		op_settle(t->op, RESULT_REJECTED, "%s", text.text);
 		return false;
 	}
 	return check_path(t);
@@ -107,7 +88,7 @@ static bool
 check_suspect(struct yadifa_batch *b, struct yadifa_task *t)
 {
 	if (yadifa_table_find(&b->y->condemned, &t->op->zone) != NULL) {
-		yadifa_settle(t, RESULT_REJECTED,
+		op_settle(t->op, RESULT_REJECTED,
 		    "yadifad died three times within 5 s of taking this zone; restart the "
 		    "agent to have it tried again");
 		return false;
@@ -116,9 +97,8 @@ check_suspect(struct yadifa_batch *b, struct yadifa_task *t)
 		return true;
 	if (b->n_suspects++ < b->y->suspects_at_once)
 		return true;
-	yadifa_settle(t, RESULT_RETRY,
+	op_retry(t->op, 1,
 	    "yadifad died within 5 s of taking this and other zones: a few at a time");
-	t->op->retry_s = 1;
 	return false;
 }
 
@@ -145,9 +125,7 @@ plan(struct yadifa_batch *b, struct yadifa_task *t, struct backend_op *op)
 	const struct yadifa_zone *z = yadifa_table_find(&b->y->inc.table, &op->zone);
 
 	t->op = op;
-	op->result = RESULT_NONE;
-	op->retry_s = 0;
-	op->mark[0] = op->text[0] = '\0';
+	op_begin(op);
 	/* What stands in for a ghost is no zone of ours. */
 	t->ghost = z != NULL && strcmp(z->native->mark, yadifa_ghost_mark) == 0;
 	if (t->ghost)
@@ -178,7 +156,7 @@ pick(struct yadifa_batch *b, pick_fn *fn, struct picked *p)
 	p->at = mem_alloc((b->n + 1) * sizeof(p->at[0]));
 	p->n = 0;
 	for (size_t i = 0; i < b->n; i++) {
-		if (!is_open(&b->tasks[i]) || !fn(b, &b->tasks[i]))
+		if (!op_is_open(b->tasks[i].op) || !fn(b, &b->tasks[i]))
 			continue;
 		p->at[p->n] = i;
 		p->zones[p->n++] = b->tasks[i].op->zone;
@@ -229,9 +207,8 @@ cure_ghosts(struct yadifa_batch *b)
 		t->ghost = false;
 		if (cured[i])
 			continue;
-		yadifa_settle(t, RESULT_RETRY,
+		op_retry(t->op, RETRY_SOON_S,
 		    "yadifad still serves the zone, which was removed");
-		t->op->retry_s = RETRY_SOON_S;
 	}
 	free(cured);
 	unpick(&p);
@@ -257,7 +234,7 @@ look_at_unknown(struct yadifa_batch *b)
 		struct yadifa_task *t = &b->tasks[p.at[i]];
 
 		if (states[i] == YADIFA_KNOWN)
-			yadifa_settle(t, RESULT_CONFLICT,
+			op_settle(t->op, RESULT_CONFLICT,
 			    "yadifad has the zone, and not from us");
 		t->ghost = states[i] == YADIFA_GHOST;
 	}
@@ -308,7 +285,7 @@ settle_file(struct yadifa_batch *b, struct yadifa_task *t, enum err err)
 {
 	if (err == OK)
 		return;
-	yadifa_settle(t, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
+	op_settle(t->op, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
 	    "cannot make the zone file in %.100s: %s", b->y->conf.zone_dir,
 	    mem_errno_text(errno));
 	t->op->retry_s = RETRY_LATER_S;
@@ -320,11 +297,13 @@ make_files(struct yadifa_batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		struct yadifa_task *t = &b->tasks[i];
 
-		if (is_open(t) && (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE) &&
+		if (op_is_open(t->op) &&
+		    (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE) &&
 		    yadifa_native_is_secondary(t->want))
 			yadifa_files_make_transfer_dirs(b->y->transfer_fd,
 			    &t->op->zone);
-		if (is_open(t) && (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE))
+		if (op_is_open(t->op) &&
+		    (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE))
 			settle_file(b, t,
 			    yadifa_files_make(b->y->zone_fd, t->op->settings,
 				&t->op->zone, t->plan == PLAN_ADD));
@@ -366,13 +345,13 @@ settle_taken(struct yadifa_batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		struct yadifa_task *t = &b->tasks[i];
 
-		if (!is_open(t) || !(comes(t) || t->plan == PLAN_CONFIRM))
+		if (!op_is_open(t->op) || !(comes(t) || t->plan == PLAN_CONFIRM))
 			continue;
 		if (t->op->kind == OP_REMOVE) {
-			yadifa_settle(t, RESULT_ALREADY, "%s", "");
+			op_settle(t->op, RESULT_ALREADY, "%s", "");
 			continue;
 		}
-		yadifa_settle(t, t->plan == PLAN_CONFIRM ? RESULT_ALREADY : RESULT_OK,
+		op_settle(t->op, t->plan == PLAN_CONFIRM ? RESULT_ALREADY : RESULT_OK,
 		    "%s", "");
 		snprintf(t->op->mark, sizeof(t->op->mark), "%s", t->want->mark);
 		if (t->plan != PLAN_CONFIRM && yadifa_native_is_secondary(t->want))
@@ -407,9 +386,9 @@ see_gone(struct yadifa_batch *b)
 	for (size_t i = 0; err == OK && i < b->n; i++) {
 		struct yadifa_task *t = &b->tasks[i];
 
-		if (!is_open(t) || t->plan != PLAN_REMOVE)
+		if (!op_is_open(t->op) || t->plan != PLAN_REMOVE)
 			continue;
-		yadifa_settle(t, t->stays ? RESULT_RETRY : RESULT_OK, "%s",
+		op_settle(t->op, t->stays ? RESULT_RETRY : RESULT_OK, "%s",
 		    t->stays ? "yadifad still has the zone" : "");
 		t->op->retry_s = t->stays ? RETRY_SOON_S : 0;
 	}
@@ -425,17 +404,17 @@ replace(struct yadifa_batch *b)
 		struct yadifa_task *t = &b->tasks[i];
 
 		/* One that was settled meanwhile has to be as it was. */
-		if (t->plan == PLAN_REPLACE && !t->in && (!is_open(t) || t->stays)) {
-			if (is_open(t)) {
-				yadifa_settle(t, RESULT_RETRY,
+		if (t->plan == PLAN_REPLACE && !t->in &&
+		    (!op_is_open(t->op) || t->stays)) {
+			if (op_is_open(t->op)) {
+				op_retry(t->op, RETRY_SOON_S,
 				    "yadifad still has the zone");
-				t->op->retry_s = RETRY_SOON_S;
 			}
 			yadifa_put_back(b, t);
 			n++;
-		} else if (t->plan == PLAN_REPLACE && is_open(t)) {
+		} else if (t->plan == PLAN_REPLACE && op_is_open(t->op)) {
 			settle_file(b, t, change_role(b->y, t));
-			if (is_open(t))
+			if (op_is_open(t->op))
 				yadifa_put_in(b, t);
 			else
 				yadifa_put_back(b, t);
@@ -453,8 +432,7 @@ purge(struct yadifa_batch *b, struct yadifa_task *t)
 	enum err err;
 
 	if (yadifa_table_find(&b->y->inc.table, &op->zone) != NULL) {
-		yadifa_settle(t, RESULT_RETRY, "yadifad still has the zone");
-		op->retry_s = RETRY_SOON_S;
+		op_retry(t->op, RETRY_SOON_S, "yadifad still has the zone");
 		return;
 	}
 	err = yadifa_files_unlink_transfers(b->y->transfer_dir, &op->zone, &gone);
@@ -462,9 +440,9 @@ purge(struct yadifa_batch *b, struct yadifa_task *t)
 		err =
 		    yadifa_files_unlink(b->y->zone_fd, op->zonefile, &op->zone, &gone);
 	if (err == OK)
-		yadifa_settle(t, gone ? RESULT_OK : RESULT_ALREADY, "%s", "");
+		op_settle(t->op, gone ? RESULT_OK : RESULT_ALREADY, "%s", "");
 	else
-		yadifa_settle(t, RESULT_REJECTED, "its old data cannot be removed: %s",
+		op_settle(t->op, RESULT_REJECTED, "its old data cannot be removed: %s",
 		    mem_errno_text(errno));
 }
 
@@ -486,7 +464,7 @@ run(struct yadifa_batch *b)
 
 		if (goes(t))
 			yadifa_take_away(b, t);
-		else if (is_open(t) && comes(t))
+		else if (op_is_open(t->op) && comes(t))
 			yadifa_put_in(b, t);
 	}
 	if (y->written && y->loaded)
@@ -504,7 +482,7 @@ run(struct yadifa_batch *b)
 		err = yadifa_hurry(y, b->why);
 	}
 	for (size_t i = 0; err == OK && i < b->n; i++) {
-		if (is_open(&b->tasks[i]) && b->tasks[i].plan == PLAN_PURGE)
+		if (op_is_open(b->tasks[i].op) && b->tasks[i].plan == PLAN_PURGE)
 			purge(b, &b->tasks[i]);
 	}
 	return err;
@@ -517,8 +495,8 @@ settle_failed(struct yadifa_batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		struct yadifa_task *t = &b->tasks[i];
 
-		if (is_open(t) && t->touched)
-			yadifa_settle(t, RESULT_UNKNOWN, "%.190s", b->why->text);
+		if (op_is_open(t->op) && t->touched)
+			op_settle(t->op, RESULT_UNKNOWN, "%.190s", b->why->text);
 	}
 }
 

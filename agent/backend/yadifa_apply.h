@@ -40,10 +40,6 @@ struct yadifa_batch {
 	unsigned n_loads; /* while the culprit is looked for */
 };
 
-PRINTF(3, 4)
-void yadifa_settle(struct yadifa_task *t, enum backend_result result, const char *fmt,
-    ...);
-
 /* The table for one task. */
 void yadifa_put_in(struct yadifa_batch *b, struct yadifa_task *t);
 void yadifa_take_away(struct yadifa_batch *b, struct yadifa_task *t);

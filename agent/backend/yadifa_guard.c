@@ -30,8 +30,7 @@ enum {
 	PART = 8,          /* of the suspects at once, after the second */
 };
 
-static const char prev[] = "zones.conf.prev", candidate[] = "zones.conf.next",
-		  current[] = "zones.conf";
+static const char prev[] = "zones.conf.prev", candidate[] = "zones.conf.next";
 
 /* -- is it there? ---------------------------------------------------------- */
 
@@ -120,7 +119,7 @@ yadifa_guard_write(struct yadifa *y)
 {
 	if (y->watch_until_ms != 0 || !y->loaded || y->prev_nr == y->file_nr)
 		return;
-	if (copy(y->config_fd, current, prev))
+	if (copy(y->config_fd, yadifa_include_name, prev))
 		y->prev_nr = y->file_nr;
 	else
 		log_warn("yadifa", "backend=%s: zones.conf.prev cannot be written",
@@ -135,7 +134,7 @@ yadifa_guard_watch(struct yadifa *y)
 	/* While reloads follow each other closely, one of them has to become the
 	 * next to go back to. */
 	if (!y->has_candidate) {
-		y->has_candidate = copy(y->config_fd, current, candidate);
+		y->has_candidate = copy(y->config_fd, yadifa_include_name, candidate);
 		y->candidate_ms = clock_ms();
 		y->candidate_nr = y->file_nr;
 	}

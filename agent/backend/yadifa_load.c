@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,8 +32,9 @@ enum {
 	ZONES_PER_MS = 5, /* that yadifad reads at the least */
 };
 
-static const char current[] = "zones.conf", previous[] = "zones.conf.prev",
-		  edited[] = "zones.conf.edited", aside[] = ".zones.conf.tmp";
+const char yadifa_include_name[] = "zones.conf";
+static const char previous[] = "zones.conf.prev", edited[] = "zones.conf.edited",
+		  aside[] = ".zones.conf.tmp";
 
 /* -- reading it ------------------------------------------------------------ */
 
@@ -65,7 +65,8 @@ read_file(struct yadifa *y, const char *name, struct yadifa_include *inc)
 static void
 note_file(struct yadifa *y)
 {
-	if (fstatat(y->config_fd, current, &y->file, AT_SYMLINK_NOFOLLOW) != 0)
+	if (fstatat(y->config_fd, yadifa_include_name, &y->file, AT_SYMLINK_NOFOLLOW) !=
+	    0)
 		memset(&y->file, 0, sizeof(y->file));
 }
 
@@ -73,8 +74,9 @@ enum err
 yadifa_open_file(struct yadifa *y, struct backend_error *why)
 {
 	struct yadifa_include inc, old;
-	bool whole = read_file(y, current, &inc);
-	bool there = faccessat(y->config_fd, current, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	bool whole = read_file(y, yadifa_include_name, &inc);
+	bool there = faccessat(y->config_fd, yadifa_include_name, F_OK,
+			 AT_SYMLINK_NOFOLLOW) == 0;
 
 	y->inc = inc;
 	if (!whole) {
@@ -156,7 +158,8 @@ yadifa_write(struct yadifa *y, struct backend_error *why)
 		return OK;
 	yadifa_guard_write(y);
 	err = write_aside(y, why);
-	if (err == OK && renameat(y->config_fd, aside, y->config_fd, current) != 0)
+	if (err == OK &&
+	    renameat(y->config_fd, aside, y->config_fd, yadifa_include_name) != 0)
 		err = from_errno(y, why);
 	if (err == OK && fsync(y->config_fd) != 0 && errno != EINVAL)
 		err = from_errno(y, why);
@@ -177,7 +180,8 @@ yadifa_mend(struct yadifa *y, struct backend_error *why)
 {
 	const struct stat *was = &y->file;
 	struct stat st;
-	bool there = fstatat(y->config_fd, current, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	bool there =
+	    fstatat(y->config_fd, yadifa_include_name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
 	if (there && st.st_ino == was->st_ino && st.st_dev == was->st_dev &&
 	    st.st_size == was->st_size && st.st_mtim.tv_sec == was->st_mtim.tv_sec &&
@@ -186,7 +190,8 @@ yadifa_mend(struct yadifa *y, struct backend_error *why)
 	log_warn("yadifa", "backend=%s: somebody %s zones.conf: it is made again%s",
 	    y->conf.name, there ? "edited" : "removed",
 	    there ? ", and the other one kept as zones.conf.edited" : "");
-	if (there && renameat(y->config_fd, current, y->config_fd, edited) != 0)
+	if (there &&
+	    renameat(y->config_fd, yadifa_include_name, y->config_fd, edited) != 0)
 		log_warn("yadifa", "backend=%s: zones.conf.edited: %s", y->conf.name,
 		    mem_errno_text(errno));
 	y->edits++;

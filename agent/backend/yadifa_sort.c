@@ -49,12 +49,6 @@ yadifa_put_back(struct yadifa_batch *b, struct yadifa_task *t)
 	touched(b, t);
 }
 
-static bool
-is_open(const struct yadifa_task *t)
-{
-	return t->op->result == RESULT_NONE;
-}
-
 /* Out while others are tried: one in place as it was, others not at all. */
 static void
 set_apart(struct yadifa_batch *b, struct yadifa_task *t)
@@ -85,9 +79,9 @@ give_up(struct yadifa_batch *b, enum backend_result result, unsigned retry_s)
 	for (size_t i = 0; i < b->n; i++) {
 		struct yadifa_task *t = &b->tasks[i];
 
-		if (t->touched && is_open(t)) {
+		if (t->touched && op_is_open(t->op)) {
 			yadifa_put_back(b, t);
-			yadifa_settle(t, result, "%.190s", why.text);
+			op_settle(t->op, result, "%.190s", why.text);
 			t->op->retry_s = retry_s;
 		}
 	}
@@ -113,8 +107,8 @@ try_range(struct yadifa_batch *b, const struct suspects *s, size_t low, size_t h
 		struct yadifa_task *t = s->tasks[i];
 
 		if (t->want->refused[0] != '\0')
-			yadifa_settle(t, RESULT_REJECTED, "%s", t->want->refused);
-		if (!is_open(t))
+			op_settle(t->op, RESULT_REJECTED, "%s", t->want->refused);
+		if (!op_is_open(t->op))
 			continue;
 		yadifa_put_in(b, t);
 		n++;
@@ -123,12 +117,11 @@ try_range(struct yadifa_batch *b, const struct suspects *s, size_t low, size_t h
 		return OK;
 	if (++b->n_loads > LOADS_MAX) {
 		for (size_t i = low; i < high; i++) {
-			if (!is_open(s->tasks[i]))
+			if (!op_is_open(s->tasks[i]->op))
 				continue;
 			set_apart(b, s->tasks[i]);
-			yadifa_settle(s->tasks[i], RESULT_RETRY,
+			op_retry(s->tasks[i]->op, RETRY_S,
 			    "yadifad does not take the batch that this is in");
-			s->tasks[i]->op->retry_s = RETRY_S;
 		}
 		return OK;
 	}
@@ -136,7 +129,7 @@ try_range(struct yadifa_batch *b, const struct suspects *s, size_t low, size_t h
 	if (err != OK || taken)
 		return err;
 	for (size_t i = low; i < high; i++) {
-		if (is_open(s->tasks[i]))
+		if (op_is_open(s->tasks[i]->op))
 			set_apart(b, s->tasks[i]);
 	}
 	if (high - low > 1) {
@@ -147,7 +140,7 @@ try_range(struct yadifa_batch *b, const struct suspects *s, size_t low, size_t h
 	}
 	snprintf(s->tasks[low]->want->refused, sizeof(s->tasks[low]->want->refused),
 	    "yadifad does not take these settings (SERVFAIL): its log has the line");
-	yadifa_settle(s->tasks[low], RESULT_REJECTED, "%s",
+	op_settle(s->tasks[low]->op, RESULT_REJECTED, "%s",
 	    s->tasks[low]->want->refused);
 	return OK;
 }
@@ -162,7 +155,7 @@ sort_out(struct yadifa_batch *b, enum yadifa_plan phase, struct suspects *s)
 	for (size_t i = 0; i < b->n; i++) {
 		struct yadifa_task *t = &b->tasks[i];
 
-		if (!t->in || !is_open(t) ||
+		if (!t->in || !op_is_open(t->op) ||
 		    (t->plan == PLAN_REPLACE) != (phase == PLAN_REPLACE))
 			continue;
 		s->tasks[s->n++] = t;
@@ -177,9 +170,9 @@ sort_out(struct yadifa_batch *b, enum yadifa_plan phase, struct suspects *s)
 	if (err != OK)
 		return err;
 	for (size_t i = 0; i < s->n; i++) {
-		if (!is_open(s->tasks[i]))
+		if (!op_is_open(s->tasks[i]->op))
 			yadifa_put_back(b, s->tasks[i]);
-		if (!is_open(s->tasks[i]) && s->tasks[i]->had == NULL)
+		if (!op_is_open(s->tasks[i]->op) && s->tasks[i]->had == NULL)
 			yadifa_depart(b->y, &s->tasks[i]->op->zone);
 	}
 	err = load(b, &taken);
