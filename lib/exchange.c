@@ -64,8 +64,11 @@ exchange_open(const struct exchange_conf *conf, struct exchange **out)
 	if (RAND_bytes((uint8_t *)&x->disguise, sizeof(x->disguise)) != 1)
 		x->disguise = (uint16_t)time(NULL); /* ids need not be secret here */
 	*out = x;
-	return stream_open(&x->stream, &conf->server, conf->timeout_ms,
-	    conf->cancel_fd);
+	enum err err =
+	    stream_open(&x->stream, &conf->server, conf->timeout_ms, conf->cancel_fd);
+	if (err == OK && conf->tls != NULL)
+		err = stream_secure(&x->stream, conf->tls, conf->tls_name);
+	return err;
 }
 
 void

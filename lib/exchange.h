@@ -13,25 +13,29 @@
 #include "lib/tsig.h"
 
 /*
- * The client's side of DNS over TCP, blocking with a deadline: one connection,
+ * The client's side of DNS over TCP or TLS, blocking with a deadline: one connection,
  * signed requests, several outstanding at once, transfers. For nsherdctl, the
  * gateway, and drivers that speak DNS to their server.
  */
 
 struct exchange;
+struct tls_ctx;
 
 enum { EXCHANGE_MAX = 1024 }; /* requests outstanding at once */
 
 struct exchange_conf {
 	struct addr server;
-	struct key *key;     /* NULL: unsigned */
-	unsigned timeout_ms; /* to connect, to send, and for each reply message */
-	int cancel_fd;       /* readable: give up with ERR_CANCELED; -1: none */
+	struct key *key;      /* NULL: unsigned */
+	unsigned timeout_ms;  /* to connect, to send, and for each reply message */
+	int cancel_fd;        /* readable: give up with ERR_CANCELED; -1: none */
+	struct tls_ctx *tls;  /* of a client; NULL: plain TCP */
+	const char *tls_name; /* that the server's certificate must have */
 };
 
 /*
- * ERR_IO, ERR_TIMEOUT, ERR_CANCELED. *x is made even then, for exchange_error(),
- * and is to be closed. It holds a reference to the key.
+ * ERR_IO, ERR_TIMEOUT, ERR_CANCELED; with TLS also ERR_AUTH (not that server, or no
+ * DNS over TLS), ERR_CLOSED, ERR_INVALID (no name). *x is made even then, for
+ * exchange_error(), and is to be closed. It holds a reference to the key.
  */
 NODISCARD enum err exchange_open(const struct exchange_conf *conf, struct exchange **x);
 void exchange_close(struct exchange *x); /* takes NULL */
@@ -54,7 +58,8 @@ const char *exchange_error(const struct exchange *x);
  *
  * ERR_SPACE: larger than a message can be; ERR_BUSY: EXCHANGE_MAX replies are
  * outstanding, receive one first. ERR_CLOSED, ERR_TIMEOUT, ERR_CANCELED, ERR_IO,
- * ERR_FORM (unasked-for replies): this request was not sent as a whole, and the
+ * ERR_INVALID (TLS: the server wants another certificate), ERR_FORM (unasked-for
+ * replies): this request was not sent as a whole, and the
  * connection has ended but for the replies that had come.
  */
 struct wire_out *exchange_begin(struct exchange *x);
@@ -64,7 +69,7 @@ NODISCARD enum err exchange_send(struct exchange *x, uint16_t *id);
  * The next reply, verified. *msg is valid until the next call. ERR_AUTH: the
  * reply is not signed as it must be; *msg is then set, but nobody vouches for
  * it. ERR_FORM: no DNS message, or one that belongs to no request: the
- * connection has ended, as with ERR_CLOSED and ERR_IO. ERR_TIMEOUT and
+ * connection has ended, as with ERR_CLOSED, ERR_IO and ERR_INVALID. ERR_TIMEOUT and
  * ERR_CANCELED: still outstanding, may be called again. ERR_NOTFOUND: nothing is
  * outstanding.
  */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/mem.h"
+#include "lib/tls.h"
 
 enum { READ_SIZE = 65536 };
 
@@ -125,6 +126,8 @@ stream_open(struct stream *s, const struct addr *server, unsigned timeout_ms,
 
 	*s = (struct stream){.server = *server,
 	    .cancel_fd = cancel_fd,
+	    .in_waits = POLLIN,
+	    .out_waits = POLLOUT,
 	    .timeout_ms = timeout_ms};
 	s->fd =
 	    socket(addr_family(server), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -143,9 +146,50 @@ stream_open(struct stream *s, const struct addr *server, unsigned timeout_ms,
 	return err;
 }
 
+/* Of lib/tls. */
+static enum err
+fail_tls(struct stream *s, enum err err)
+{
+	const char *text = tls_error(s->tls);
+
+	return stream_fail(s, err, "%s",
+	    text[0] != '\0' ? text : "the server closed the connection");
+}
+
+static enum err
+handshake(struct stream *s)
+{
+	int64_t deadline = deadline_of(s);
+	enum err err;
+	short revents;
+
+	while ((err = tls_handshake(s->tls)) == ERR_BUSY) {
+		err = wait_for(s, tls_wants_output(s->tls) ? POLLOUT : POLLIN, deadline,
+		    &revents);
+		if (err != OK)
+			return err;
+	}
+	return err == OK ? OK : fail_tls(s, err);
+}
+
+enum err
+stream_secure(struct stream *s, struct tls_ctx *ctx, const char *name)
+{
+	if (tls_connect(ctx, s->fd, name, &s->tls) == OK)
+		s->err = handshake(s);
+	else
+		s->err = stream_fail(s, ERR_INVALID,
+		    "\"%s\" cannot be the name of a server", name);
+	return s->err;
+}
+
 void
 stream_close(struct stream *s)
 {
+	if (s->tls != NULL)
+		tls_end(s->tls);
+	tls_free(s->tls);
+	s->tls = NULL;
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
@@ -175,22 +219,41 @@ make_room(struct stream *s)
 	}
 }
 
+/* ERR_BUSY: nothing has come. The failures are said. */
+static enum err
+receive(struct stream *s, uint8_t *data, size_t room, size_t *n)
+{
+	if (s->tls != NULL) {
+		enum err err = tls_read(s->tls, data, room, n);
+		if (err != OK && err != ERR_BUSY)
+			return fail_tls(s, err);
+		s->in_waits =
+		    err == ERR_BUSY && tls_wants_output(s->tls) ? POLLOUT : POLLIN;
+		return err;
+	}
+	ssize_t got = recv(s->fd, data, room, 0);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return ERR_BUSY;
+	if (got < 0)
+		return fail_errno(s, errno);
+	if (got == 0)
+		return stream_fail(s, ERR_CLOSED, "the server closed the connection");
+	*n = (size_t)got;
+	return OK;
+}
+
 static enum err
 read_some(struct stream *s)
 {
+	size_t n = 0;
+
 	make_room(s);
-	ssize_t n = recv(s->fd, s->in + s->in_end, s->in_room - s->in_end, 0);
-	if (n > 0) {
-		s->in_end += (size_t)n;
+	enum err err = receive(s, s->in + s->in_end, s->in_room - s->in_end, &n);
+	if (err == ERR_BUSY)
 		return OK;
-	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return OK;
-	if (n == 0)
-		s->err = stream_fail(s, ERR_CLOSED, "the server closed the connection");
-	else
-		s->err = fail_errno(s, errno);
-	return s->err;
+	s->in_end += n;
+	s->err = err;
+	return err;
 }
 
 /* Whether a whole message waits; its size goes to *size. */
@@ -215,7 +278,7 @@ stream_next(struct stream *s, const uint8_t **msg, size_t *size)
 	while (!has_message(s, size)) {
 		if (s->err != OK)
 			return ended(s);
-		enum err err = wait_for(s, POLLIN, deadline, &revents);
+		enum err err = wait_for(s, s->in_waits, deadline, &revents);
 		if (err == OK)
 			err = read_some(s);
 		if (err != OK)
@@ -229,8 +292,23 @@ stream_next(struct stream *s, const uint8_t **msg, size_t *size)
 /* -- writing -------------------------------------------------------------- */
 
 static enum err
+write_tls(struct stream *s, const uint8_t *data, size_t size, size_t *sent)
+{
+	size_t n = 0;
+	enum err err = tls_write(s->tls, data, size, &n);
+
+	if (err != OK && err != ERR_BUSY)
+		return fail_tls(s, err);
+	*sent += n;
+	s->out_waits = err == OK || tls_wants_output(s->tls) ? POLLOUT : POLLIN;
+	return OK;
+}
+
+static enum err
 write_some(struct stream *s, const uint8_t *data, size_t size, size_t *sent)
 {
+	if (s->tls != NULL)
+		return write_tls(s, data, size, sent);
 	ssize_t n = send(s->fd, data, size, MSG_NOSIGNAL);
 
 	if (n >= 0)
@@ -251,14 +329,14 @@ stream_write(struct stream *s, const uint8_t *data, size_t size, size_t queue_ma
 	enum err err = write_some(s, data, size, &sent);
 	while (err == OK && sent < size) {
 		short revents;
-		err = wait_for(s, POLLIN | POLLOUT, deadline, &revents);
-		if (err == OK && (revents & ~POLLOUT) != 0) {
+		err = wait_for(s, s->in_waits | s->out_waits, deadline, &revents);
+		if (err == OK && (revents & (s->in_waits | ~POLLOUT)) != 0) {
 			err = read_some(s);
 			if (s->in_end - s->in_pos > queue_max)
 				err = stream_fail(s, ERR_FORM,
 				    "the server sends more than it was asked for");
 		}
-		if (err == OK && (revents & POLLOUT) != 0)
+		if (err == OK && (revents & s->out_waits) != 0)
 			err = write_some(s, data + sent, size - sent, &sent);
 	}
 	if (s->err == OK)
