@@ -2,14 +2,13 @@
 #include "agent/net/conn_inside.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "agent/proto/proto.h"
 #include "lib/mem.h"
 #include "lib/msg.h"
+#include "lib/tls.h"
 
 enum {
 	IN_MAX = 2 + MSG_MAX + HUB_CHUNK, /* less than a message, then one read */
@@ -19,7 +18,6 @@ enum {
 	IDLE_ROOM = 4 << 10,              /* buffers above it are freed when idle */
 	TRANSFERS_MAX = 16,               /* of one connection, before it must wait */
 	ROUNDS_A_TURN = 4,                /* then the other connections have theirs */
-	READS_AT_END = 16,
 };
 
 /* -- what the connection is doing ------------------------------------------ */
@@ -67,8 +65,8 @@ conn_mark_dirty(struct conn *c)
 	TAILQ_INSERT_TAIL(&c->hub->dirty, c, dirty_link);
 }
 
-static void
-mark_active(struct conn *c)
+void
+conn_mark_active(struct conn *c)
 {
 	c->active_ms = uv_now(c->hub->loop);
 	TAILQ_REMOVE(&c->hub->conns, c, link);
@@ -84,8 +82,8 @@ put_message(struct conn *c, size_t size)
 	uint8_t *p = buf_extend(&c->out, 2 + size);
 	if (p == NULL) {
 		char from[ADDR_TEXT_MAX];
-		hub_complain(c->hub, "tcp peer=%s dropped why=\"reads no replies\"",
-		    addr_print(&c->from, from));
+		hub_complain(c->hub, "%s peer=%s dropped why=\"reads no replies\"",
+		    conn_kind(c), addr_print(&c->from, from));
 		c->state = STATE_DEAD;
 		return NULL;
 	}
@@ -103,7 +101,7 @@ conn_reply(struct conn *c, const uint8_t *msg, size_t size)
 	uint8_t *p = put_message(c, size);
 	if (p != NULL) {
 		memcpy(p, msg, size);
-		mark_active(c);
+		conn_mark_active(c);
 	}
 }
 
@@ -117,8 +115,8 @@ conn_transfer(struct conn *c, struct proto_transfer *t)
 	}
 	if (c->hub->n_transfers >= c->hub->max_transfers) {
 		char from[ADDR_TEXT_MAX];
-		hub_complain(c->hub, "tcp peer=%s dropped why=\"too many transfers\"",
-		    addr_print(&c->from, from));
+		hub_complain(c->hub, "%s peer=%s dropped why=\"too many transfers\"",
+		    conn_kind(c), addr_print(&c->from, from));
 		proto_transfer_free(t);
 		c->state = STATE_DEAD;
 		return;
@@ -150,7 +148,7 @@ take_messages(struct conn *c, const uint8_t *data, size_t size)
 		size_t n = (size_t)(data[at] << 8 | data[at + 1]);
 		if (size - at - 2 < n)
 			break;
-		mark_active(c);
+		conn_mark_active(c);
 		proto_receive(c->session, &c->from, data + at + 2, n);
 		at += 2 + n;
 	}
@@ -207,31 +205,26 @@ static void
 read_requests(struct conn *c)
 {
 	uint8_t *room = read_room(c);
-	ssize_t n = recv(c->fd, room, HUB_CHUNK, MSG_DONTWAIT);
+	size_t n = 0;
+	enum err err = conn_receive(c, room, HUB_CHUNK, &n);
 
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+	if (err != OK) {
+		if (err != ERR_BUSY && err != ERR_CLOSED)
 			c->state = STATE_DEAD;
-	} else if (n == 0) {
-		c->eof = true;
 	} else if (c->in != NULL) {
-		c->in_size += (size_t)n;
+		c->in_size += n;
 		take_kept(c);
 	} else {
-		size_t taken = take_messages(c, room, (size_t)n);
-		keep(c, room + taken, (size_t)n - taken);
+		size_t taken = take_messages(c, room, n);
+		keep(c, room + taken, n - taken);
 	}
 }
 
-/* After our end was sent: throw away what still comes, for a close with unread
- * input would be a reset and could destroy the last replies on their way. */
-static void
-read_rest(struct conn *c)
+/* Reading goes on: with TLS that may depend on the other direction. */
+static bool
+is_readable(const struct conn *c, int events)
 {
-	ssize_t n = recv(c->fd, c->hub->scratch, HUB_CHUNK, MSG_DONTWAIT);
-
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		c->state = STATE_DEAD;
+	return (events & UV_READABLE) || (c->in_waits_out && (events & UV_WRITABLE));
 }
 
 static void
@@ -242,9 +235,11 @@ on_poll(uv_poll_t *poll, int status, int events)
 	conn_mark_dirty(c);
 	if (status < 0)
 		c->state = STATE_DEAD;
-	else if (events & UV_READABLE) {
-		if (c->state == STATE_LINGER)
-			read_rest(c);
+	else if (!c->is_secured)
+		conn_secure(c);
+	else if (is_readable(c, events)) {
+		if (c->state == STATE_LINGER && !conn_read_rest(c))
+			c->state = STATE_DEAD;
 		else if (c->state == STATE_OPEN && !c->eof && !has_message(c))
 			read_requests(c);
 	}
@@ -302,7 +297,7 @@ pull_message(struct conn *c)
 	p[-2] = (uint8_t)(size >> 8);
 	p[-1] = (uint8_t)size;
 	c->out.size -= MSG_MAX - size;
-	mark_active(c);
+	conn_mark_active(c);
 	if (last)
 		end_transfer(c, transfer);
 }
@@ -311,15 +306,13 @@ bool
 conn_flush(struct conn *c)
 {
 	while (n_unsent(c) > 0) {
-		ssize_t n = send(c->fd, c->out.data + c->out_at, n_unsent(c),
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		size_t n = 0;
+		enum err err = conn_send(c, c->out.data + c->out_at, n_unsent(c), &n);
+		if (err != OK && err != ERR_BUSY)
 			c->state = STATE_DEAD;
-		if (n < 0)
+		if (err != OK)
 			break;
-		c->out_at += (size_t)n;
+		c->out_at += n;
 		c->progress_ms = uv_now(c->hub->loop);
 	}
 	if (n_unsent(c) > 0 && c->out_at < OUT_LOW)
@@ -361,28 +354,18 @@ is_finished(const struct conn *c)
 	return c->eof && proto_outstanding(c->session) == 0 && !has_message(c);
 }
 
-void
-conn_say_end(struct conn *c)
-{
-	ssize_t n = 1;
-
-	(void)shutdown(c->fd, SHUT_WR);
-	for (int i = 0; i < READS_AT_END && n > 0; i++)
-		n = recv(c->fd, c->hub->scratch, HUB_CHUNK, MSG_DONTWAIT);
-}
-
 static void
 finish(struct conn *c)
 {
 	if (c->state == STATE_LAST)
 		conn_say_end(c);
-	if (c->state == STATE_LAST || c->eof || shutdown(c->fd, SHUT_WR) != 0) {
+	if (c->state == STATE_LAST || !conn_end_output(c) || c->eof) {
 		c->state = STATE_DEAD;
 		return;
 	}
 	c->state = STATE_LINGER;
 	conn_drop_input(c);
-	mark_active(c);
+	conn_mark_active(c);
 }
 
 static int
@@ -390,10 +373,14 @@ wanted_events(const struct conn *c)
 {
 	if (c->state == STATE_LINGER)
 		return UV_READABLE;
+	if (!c->is_secured)
+		return tls_wants_output(c->tls) ? UV_WRITABLE : UV_READABLE;
 	int events = 0;
 	bool more = c->state == STATE_OPEN && has_message(c);
 	if (c->state == STATE_OPEN && !c->eof && !more && !is_blocked(c))
-		events |= UV_READABLE;
+		events |= c->in_waits_out ? UV_WRITABLE : UV_READABLE;
+	if (c->out_waits_in)
+		return events | UV_READABLE;
 	/* Also to get another turn soon, when this one ended before the work. */
 	if (n_unsent(c) > 0 || c->n_transfers > 0 || (more && !is_blocked(c)))
 		events |= UV_WRITABLE;
@@ -412,7 +399,7 @@ give_back_memory(struct conn *c)
 static void
 settle(struct conn *c)
 {
-	if (conn_takes_output(c)) {
+	if (c->is_secured && conn_takes_output(c)) {
 		work(c);
 		if (c->state != STATE_DEAD && is_finished(c))
 			finish(c);

@@ -9,16 +9,17 @@ struct conn;
 struct proto_transfer;
 
 /*
- * One TCP connection (RFC 7766): messages behind two octets of length, many of
- * them in a row without waiting for replies, transfers in between.
+ * One TCP or TLS connection (RFC 7766, RFC 7858): messages behind two octets of length,
+ * many of them in a row without waiting for replies, transfers in between.
  *
  * What a peer can make us hold is bounded: one message and one read of input;
  * reading stops while much output waits or many replies are outstanding.
  * Effects only queue; all sending, closing and arming happens in conn_settle().
  */
 
-/* Takes fd, which is non-blocking; closes it on failure, which is logged. */
-void conn_open(struct hub *hub, int fd, const struct addr *from);
+/* Takes fd, which is non-blocking; closes it on failure, which is logged. With TLS
+ * the hub's certificates of this moment are the connection's until its end. */
+void conn_open(struct hub *hub, int fd, const struct addr *from, bool is_tls);
 /* At once, with what is queued lost; freed in its close callback. */
 void conn_destroy(struct conn *conn);
 /* No time is left: what the kernel takes without waiting still goes out. */

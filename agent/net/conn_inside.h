@@ -12,8 +12,10 @@
 #include "agent/net/conn.h"
 #include "lib/buf.h"
 
-/* A connection, as conn.c (what passes through it) and conn_life.c (how it begins
- * and ends) see it. */
+/* A connection, as conn.c (what passes through it), conn_io.c (how it gets there) and
+ * conn_life.c (how it begins and ends) see it. */
+
+struct tls;
 
 struct transfer {
 	TAILQ_ENTRY(transfer) link;
@@ -36,6 +38,10 @@ struct conn {
 	struct proto_session *session;
 	uv_poll_t poll;
 	int fd;
+	struct tls *tls;   /* NULL: plain TCP */
+	bool is_secured;   /* the TLS handshake is over, or there is none */
+	bool in_waits_out; /* TLS has something to send before it reads on, */
+	bool out_waits_in; /* or something to read before it sends on */
 	int events; /* waited for. UV_WRITABLE alone may be set with nothing unsent: the
 		     * kernel says so only when a third of its buffer is free */
 	struct addr from;
@@ -59,12 +65,32 @@ bool conn_is_idle(const struct conn *c);
 bool conn_takes_output(const struct conn *c);
 /* To be settled before the loop sleeps. */
 void conn_mark_dirty(struct conn *c);
+/* Something happened: the last one to be closed for being idle. */
+void conn_mark_active(struct conn *c);
 void conn_drop_input(struct conn *c);
 void conn_drop_transfers(struct conn *c);
 /* Send what the kernel takes. True: that was all. */
 bool conn_flush(struct conn *c);
-/* Send our end without waiting for the peer's: what it sent is read, as far as it
- * is here, for a close with unread input would be a reset. */
+
+/* -- conn_io.c --------------------------------------------------------------- */
+
+/* "tcp" or "tls", for the log. */
+const char *conn_kind(const struct conn *c);
+/* Go on with the TLS handshake: is_secured, or another state, or neither yet. */
+void conn_secure(struct conn *c);
+/* Room is HUB_CHUNK or so. ERR_BUSY: nothing is there; ERR_CLOSED: the peer has sent
+ * its last (eof is set, also when that comes with data); anything else: broken. */
+NODISCARD enum err conn_receive(struct conn *c, uint8_t *data, size_t room,
+    size_t *size);
+/* As much as the kernel takes. ERR_BUSY: nothing; anything else: broken. */
+NODISCARD enum err conn_send(struct conn *c, const uint8_t *data, size_t size,
+    size_t *sent);
+/* We send no more. False: the peer is gone. */
+bool conn_end_output(struct conn *c);
+/* After that: throw away what still comes, for a close with unread input would be
+ * a reset and could destroy the last replies on their way. False: that was all. */
+bool conn_read_rest(struct conn *c);
+/* Both at once, as far as the peer's octets are here. */
 void conn_say_end(struct conn *c);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "agent/proto/proto.h"
 #include "lib/mem.h"
+#include "lib/tls.h"
 
 /* How connections begin, what time they are given, and how they end. */
 
@@ -35,7 +36,10 @@ overdue(const struct conn *c, uint64_t now)
 
 	if (c->state == STATE_LINGER)
 		return now - c->active_ms > LINGER_MS ? "" : NULL;
-	if ((c->events & UV_WRITABLE) && now - c->progress_ms > hub->stall_ms)
+	if (!c->is_secured && now - c->active_ms > hub->stall_ms)
+		return "the TLS handshake takes too long";
+	if (((c->events & UV_WRITABLE) || c->out_waits_in) &&
+	    now - c->progress_ms > hub->stall_ms)
 		return "reads nothing";
 	TAILQ_FOREACH (transfer, &c->transfers, link)
 		if (proto_transfer_age_ms(transfer->t) > hub->transfer_ms)
@@ -56,7 +60,7 @@ conn_tick_all(struct hub *hub)
 		const char *why = overdue(c, now);
 		if (why != NULL && why[0] != '\0') {
 			char from[ADDR_TEXT_MAX];
-			hub_complain(hub, "tcp peer=%s dropped why=\"%s\"",
+			hub_complain(hub, "%s peer=%s dropped why=\"%s\"", conn_kind(c),
 			    addr_print(&c->from, from), why);
 		}
 		if (why != NULL)
@@ -84,7 +88,7 @@ conn_evict(struct hub *hub)
 /* -- life ------------------------------------------------------------------ */
 
 void
-conn_open(struct hub *hub, int fd, const struct addr *from)
+conn_open(struct hub *hub, int fd, const struct addr *from, bool is_tls)
 {
 	int one = 1;
 	struct conn *c = mem_zalloc(sizeof(*c));
@@ -108,7 +112,11 @@ conn_open(struct hub *hub, int fd, const struct addr *from)
 	hub->n_conns++;
 	c->active_ms = c->progress_ms = uv_now(hub->loop);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c->session = proto_open(hub->proto, &c->peer, TRANSPORT_TCP);
+	if (is_tls)
+		c->tls = tls_accept(hub->tls, fd);
+	c->is_secured = !is_tls;
+	c->session =
+	    proto_open(hub->proto, &c->peer, is_tls ? TRANSPORT_TLS : TRANSPORT_TCP);
 	conn_mark_dirty(c);
 }
 
@@ -135,6 +143,9 @@ conn_destroy(struct conn *c)
 	hub->n_conns--;
 	conn_drop_input(c);
 	buf_fini(&c->out);
+	if (c->tls != NULL)
+		tls_end(c->tls);
+	tls_free(c->tls);
 	uv_close((uv_handle_t *)&c->poll, on_closed);
 	close(c->fd);
 }
@@ -142,7 +153,7 @@ conn_destroy(struct conn *c)
 void
 conn_shut(struct conn *c)
 {
-	if (conn_takes_output(c)) {
+	if (c->is_secured && conn_takes_output(c)) {
 		conn_flush(c);
 		conn_say_end(c);
 	}
@@ -152,7 +163,7 @@ conn_shut(struct conn *c)
 static void
 drain(struct conn *c)
 {
-	if (!conn_takes_output(c)) {
+	if (!c->is_secured || !conn_takes_output(c)) {
 		conn_destroy(c);
 		return;
 	}

@@ -17,6 +17,7 @@
 
 struct conn;
 struct proto;
+struct tls_ctx;
 
 /* The first member of whatever is handed to agent/proto as a peer. */
 enum peer_kind { PEER_UDP, PEER_CONN };
@@ -40,6 +41,7 @@ struct hub {
 	struct proto *proto;
 	unsigned max_connections, max_transfers;
 	uint64_t idle_ms, stall_ms, transfer_ms;
+	struct tls_ctx *tls; /* of new connections; NULL: no TLS */
 
 	uint8_t *scratch; /* UDP_BATCH * HUB_CHUNK octets, used within one callback */
 	int reserve_fd;   /* given up for a moment when there is no other left */

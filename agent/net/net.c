@@ -26,12 +26,13 @@
 #include "agent/net/tcp.h"
 #include "agent/net/udp.h"
 #include "lib/mem.h"
+#include "lib/tls.h"
 
 enum { TICK_MS = 250, PORT_TRIES = 20, DRAIN_MS = 1000 };
 
 struct listener {
 	struct addr addr;
-	struct udp *udp;
+	struct udp *udp; /* NULL: TLS */
 	struct tcp *tcp;
 };
 
@@ -42,8 +43,8 @@ struct net {
 	bool is_ticking;
 	bool is_draining; /* net_close() was called */
 	uint64_t drain_until_ms;
-	struct listener *listeners;
-	size_t n_listeners;
+	struct listener *listeners; /* n_plain of them, then those of TLS */
+	size_t n_listeners, n_plain;
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -123,7 +124,7 @@ close_all(struct net *net)
 	net->is_draining = false;
 	for (size_t i = 0; i < net->n_listeners; i++)
 		close_listener(&net->listeners[i]);
-	net->n_listeners = 0;
+	net->n_listeners = net->n_plain = 0;
 	while ((c = TAILQ_FIRST(&net->hub.conns)) != NULL)
 		conn_shut(c);
 	uv_close((uv_handle_t *)&net->prepare, on_handle_closed);
@@ -146,7 +147,7 @@ on_prepare(uv_prepare_t *prepare)
 	struct net *net = prepare->data;
 
 	conn_settle_all(&net->hub);
-	for (size_t i = 0; i < net->n_listeners; i++)
+	for (size_t i = 0; i < net->n_plain; i++)
 		udp_settle(net->listeners[i].udp);
 	if (net->is_draining &&
 	    (is_drained(net) || uv_now(net->hub.loop) >= net->drain_until_ms)) {
@@ -172,6 +173,7 @@ on_drained(struct hub *hub)
 
 	if (hub->reserve_fd >= 0)
 		close(hub->reserve_fd);
+	tls_ctx_unref(hub->tls);
 	free(hub->scratch);
 	free(net->listeners);
 	free(net);
@@ -188,7 +190,7 @@ open_listener(struct net *net, struct listener *l, const struct addr *addr)
 
 	for (int i = 0; i < PORT_TRIES && err != OK; i++) {
 		l->addr = *addr;
-		err = tcp_open(&net->hub, &l->addr, &l->tcp);
+		err = tcp_open(&net->hub, &l->addr, false, &l->tcp);
 		if (err == OK)
 			err = udp_open(&net->hub, &l->addr, &l->udp);
 		if (err == OK || addr_port(addr) != 0)
@@ -224,8 +226,30 @@ net_new(struct uv_loop_s *loop, const struct net_conf *conf, struct proto *proto
 	hub_hold(hub);
 	hub_hold(hub);
 	uv_prepare_start(&net->prepare, on_prepare);
-	net->listeners = mem_zalloc((conf->n_listen + 1) * sizeof(*net->listeners));
+	if (conf->tls != NULL)
+		hub->tls = tls_ctx_ref(conf->tls);
+	net->listeners = mem_zalloc(
+	    (conf->n_listen + conf->n_listen_tls + 1) * sizeof(*net->listeners));
 	return net;
+}
+
+static enum err
+open_listeners(struct net *net, const struct net_conf *conf, const struct addr **at)
+{
+	enum err err = OK;
+
+	for (size_t i = 0; i < conf->n_listen && err == OK; i++) {
+		*at = &conf->listen[i];
+		err = open_listener(net, &net->listeners[net->n_listeners++], *at);
+		net->n_plain = net->n_listeners;
+	}
+	for (size_t i = 0; i < conf->n_listen_tls && err == OK; i++) {
+		struct listener *l = &net->listeners[net->n_listeners++];
+		*at = &conf->listen_tls[i];
+		l->addr = **at;
+		err = tcp_open(&net->hub, &l->addr, true, &l->tcp);
+	}
+	return err;
 }
 
 enum err
@@ -233,17 +257,15 @@ net_open(struct uv_loop_s *loop, const struct net_conf *conf, struct proto *prot
     struct err_where *where, struct net **out)
 {
 	struct net *net = net_new(loop, conf, proto);
+	const struct addr *at = NULL;
+	enum err err = open_listeners(net, conf, &at);
 
-	for (size_t i = 0; i < conf->n_listen; i++) {
-		enum err err = open_listener(net, &net->listeners[i], &conf->listen[i]);
-		net->n_listeners++;
-		if (err != OK) {
-			char text[ADDR_TEXT_MAX];
-			err_at(where, "", 0, "cannot listen on %s: %s",
-			    addr_print(&conf->listen[i], text), mem_errno_text(errno));
-			net_close(net, NULL, NULL);
-			return err;
-		}
+	if (err != OK) {
+		char text[ADDR_TEXT_MAX];
+		err_at(where, "", 0, "cannot listen on %s: %s", addr_print(at, text),
+		    mem_errno_text(errno));
+		net_close(net, NULL, NULL);
+		return err;
 	}
 	*out = net;
 	return OK;
@@ -252,7 +274,24 @@ net_open(struct uv_loop_s *loop, const struct net_conf *conf, struct proto *prot
 const struct addr *
 net_address(const struct net *net, size_t n)
 {
-	return n < net->n_listeners ? &net->listeners[n].addr : NULL;
+	return n < net->n_plain ? &net->listeners[n].addr : NULL;
+}
+
+const struct addr *
+net_tls_address(const struct net *net, size_t n)
+{
+	size_t at = net->n_plain + n;
+
+	return at < net->n_listeners ? &net->listeners[at].addr : NULL;
+}
+
+void
+net_set_tls(struct net *net, struct tls_ctx *tls)
+{
+	struct tls_ctx *old = net->hub.tls;
+
+	net->hub.tls = tls_ctx_ref(tls);
+	tls_ctx_unref(old);
 }
 
 void

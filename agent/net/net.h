@@ -9,20 +9,25 @@
 #include "lib/err.h"
 
 /*
- * Sockets of the agent: UDP and TCP, on one libuv loop. Carries out the
+ * Sockets of the agent: UDP, TCP and TLS, on one libuv loop. Carries out the
  * effects of agent/proto.
  */
 
 struct net;
+struct tls_ctx;
 struct uv_loop_s;
 
 struct net_conf {
 	const struct addr *listen;
 	size_t n_listen;
-	unsigned max_connections; /* 0: 1000 */
+	const struct addr *listen_tls;
+	size_t n_listen_tls;
+	struct tls_ctx *tls;      /* of a server; may be NULL without listen_tls */
+	unsigned max_connections; /* 0: 1000, TCP and TLS together */
 	unsigned max_transfers;   /* 0: 500; with one more its connection is closed */
 	unsigned idle_s;          /* 0: 60; a connection without traffic is closed */
-	unsigned stall_s;         /* 0: 10; a transfer without progress is closed */
+	unsigned stall_s;         /* 0: 10; a transfer without progress is closed, and
+				   * a TLS handshake that takes longer */
 	unsigned transfer_s;      /* 0: 120; oldest snapshot of a transfer */
 };
 
@@ -35,6 +40,10 @@ NODISCARD enum err net_open(struct uv_loop_s *loop, const struct net_conf *conf,
 /* What is listened on, in order of conf; a port 0 there (tests) was chosen by the
  * system. NULL past the last. */
 const struct addr *net_address(const struct net *net, size_t n);
+const struct addr *net_tls_address(const struct net *net, size_t n);
+/* Other certificates, for the TLS connections that come from now on; those that are
+ * there keep what they began with. Holds a reference. */
+void net_set_tls(struct net *net, struct tls_ctx *tls);
 /* Stops listening and reading, and closes every connection once the replies that
  * are due have left, after a second in any case; the loop must run until its handles
  * are closed, then closed() is called and *net is freed. */

@@ -24,6 +24,7 @@ struct tcp {
 	uv_poll_t poll;
 	uv_timer_t pause;
 	int fd;
+	bool is_tls;
 	unsigned n_handles;
 };
 
@@ -104,7 +105,7 @@ admit(struct tcp *tcp, int fd, const struct sockaddr_storage *sa)
 		close(fd);
 		return;
 	}
-	conn_open(hub, fd, &from);
+	conn_open(hub, fd, &from, tcp->is_tls);
 }
 
 /* True: go on accepting. */
@@ -179,7 +180,7 @@ open_socket(struct addr *addr)
 }
 
 enum err
-tcp_open(struct hub *hub, struct addr *addr, struct tcp **out)
+tcp_open(struct hub *hub, struct addr *addr, bool is_tls, struct tcp **out)
 {
 	int fd = open_socket(addr);
 
@@ -188,6 +189,7 @@ tcp_open(struct hub *hub, struct addr *addr, struct tcp **out)
 	struct tcp *tcp = mem_zalloc(sizeof(*tcp));
 	tcp->hub = hub;
 	tcp->fd = fd;
+	tcp->is_tls = is_tls;
 	int rc = uv_poll_init(hub->loop, &tcp->poll, fd);
 	if (rc != 0) {
 		close(fd);

@@ -10,9 +10,10 @@
 
 struct tcp;
 
-/* ERR_IO: errno tells. A port of 0 is one of the system's choice; *addr then
- * gets it. */
-NODISCARD enum err tcp_open(struct hub *hub, struct addr *addr, struct tcp **tcp);
+/* is_tls: with TLS from the first octet on. ERR_IO: errno tells. A port of 0 is one
+ * of the system's choice; *addr then gets it. */
+NODISCARD enum err tcp_open(struct hub *hub, struct addr *addr, bool is_tls,
+    struct tcp **tcp);
 /* Asynchronous: freed in its close callback. */
 void tcp_close(struct tcp *tcp);
 
