@@ -188,6 +188,11 @@ conf_free(struct conf *conf)
 	free_sections(conf);
 	free_lines(conf);
 	free(conf->listen);
+	free(conf->listen_tls);
+	free(conf->tls_cert);
+	free(conf->tls_key);
+	free(conf->tls_client_ca);
+	free(conf->tls_ca);
 	free(conf->state_dir);
 	free(conf->pattern_dir);
 	free(conf->faults);
@@ -206,7 +211,26 @@ conf_get_store(const struct conf *conf, struct store_conf *store)
 void
 conf_get_net(const struct conf *conf, struct net_conf *net)
 {
-	*net = (struct net_conf){.listen = conf->listen, .n_listen = conf->n_listen};
+	*net = (struct net_conf){.listen = conf->listen,
+	    .n_listen = conf->n_listen,
+	    .listen_tls = conf->listen_tls,
+	    .n_listen_tls = conf->n_listen_tls};
+}
+
+void
+conf_get_tls_server(const struct conf *conf, struct tls_files *files)
+{
+	*files = (struct tls_files){.cert = conf->tls_cert,
+	    .key = conf->tls_key,
+	    .ca = conf->tls_client_ca};
+}
+
+void
+conf_get_tls_client(const struct conf *conf, struct tls_files *files)
+{
+	*files = (struct tls_files){.cert = conf->tls_cert,
+	    .key = conf->tls_key,
+	    .ca = conf->tls_ca};
 }
 
 void
@@ -326,8 +350,16 @@ conf_wire(struct conf *conf, const uint8_t *catalog_nrs, const uint8_t *backend_
 static bool
 is_live(const struct conf_line *l)
 {
-	return strncmp(l->section, "key ", 4) == 0 ||
-	       (strcmp(l->section, "agent") == 0 && strcmp(l->name, "log") == 0);
+	static const char *const of_agent[] = {"log", "tls-cert", "tls-key",
+	    "tls-client-ca"};
+
+	if (strncmp(l->section, "key ", 4) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(of_agent) / sizeof(of_agent[0]); i++)
+		if (strcmp(l->section, "agent") == 0 &&
+		    strcmp(l->name, of_agent[i]) == 0)
+			return true;
+	return false;
 }
 
 /* The n-th value of that setting, or NULL. */

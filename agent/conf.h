@@ -16,6 +16,7 @@
 #include "lib/err.h"
 #include "lib/key.h"
 #include "lib/log.h"
+#include "lib/tls.h"
 
 /*
  * nsherd.conf: one file into one struct, from which every room gets the small
@@ -80,6 +81,9 @@ struct conf {
 	struct addr *listen;
 	size_t n_listen;
 	bool listen_is_default;
+	struct addr *listen_tls;
+	size_t n_listen_tls;
+	char *tls_cert, *tls_key, *tls_client_ca, *tls_ca;
 	char *state_dir, *pattern_dir;
 	enum log_level log;
 	struct conf_key **keys;
@@ -121,7 +125,11 @@ char *conf_fault_text(const struct conf *conf, size_t n);
 /* -- for the rooms: valid as long as conf ------------------------------------ */
 
 void conf_get_store(const struct conf *conf, struct store_conf *store);
+/* Without the certificates. */
 void conf_get_net(const struct conf *conf, struct net_conf *net);
+/* To listen with, and to ask others with. */
+void conf_get_tls_server(const struct conf *conf, struct tls_files *files);
+void conf_get_tls_client(const struct conf *conf, struct tls_files *files);
 /* Numbers in the store: one for each catalog, one for each backend. Makes the
  * rest of proto, and deploy. started: Unix time. */
 void conf_wire(struct conf *conf, const uint8_t *catalog_nrs,

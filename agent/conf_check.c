@@ -11,6 +11,7 @@
 #include "agent/store/catalogs.h"
 #include "lib/catz.h"
 #include "lib/mem.h"
+#include "lib/tls.h"
 
 /* What shows only when the whole file was read; and, for -t, what shows only on
  * this machine. */
@@ -182,6 +183,17 @@ check_backend(struct conf *conf, size_t n)
 
 /* -- all of it ------------------------------------------------------------- */
 
+/* Where [agent] sets it; 0: nowhere. */
+static unsigned
+line_of(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_lines; i++)
+		if (strcmp(conf->lines[i].section, "agent") == 0 &&
+		    strcmp(conf->lines[i].name, name) == 0)
+			return conf->lines[i].line;
+	return 0;
+}
+
 static void
 default_listen(struct conf *conf)
 {
@@ -197,11 +209,23 @@ default_listen(struct conf *conf)
 static bool
 was_given(const struct conf *conf, const char *name)
 {
-	for (size_t i = 0; i < conf->n_lines; i++)
-		if (strcmp(conf->lines[i].section, "agent") == 0 &&
-		    strcmp(conf->lines[i].name, name) == 0)
-			return true;
-	return false;
+	return line_of(conf, name) != 0;
+}
+
+static void
+check_listen_tls(struct conf *conf)
+{
+	bool has_cert = conf->tls_cert != NULL, has_key = conf->tls_key != NULL;
+
+	if (was_given(conf, "listen-tls") && !has_cert && !has_key)
+		conf_fault(conf, line_of(conf, "listen-tls"),
+		    "listen-tls: needs tls-cert and tls-key");
+	else if (has_cert != has_key)
+		conf_fault(conf, line_of(conf, has_cert ? "tls-cert" : "tls-key"),
+		    "tls-cert and tls-key go together");
+	if (conf->tls_client_ca != NULL && !was_given(conf, "listen-tls"))
+		conf_fault(conf, line_of(conf, "tls-client-ca"),
+		    "tls-client-ca: makes no sense without listen-tls");
 }
 
 void
@@ -228,19 +252,10 @@ conf_check(struct conf *conf)
 		conf_fault(conf, 0, "no pattern-dir in [agent]");
 	if (!was_given(conf, "listen"))
 		default_listen(conf);
+	check_listen_tls(conf);
 }
 
 /* -- this machine ---------------------------------------------------------- */
-
-static unsigned
-line_of(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->n_lines; i++)
-		if (strcmp(conf->lines[i].section, "agent") == 0 &&
-		    strcmp(conf->lines[i].name, name) == 0)
-			return conf->lines[i].line;
-	return 0;
-}
 
 /* It is there and ours to write, or it can be made. */
 static void
@@ -310,6 +325,47 @@ check_patterns(struct conf *conf)
 	pattern_set_unref(set);
 }
 
+/* At the line that names the file that is wrong. */
+static void
+tls_fault(struct conf *conf, const struct err_where *where)
+{
+	const struct {
+		const char *name, *file;
+	} settings[] = {
+	    {"tls-key", conf->tls_key},
+	    {"tls-client-ca", conf->tls_client_ca},
+	    {"tls-ca", conf->tls_ca},
+	    {"tls-cert", conf->tls_cert},
+	};
+	size_t i = 0, last = sizeof(settings) / sizeof(settings[0]) - 1;
+
+	while (i < last &&
+	       (settings[i].file == NULL || strcmp(settings[i].file, where->file) != 0))
+		i++;
+	fault_in_file(conf, line_of(conf, settings[i].name), settings[i].name, where);
+}
+
+static void
+check_tls(struct conf *conf)
+{
+	struct err_where server = {0}, client = {0};
+	struct tls_files files;
+	struct tls_ctx *ctx = NULL;
+
+	if ((conf->tls_cert != NULL) != (conf->tls_key != NULL))
+		return; /* that was said */
+	conf_get_tls_server(conf, &files);
+	if (files.cert != NULL && tls_server_new(&files, &server, &ctx) != OK)
+		tls_fault(conf, &server);
+	tls_ctx_unref(ctx);
+	ctx = NULL;
+	conf_get_tls_client(conf, &files);
+	files.cert = files.key = NULL; /* the same as above */
+	if (files.ca != NULL && tls_client_new(&files, &client, &ctx) != OK)
+		tls_fault(conf, &client);
+	tls_ctx_unref(ctx);
+}
+
 static void
 check_driver(struct conf *conf, const struct conf_backend *b)
 {
@@ -332,6 +388,7 @@ conf_check_all(struct conf *conf)
 		check_state_dir(conf);
 	if (conf->pattern_dir != NULL)
 		check_patterns(conf);
+	check_tls(conf);
 	for (size_t i = 0; i < conf->n_backends; i++)
 		if (conf->backends[i]->driver != NULL)
 			check_driver(conf, conf->backends[i]);

@@ -6,7 +6,7 @@
 #include "lib/mem.h"
 #include "lib/settings.h"
 
-enum { PORT_AGENT = 5300, PORT_TLS = 8853, PORT_METRICS = 9153, PORT_DNS = 53 };
+enum { PORT_AGENT = 5300, PORT_TLS = 853, PORT_METRICS = 9153, PORT_DNS = 53 };
 enum {
 	PURGE_AFTER_S = 7 * 86400,
 	PROBE_INTERVAL_S = 3600,
@@ -31,24 +31,40 @@ set_agent_name(struct conf_reader *r, const char *value)
 	snprintf(conf->name, sizeof(conf->name), "%s", value);
 }
 
+static bool
+is_listened(const struct addr *list, size_t n, const struct addr *addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addr_equal(&list[i], addr))
+			return true;
+	return false;
+}
+
+/* Each address once, be it with TLS or without. */
+static void
+add_address(struct conf_reader *r, const char *item, uint16_t port, struct addr **list,
+    size_t *n)
+{
+	const struct conf *conf = r->conf;
+	struct addr addr;
+
+	if (!conf_value_address(r, item, port, &addr))
+		return;
+	if (is_listened(conf->listen, conf->n_listen, &addr) ||
+	    is_listened(conf->listen_tls, conf->n_listen_tls, &addr)) {
+		conf_value_fault(r, "given twice", item);
+		return;
+	}
+	*list = mem_realloc(*list, (*n + 1) * sizeof(**list));
+	(*list)[(*n)++] = addr;
+}
+
 static enum err
 add_listen(void *arg, const char *item)
 {
 	struct conf_reader *r = arg;
-	struct conf *conf = r->conf;
-	struct addr addr;
 
-	if (!conf_value_address(r, item, PORT_AGENT, &addr))
-		return OK;
-	for (size_t i = 0; i < conf->n_listen; i++) {
-		if (addr_equal(&conf->listen[i], &addr)) {
-			conf_value_fault(r, "given twice", item);
-			return OK;
-		}
-	}
-	conf->listen =
-	    mem_realloc(conf->listen, (conf->n_listen + 1) * sizeof(*conf->listen));
-	conf->listen[conf->n_listen++] = addr;
+	add_address(r, item, PORT_AGENT, &r->conf->listen, &r->conf->n_listen);
 	return OK;
 }
 
@@ -59,26 +75,42 @@ set_listen(struct conf_reader *r, const char *value)
 }
 
 static enum err
-check_tls_address(void *arg, const char *item)
+add_listen_tls(void *arg, const char *item)
 {
-	struct addr addr;
+	struct conf_reader *r = arg;
 
-	(void)conf_value_address(arg, item, PORT_TLS, &addr);
+	add_address(r, item, PORT_TLS, &r->conf->listen_tls, &r->conf->n_listen_tls);
 	return OK;
 }
 
 static void
 set_listen_tls(struct conf_reader *r, const char *value)
 {
-	conf_value_each(r, value, true, check_tls_address);
-	conf_value_unsupported(r);
+	conf_value_each(r, value, true, add_listen_tls);
 }
 
 static void
-set_unsupported(struct conf_reader *r, const char *value)
+set_tls_cert(struct conf_reader *r, const char *value)
 {
-	(void)value;
-	conf_value_unsupported(r);
+	conf_value_text(r, &r->conf->tls_cert, value);
+}
+
+static void
+set_tls_key(struct conf_reader *r, const char *value)
+{
+	conf_value_text(r, &r->conf->tls_key, value);
+}
+
+static void
+set_tls_client_ca(struct conf_reader *r, const char *value)
+{
+	conf_value_text(r, &r->conf->tls_client_ca, value);
+}
+
+static void
+set_tls_ca(struct conf_reader *r, const char *value)
+{
+	conf_value_text(r, &r->conf->tls_ca, value);
 }
 
 static void
@@ -113,10 +145,10 @@ const struct conf_setting conf_agent_settings[] = {
     {"name", set_agent_name, false},
     {"listen", set_listen, true},
     {"listen-tls", set_listen_tls, true},
-    {"tls-cert", set_unsupported, false},
-    {"tls-key", set_unsupported, false},
-    {"tls-client-ca", set_unsupported, false},
-    {"tls-ca", set_unsupported, false},
+    {"tls-cert", set_tls_cert, false},
+    {"tls-key", set_tls_key, false},
+    {"tls-client-ca", set_tls_client_ca, false},
+    {"tls-ca", set_tls_ca, false},
     {"state-dir", set_state_dir, false},
     {"pattern-dir", set_pattern_dir, false},
     {"metrics", set_metrics, false},

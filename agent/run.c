@@ -9,8 +9,8 @@
  *
  * SIGTERM and SIGINT stop it cleanly: UPDATEs that were accepted are committed
  * and answered, backends end what they do within 5 s.
- * SIGHUP, and the verb reconfigure, read keys and patterns again; other settings
- * need a restart.
+ * SIGHUP, and the verb reconfigure, read keys, TLS certificates and patterns again;
+ * other settings need a restart.
  */
 #include "agent/run.h"
 
@@ -37,6 +37,7 @@
 #include "agent/store/store.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/tls.h"
 #include "lib/version.h"
 
 enum { DESCRIPTORS_WANTED = 65536, N_SIGNALS = 3 };
@@ -206,6 +207,21 @@ open_store(struct run *run)
 	return OK;
 }
 
+/* The certificates to listen with; *tls NULL: there is nothing to. */
+static enum err
+load_tls(const struct conf *conf, struct tls_ctx **tls)
+{
+	struct tls_files files;
+	struct err_where where = {0};
+
+	*tls = NULL;
+	if (conf->n_listen_tls == 0)
+		return OK;
+	conf_get_tls_server(conf, &files);
+	enum err err = tls_server_new(&files, &where, tls);
+	return err == OK ? OK : fail("loading TLS certificates", err, &where);
+}
+
 /* Nobody asked for ::1, and it need not be there. */
 static void
 drop_missing_ipv6(struct conf *conf)
@@ -231,11 +247,17 @@ open_net(struct run *run)
 
 	drop_missing_ipv6(run->conf);
 	conf_get_net(run->conf, &nc);
-	enum err err = net_open(&run->loop, &nc, run->proto, &where, &run->net);
+	enum err err = load_tls(run->conf, &nc.tls);
+	if (err != OK)
+		return err;
+	err = net_open(&run->loop, &nc, run->proto, &where, &run->net);
+	tls_ctx_unref(nc.tls);
 	if (err != OK)
 		return fail("opening sockets", err, &where);
 	for (size_t i = 0; (addr = net_address(run->net, i)) != NULL; i++)
 		log_info("agent", "listen=%s", addr_print(addr, text));
+	for (size_t i = 0; (addr = net_tls_address(run->net, i)) != NULL; i++)
+		log_info("agent", "listen-tls=%s", addr_print(addr, text));
 	return OK;
 }
 
@@ -315,6 +337,25 @@ log_key_changes(const struct keyring *ring, const struct conf *now)
 	}
 }
 
+/* Connections that are there keep the certificates they began with. */
+static void
+reload_tls(struct run *run, const struct conf *now)
+{
+	struct tls_ctx *tls;
+
+	if (net_tls_address(run->net, 0) == NULL)
+		return;
+	if (load_tls(now, &tls) != OK) {
+		log_error("reload", "TLS certificates stay as they were");
+		return;
+	}
+	if (tls == NULL) /* listen-tls is gone, which needs a restart */
+		return;
+	net_set_tls(run->net, tls);
+	tls_ctx_unref(tls);
+	log_info("reload", "tls-cert=%s", now->tls_cert);
+}
+
 /* Keys and their rights, and the log level. Faults: all stays as it was. */
 static void
 reload_conf(struct run *run)
@@ -343,6 +384,7 @@ reload_conf(struct run *run)
 		conf_free(run->keys);
 	run->keys = now;
 	log_info("reload", "keys=%zu", now->n_keys);
+	reload_tls(run, now);
 }
 
 static void

@@ -427,11 +427,6 @@ faults__later_parts__said_to_be_unsupported(void **state)
 {
 	(void)state;
 	EXPECT("[agent]\n"
-	       "listen-tls = 192.0.2.1@8853\n"
-	       "tls-cert = /x\n"
-	       "tls-key = /x\n"
-	       "tls-client-ca = /x\n"
-	       "tls-ca = /x\n"
 	       "metrics = 127.0.0.1\n"
 	       "state-dir = /tmp\n"
 	       "[catalog c]\n"
@@ -442,17 +437,12 @@ faults__later_parts__said_to_be_unsupported(void **state)
 	       "guard-remove = 5% min 10 in 600\n"
 	       "max-lock = 0\n"
 	       "max-transaction = 0\n",
-	    "2: listen-tls: not supported by this version",
-	    "3: tls-cert: not supported by this version",
-	    "4: tls-key: not supported by this version",
-	    "5: tls-client-ca: not supported by this version",
-	    "6: tls-ca: not supported by this version",
-	    "7: metrics: not supported by this version",
-	    "11: role = follower: not supported by this version",
-	    "12: primaries: not supported by this version",
-	    "13: notify: not supported by this version",
-	    "14: guard-remove: not supported by this version",
-	    "15: max-lock: at least one second", "16: max-transaction: ");
+	    "2: metrics: not supported by this version",
+	    "6: role = follower: not supported by this version",
+	    "7: primaries: not supported by this version",
+	    "8: notify: not supported by this version",
+	    "9: guard-remove: not supported by this version",
+	    "10: max-lock: at least one second", "11: max-transaction: ");
 	EXPECT(REST "guard-remove = 5 percent\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% in 600 min 3\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% min\n", "6: guard-remove: neither off");
@@ -461,7 +451,72 @@ faults__later_parts__said_to_be_unsupported(void **state)
 	conf_free(load_good(REST "guard-remove = 100%\n"));
 }
 
+#define TLS_REST "[catalog main]\nname = catalog.example\n"
+
+static void
+faults__of_tls__are_told(void **state)
+{
+	(void)state;
+	EXPECT(
+	    "[agent]\nstate-dir = /tmp\nlisten-tls = ::1@x, 127.0.0.1@1 127.0.0.1@1\n"
+	    "tls-cert = /c\ntls-key = /k\n" TLS_REST,
+	    "3: listen-tls: not ADDRESS", "3: listen-tls: given twice");
+	EXPECT("[agent]\nstate-dir = /tmp\nlisten = ::1@853\nlisten-tls = ::1\n"
+	       "tls-cert = /c\ntls-key = /k\n" TLS_REST,
+	    "4: listen-tls: given twice: ::1");
+	EXPECT("[agent]\nstate-dir = /tmp\nlisten-tls = ::1\n" TLS_REST,
+	    "3: listen-tls: needs tls-cert and tls-key");
+	EXPECT("[agent]\nstate-dir = /tmp\nlisten-tls = ::1\ntls-cert = /c\n" TLS_REST,
+	    "4: tls-cert and tls-key go together");
+	EXPECT("[agent]\nstate-dir = /tmp\ntls-key = /c\n" TLS_REST,
+	    "3: tls-cert and tls-key go together");
+	EXPECT("[agent]\nstate-dir = /tmp\ntls-client-ca = /c\n" TLS_REST,
+	    "3: tls-client-ca: makes no sense without listen-tls");
+	struct conf *conf =
+	    load_good("[agent]\nstate-dir = /tmp\nlisten-tls = ::1\n"
+		      "listen-tls = 127.0.0.1@8853\ntls-cert = /c\n"
+		      "tls-key = /k\ntls-client-ca = /u\ntls-ca = /a\n" TLS_REST);
+	struct net_conf net;
+	struct tls_files files;
+	conf_get_net(conf, &net);
+	assert_int_equal(net.n_listen_tls, 2);
+	assert_int_equal(addr_port(&net.listen_tls[0]), 853);
+	assert_int_equal(addr_port(&net.listen_tls[1]), 8853);
+	conf_get_tls_server(conf, &files);
+	assert_string_equal(files.ca, "/u");
+	conf_get_tls_client(conf, &files);
+	assert_string_equal(files.cert, "/c");
+	assert_string_equal(files.key, "/k");
+	assert_string_equal(files.ca, "/a");
+	conf_free(conf);
+}
+
 /* -- -t -------------------------------------------------------------------- */
+
+static void
+check_all__tls_files__faults_are_at_the_line_that_names_them(void **state)
+{
+	(void)state;
+	char text[1024];
+
+	write_file("cert.pem", "no certificate\n", 0600);
+	write_file("ca.pem", "", 0600);
+	snprintf(text, sizeof(text),
+	    "[agent]\nstate-dir = %s/state\nlisten-tls = ::1\ntls-cert = %s/cert.pem\n"
+	    "tls-key = %s/key.pem\ntls-client-ca = %s/none.pem\n"
+	    "tls-ca = %s/ca.pem\n" TLS_REST,
+	    dir, dir, dir, dir, dir);
+	struct conf *conf = load_good(text);
+	assert_int_equal(conf_check_all(conf), ERR_INVALID);
+	assert_int_equal(conf->n_faults, 2);
+	char *cert = conf_fault_text(conf, 0), *ca = conf_fault_text(conf, 1);
+	assert_non_null(strstr(cert, ":4: tls-cert: "));
+	assert_non_null(strstr(cert, "/cert.pem: no certificate in PEM form"));
+	assert_non_null(strstr(ca, ":7: tls-ca: "));
+	free(cert);
+	free(ca);
+	conf_free(conf);
+}
 
 static void
 check_all__this_machine__faults_are_told(void **state)
@@ -545,6 +600,16 @@ changes__only_what_needs_a_restart__is_told(void **state)
 	assert_string_equal(text,
 	    "agent/listen catalog main/purge-after backend b/probe-rate ");
 	conf_free(old);
+	old = load_good("[agent]\nstate-dir = /tmp\nlisten-tls = ::1\ntls-cert = /c\n"
+			"tls-key = /k\n" TLS_REST);
+	struct conf *renewed = load_good("[agent]\nstate-dir = /tmp\nlisten-tls = ::1\n"
+					 "tls-cert = /d\ntls-key = /l\n"
+					 "tls-client-ca = /u\n" TLS_REST);
+	text[0] = '\0';
+	conf_each_change(old, renewed, on_change, text);
+	assert_string_equal(text, "");
+	conf_free(renewed);
+	conf_free(old);
 	conf_free(same);
 	conf_free(other);
 }
@@ -583,6 +648,9 @@ main(void)
 	    cmocka_unit_test(faults__catalogs__each_is_told),
 	    cmocka_unit_test(faults__backends__each_is_told),
 	    cmocka_unit_test(faults__later_parts__said_to_be_unsupported),
+	    cmocka_unit_test(faults__of_tls__are_told),
+	    cmocka_unit_test(
+		check_all__tls_files__faults_are_at_the_line_that_names_them),
 	    cmocka_unit_test(check_all__this_machine__faults_are_told),
 	    cmocka_unit_test(changes__only_what_needs_a_restart__is_told),
 	};
