@@ -205,15 +205,21 @@ print_overview(FILE *to)
 	fputs("Usage: nsherdctl [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:\n", to);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %-11s %s\n", table[i].name, table[i].description);
-	fputs("\nOptions, before or after the command:\n"
-	      "  -s ADDRESS[@PORT]  the agent (NSHERD_SERVER; 127.0.0.1@5300)\n"
-	      "  -k KEYFILE         the key, as of nsupdate -k (NSHERD_KEY)\n"
-	      "  -z CATALOG         the catalog zone (NSHERD_CATALOG)\n"
-	      "  -o text|json       how to write results\n"
-	      "  -h, --help         help, also about a command\n"
-	      "  -V, --version      the version\n"
-	      "\nExit status: 0 done, 1 refused or failed, 2 usage, 3 some done and\n"
-	      "some not, 4 not served in time.\n",
+	fputs(
+	    "\nOptions, before or after the command:\n"
+	    "  -s ADDRESS[@PORT]  the agent (NSHERD_SERVER; 127.0.0.1@5300, 853 by TLS)\n"
+	    "  -k KEYFILE         the key, as of nsupdate -k (NSHERD_KEY)\n"
+	    "  -z CATALOG         the catalog zone (NSHERD_CATALOG)\n"
+	    "  --tls NAME         by TLS, with the agent whose certificate has that\n"
+	    "                     name; - not by TLS (NSHERD_TLS)\n"
+	    "  --tls-ca FILE      who may have signed it (NSHERD_TLS_CA; the system's)\n"
+	    "  --tls-cert FILE    our certificate, if the agent wants one,\n"
+	    "  --tls-key FILE     and its key (NSHERD_TLS_CERT, NSHERD_TLS_KEY)\n"
+	    "  -o text|json       how to write results\n"
+	    "  -h, --help         help, also about a command\n"
+	    "  -V, --version      the version\n"
+	    "\nExit status: 0 done, 1 refused or failed, 2 usage, 3 some done and\n"
+	    "some not, 4 not served in time.\n",
 	    to);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/defaults.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +27,37 @@ expand_home(const char *path)
 	return mem_strdup(path);
 }
 
+static const struct {
+	const char *name, *env;
+	size_t slot, option; /* where in struct defaults and in struct options */
+	bool is_path;
+} settings[] = {
+#define BOTH(d, o) offsetof(struct defaults, d), offsetof(struct options, o)
+    {"server", "NSHERD_SERVER", BOTH(server, server), false},
+    {"key", "NSHERD_KEY", BOTH(key_file, key_file), true},
+    {"catalog", "NSHERD_CATALOG", BOTH(catalog, catalog), false},
+    {"tls", "NSHERD_TLS", BOTH(tls, tls), false},
+    {"tls-ca", "NSHERD_TLS_CA", BOTH(tls_ca, tls_ca), true},
+    {"tls-cert", "NSHERD_TLS_CERT", BOTH(tls_cert, tls_cert), true},
+    {"tls-key", "NSHERD_TLS_KEY", BOTH(tls_key, tls_key), true},
+#undef BOTH
+};
+
+enum { N_SETTINGS = sizeof(settings) / sizeof(*settings) };
+
+static char **
+slot_of(struct defaults *d, size_t i)
+{
+	return (char **)(void *)((char *)d + settings[i].slot);
+}
+
+static const char *
+option_of(const struct options *opt, size_t i)
+{
+	const char *at = (const char *)opt + settings[i].option;
+	return *(const char *const *)(const void *)at;
+}
+
 static enum err
 take_setting(void *arg, const char *section, const char *name, const char *value,
     const char *file, unsigned line, struct err_where *where)
@@ -35,19 +68,18 @@ take_setting(void *arg, const char *section, const char *name, const char *value
 		    section);
 	if (*value == '\0')
 		return err_at(where, file, line, "%s has no value", name);
-	if (strcmp(name, "server") == 0) {
-		set_once(&d->server, value);
-	} else if (strcmp(name, "catalog") == 0) {
-		set_once(&d->catalog, value);
-	} else if (strcmp(name, "key") == 0) {
-		char *path = expand_home(value);
-		set_once(&d->key_file, path);
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		if (strcmp(settings[i].name, name) != 0)
+			continue;
+		char *path = settings[i].is_path ? expand_home(value) : NULL;
+		set_once(slot_of(d, i), path ? path : value);
 		free(path);
-	} else {
-		return err_at(where, file, line,
-		    "unknown key %s; server, key and catalog are known", name);
+		return OK;
 	}
-	return OK;
+	return err_at(where, file, line,
+	    "unknown key %s; server, key, catalog, tls, tls-ca, tls-cert and tls-key "
+	    "are known",
+	    name);
 }
 
 static enum err
@@ -62,14 +94,10 @@ enum err
 defaults_load(const struct options *opt, struct defaults *d, struct err_where *where)
 {
 	*d = (struct defaults){0};
-	set_once(&d->server, opt->server);
-	set_once(&d->server, getenv("NSHERD_SERVER"));
-	set_once(&d->key_file, opt->key_file);
-	set_once(&d->key_file, getenv("NSHERD_KEY"));
-	set_once(&d->catalog, opt->catalog);
-	set_once(&d->catalog, getenv("NSHERD_CATALOG"));
-	if (d->server && d->key_file && d->catalog)
-		return OK;
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		set_once(slot_of(d, i), option_of(opt, i));
+		set_once(slot_of(d, i), getenv(settings[i].env));
+	}
 	const char *home = getenv("HOME");
 	enum err e = OK;
 	if (home && *home) {
@@ -85,8 +113,7 @@ defaults_load(const struct options *opt, struct defaults *d, struct err_where *w
 void
 defaults_fini(struct defaults *d)
 {
-	free(d->server);
-	free(d->key_file);
-	free(d->catalog);
+	for (size_t i = 0; i < N_SETTINGS; i++)
+		free(*slot_of(d, i));
 	*d = (struct defaults){0};
 }

@@ -9,7 +9,16 @@
 #include "lib/inifile.h"
 #include "lib/mem.h"
 
-enum { LONG_FROM = 256, LONG_WAIT, LONG_TIMEOUT, LONG_SUMMARY };
+enum {
+	LONG_FROM = 256,
+	LONG_WAIT,
+	LONG_TIMEOUT,
+	LONG_SUMMARY,
+	LONG_TLS,
+	LONG_TLS_CA,
+	LONG_TLS_CERT,
+	LONG_TLS_KEY
+};
 
 enum { WAIT_MAX_S = 7 * 86400 };
 
@@ -28,6 +37,10 @@ static const struct option long_options[] = {
     {"wait", optional_argument, NULL, LONG_WAIT},
     {"timeout", required_argument, NULL, LONG_TIMEOUT},
     {"summary", no_argument, NULL, LONG_SUMMARY},
+    {"tls", required_argument, NULL, LONG_TLS},
+    {"tls-ca", required_argument, NULL, LONG_TLS_CA},
+    {"tls-cert", required_argument, NULL, LONG_TLS_CERT},
+    {"tls-key", required_argument, NULL, LONG_TLS_KEY},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -145,6 +158,10 @@ take(int c, char *const *argv, struct options *opt)
 	case 's': opt->server = optarg; return OK;
 	case 'k': opt->key_file = optarg; return OK;
 	case 'z': opt->catalog = optarg; return OK;
+	case LONG_TLS: opt->tls = optarg; return OK;
+	case LONG_TLS_CA: opt->tls_ca = optarg; return OK;
+	case LONG_TLS_CERT: opt->tls_cert = optarg; return OK;
+	case LONG_TLS_KEY: opt->tls_key = optarg; return OK;
 	case 'o': return take_output(optarg, opt);
 	case 'h': opt->help = true; return OK;
 	case 'V': opt->version = true; return OK;

@@ -32,7 +32,9 @@ struct options {
 	const char *server;   /* -s; NULL: not given, here and below */
 	const char *key_file; /* -k */
 	const char *catalog;  /* -z */
-	bool json;            /* -o json */
+	const char *tls;      /* --tls: the agent's name, "-" for no TLS */
+	const char *tls_ca, *tls_cert, *tls_key;
+	bool json; /* -o json */
 	bool help, version;
 
 	unsigned given;      /* of enum option_bit, or-ed */

@@ -12,11 +12,13 @@
 #include "ctl/orders.h"
 #include "ctl/say.h"
 #include "lib/catz.h"
+#include "lib/tls.h"
 
 enum {
 	TIMEOUT_MS = 20000,
 	TIMEOUT_LEAST_MS = 1000,
 	PORT = 5300,
+	PORT_TLS = 853,
 	EDNS_SIZE = 1232,
 	EDE_TEXT_MAX = 400
 };
@@ -47,10 +49,50 @@ set_catalog(struct session *s, const char *text)
 }
 
 static enum exit_status
-configure(struct session *s, const struct defaults *d)
+say_where(const struct err_where *where)
+{
+	if (where->line)
+		say_error("%s:%u: %s", where->file, where->line, where->what);
+	else if (where->file[0])
+		say_error("%s: %s", where->file, where->what);
+	else
+		say_error("%s", where->what);
+	return EXIT_FAILED;
+}
+
+/* A name for the agent means TLS, and "-" means none although a file says so. */
+static enum exit_status
+configure_tls(struct session *s, const struct options *opt, const struct defaults *d)
+{
+	struct tls_files files = {d->tls_cert, d->tls_key, d->tls_ca};
+	struct err_where where = {0};
+	if (opt->tls && !*opt->tls)
+		return usage("--tls: an empty name; - is for no TLS");
+	if (!d->tls && (opt->tls_ca || opt->tls_cert || opt->tls_key))
+		return usage("TLS with whom? --tls NAME, the name in the agent's "
+			     "certificate");
+	if (!d->tls || strcmp(d->tls, "-") == 0)
+		return EXIT_DONE;
+	if (strlen(d->tls) >= sizeof(s->tls_name)) {
+		say_error("--tls: \"%.40s...\" is no name", d->tls);
+		return EXIT_USAGE;
+	}
+	if (tls_client_new(&files, &where, &s->conf.tls))
+		return say_where(&where);
+	strcpy(s->tls_name, d->tls);
+	s->conf.tls_name = s->tls_name;
+	return EXIT_DONE;
+}
+
+static enum exit_status
+configure(struct session *s, const struct options *opt, const struct defaults *d)
 {
 	const char *server = d->server ? d->server : "127.0.0.1";
-	if (addr_parse(server, PORT, &s->conf.server)) {
+	enum exit_status rc = configure_tls(s, opt, d);
+	if (rc)
+		return rc;
+	uint16_t port = s->conf.tls ? PORT_TLS : PORT;
+	if (addr_parse(server, port, &s->conf.server)) {
 		say_error("agent \"%s\": an address is written ADDRESS[@PORT], with "
 			  "digits only",
 		    server);
@@ -62,17 +104,12 @@ configure(struct session *s, const struct defaults *d)
 			     "in ctl.conf");
 	if (!d->key_file)
 		return usage("which key? -k KEYFILE, NSHERD_KEY, or key = in ctl.conf");
-	enum exit_status rc = set_catalog(s, d->catalog);
+	rc = set_catalog(s, d->catalog);
 	if (rc)
 		return rc;
 	struct err_where where = {0};
-	if (key_load(d->key_file, &s->conf.key, &where)) {
-		if (where.line)
-			say_error("%s:%u: %s", where.file, where.line, where.what);
-		else
-			say_error("%s: %s", where.file, where.what);
-		return EXIT_FAILED;
-	}
+	if (key_load(d->key_file, &s->conf.key, &where))
+		return say_where(&where);
 	return EXIT_DONE;
 }
 
@@ -292,7 +329,7 @@ session_open(struct session *s, const struct ctl *ctl)
 	if (defaults_load(ctl->opt, &d, &where))
 		say_error("%s:%u: %s", where.file, where.line, where.what);
 	else
-		rc = configure(s, &d);
+		rc = configure(s, ctl->opt, &d);
 	defaults_fini(&d);
 	if (!rc && session_reopen(s)) {
 		say_error("%s", s->error);
@@ -309,6 +346,8 @@ session_close(struct session *s)
 	if (s->conf.key)
 		key_unref(s->conf.key);
 	s->conf.key = NULL;
+	tls_ctx_unref(s->conf.tls);
+	s->conf.tls = NULL;
 }
 
 void

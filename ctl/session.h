@@ -24,7 +24,8 @@ struct session {
 	struct dname status;  /* _status.C */
 	char catalog_text[DNAME_TEXT_MAX];
 	char server[ADDR_TEXT_MAX];
-	char error[1024]; /* of the last failure */
+	char tls_name[256]; /* "": plain TCP */
+	char error[1024];   /* of the last failure */
 };
 
 /*
