@@ -264,18 +264,21 @@ conf__key_in_a_file__loaded(void **state)
 	conf_free(bad);
 }
 
-/* The example that ships; its key file is not on this machine. */
+/* The example that ships; its key files are not on this machine. */
 static void
-conf__shipped_example__only_its_key_is_missing(void **state)
+conf__shipped_example__only_its_keys_are_missing(void **state)
 {
 	(void)state;
 	struct conf *conf;
 
 	(void)!conf_load("packaging/nsherd.conf", &conf);
-	assert_int_equal(conf->n_faults, 1);
-	assert_string_equal(conf->faults[0].file, "packaging/nsherd.conf");
-	assert_true(conf->faults[0].line > 0);
+	assert_int_equal(conf->n_faults, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_string_equal(conf->faults[i].file, "packaging/nsherd.conf");
+		assert_true(conf->faults[i].line > 0);
+	}
 	assert_non_null(strstr(conf->faults[0].what, ": /etc/nsherd/keys/ctl.key: "));
+	assert_non_null(strstr(conf->faults[1].what, ": /etc/nsherd/keys/xfr.key: "));
 	assert_int_equal(conf->n_catalogs, 1);
 	assert_int_equal(conf->n_backends, 1);
 	conf_free(conf);
@@ -639,7 +642,7 @@ main(void)
 	    cmocka_unit_test(conf__full_file__every_room_gets_its_part),
 	    cmocka_unit_test(conf__nothing_said__defaults),
 	    cmocka_unit_test(conf__key_in_a_file__loaded),
-	    cmocka_unit_test(conf__shipped_example__only_its_key_is_missing),
+	    cmocka_unit_test(conf__shipped_example__only_its_keys_are_missing),
 	    cmocka_unit_test(faults__several__all_are_told_in_order),
 	    cmocka_unit_test(faults__form_of_the_file__line_is_told),
 	    cmocka_unit_test(faults__no_file__said),
