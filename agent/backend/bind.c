@@ -221,6 +221,16 @@ bind_locate(struct bind *b, struct backend_error *why)
 
 /* -- verbs -------------------------------------------------------------------- */
 
+/* Of a zone of that kind it never does that. */
+static bool
+is_unsupported(const struct rndc_reply *reply)
+{
+	return strstr(reply->err, "not dynamic") != NULL ||
+	       strstr(reply->err, "not primary") != NULL ||
+	       strstr(reply->text, "not a secondary") != NULL ||
+	       strstr(reply->text, "inappropriate zone type") != NULL;
+}
+
 static enum err
 run_verb(struct bind *b, const char *verb, const struct dname *zone,
     struct backend_error *why)
@@ -247,7 +257,9 @@ run_verb(struct bind *b, const char *verb, const struct dname *zone,
 	if (err != OK)
 		return err;
 	if (!reply.good)
-		err = backend_fail(why, ERR_INVALID, "%s: %s%s%.120s", verb, reply.err,
+		err = backend_fail(why,
+		    is_unsupported(&reply) ? ERR_UNSUPPORTED : ERR_INVALID,
+		    "%s: %s%s%.120s", verb, reply.err,
 		    reply.text[0] != '\0' ? ": " : "", reply.text);
 	rndc_reply_fini(&reply);
 	return err;

@@ -206,6 +206,11 @@ put(struct writer *w, const char *text)
 	w->failed |= fwrite(text, 1, size, w->file) != size;
 }
 
+/* yadifad reads a file by its absolute path, but to write it, at a SYNC or when
+ * its journal is full, puts datapath before whatever path it was given. This is
+ * from datapath, wherever that is, up to the root. */
+static const char to_root[] = "../../../../../../../../../../../../../../../..";
+
 static void
 put_zone(struct writer *w, const struct yadifa_zone *zone, const char *zone_dir)
 {
@@ -225,6 +230,7 @@ put_zone(struct writer *w, const struct yadifa_zone *zone, const char *zone_dir)
 	put(w, "\n<zone>\n\tdomain ");
 	put(w, dname_print_plain(&name, domain));
 	put(w, "\n\tfile \"");
+	put(w, to_root);
 	put(w, zone_dir);
 	put(w, "/");
 	put(w, path);
@@ -372,7 +378,8 @@ end_zone(struct yadifa_parser *p)
 	n = yadifa_native_new(p->mark, p->template, buf_text(&p->body));
 	file[0] = '\0';
 	if (yadifa_native_path(n, &zone, path) == OK)
-		snprintf(file, sizeof(file), "\"%s/%s\"", inc->zone_dir, path);
+		snprintf(file, sizeof(file), "\"%s%s/%s\"", to_root, inc->zone_dir,
+		    path);
 	if (strcmp(n->digest, p->digest) != 0 || strcmp(file, p->file) != 0) {
 		yadifa_native_free(n);
 		return;

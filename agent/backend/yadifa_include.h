@@ -71,7 +71,7 @@ struct yadifa_parser {
 	size_t n_zones;
 	char mark[YADIFA_MARK_MAX], digest[YADIFA_DIGEST_MAX];
 	char template[YADIFA_PATH_MAX];
-	char domain[512], file[YADIFA_PATH_MAX + 608];
+	char domain[512], file[YADIFA_PATH_MAX + 664];
 	struct buf body; /* of a zone or key */
 };
 
