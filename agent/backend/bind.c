@@ -94,7 +94,7 @@ bind_read_stats(struct bind *b, const char *path, struct bind_stats *stats,
 		err = ERR_FORM;
 	if (err == ERR_FORM)
 		err = backend_fail(why, ERR_IO,
-		    "%s: not the statistics of BIND in JSON", b->http.what);
+		    "%s: not the statistics of BIND in JSON", b->http.peer_text);
 	return err;
 }
 
@@ -382,6 +382,7 @@ bind_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 {
 	struct check c = {conf, where};
 	struct bind *b = mem_zalloc(sizeof(*b));
+	char address[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX + 16];
 	struct addr control;
 	struct key *key;
 	enum err err = check_all(&c, b, &control, &key);
@@ -402,8 +403,9 @@ bind_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 	/* The control channel starves while named is busy with zones. */
 	rndc_init(&b->rndc, conf->name, &control, key, conf->cancel_fd,
 	    2 * conf->timeout_ms);
-	bind_sock_init(&b->http, "statistics", &b->statistics, conf->cancel_fd,
-	    conf->timeout_ms);
+	snprintf(text, sizeof(text), "statistics %s",
+	    addr_print(&b->statistics, address));
+	chan_init(&b->http, text, conf->cancel_fd, conf->timeout_ms);
 	bind_names_init(&b->tombs);
 	bind_names_init(&b->known_keys);
 	make_include(b);
@@ -419,7 +421,7 @@ bind_close(void *ctx)
 	if (b == NULL)
 		return;
 	rndc_fini(&b->rndc);
-	bind_sock_close(&b->http);
+	chan_close(&b->http);
 	bind_names_fini(&b->tombs);
 	bind_names_fini(&b->known_keys);
 	forget_checked(b);

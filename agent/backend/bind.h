@@ -12,7 +12,7 @@
 #include "agent/backend/bind_include.h"
 #include "agent/backend/bind_json.h"
 #include "agent/backend/bind_names.h"
-#include "agent/backend/bind_sock.h"
+#include "agent/backend/chan.h"
 #include "agent/backend/rndc.h"
 #include "lib/addr.h"
 #include "lib/dname.h"
@@ -29,7 +29,7 @@ struct bind {
 	bool bulk;                /* bulk = reconfig */
 	struct rndc rndc;
 	struct addr statistics;
-	struct bind_sock http;
+	struct chan http;
 
 	/* the running server, as last seen */
 	char version[32];

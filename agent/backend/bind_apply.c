@@ -237,8 +237,8 @@ lift_tombs(struct bind_batch *ba)
 	bind_journal_write(b, &lines);
 	bind_lines_fini(&lines);
 	return any && since_ms < DELETE_MS
-		   ? bind_sock_sleep(b->conf.cancel_fd,
-			 (unsigned)(DELETE_MS - since_ms), ba->why)
+		   ? chan_sleep(b->conf.cancel_fd, (unsigned)(DELETE_MS - since_ms),
+			 ba->why)
 		   : OK;
 }
 

@@ -351,7 +351,7 @@ bind_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 	bind_journal_read_marks(b, &l.marks);
 	if (clock_unix_ms() - b->changed_ms < 1000)
 		/* named may not have written what it has answered. */
-		err = bind_sock_sleep(b->conf.cancel_fd, 200, why);
+		err = chan_sleep(b->conf.cancel_fd, 200, why);
 	from_database = err == OK && dump_database(b, &dumped);
 	if (from_database) {
 		bind_names_fini(&l.marks);

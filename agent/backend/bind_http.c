@@ -11,7 +11,7 @@
 enum { CHUNK = 65536, HEAD_MAX = 8192 };
 
 struct answer {
-	struct bind_sock *sock;
+	struct chan *chan;
 	const char *path;
 	struct backend_error *why;
 	char head[HEAD_MAX + 1];
@@ -23,7 +23,7 @@ struct answer {
 static enum err
 bad(struct answer *a, const char *text)
 {
-	snprintf(a->why->text, sizeof(a->why->text), "%s%s: %.100s", a->sock->what,
+	snprintf(a->why->text, sizeof(a->why->text), "%s%s: %.100s", a->chan->peer_text,
 	    a->path, text);
 	return ERR_FORM;
 }
@@ -62,7 +62,7 @@ receive_head(struct answer *a)
 
 		if (a->head_size == HEAD_MAX)
 			return bad(a, "too long a head");
-		err = bind_sock_receive(a->sock, a->head + a->head_size,
+		err = chan_receive(a->chan, a->head + a->head_size,
 		    HEAD_MAX - a->head_size, &n, a->why);
 		if (err != OK)
 			return err;
@@ -90,7 +90,7 @@ receive_body(struct answer *a, bind_http_fn *fn, void *arg)
 		err = fn(arg, a->head + a->body_at, n);
 	a->left -= n;
 	while (err == OK && a->left > 0) {
-		err = bind_sock_receive(a->sock, chunk,
+		err = chan_receive(a->chan, chunk,
 		    a->left < CHUNK ? (size_t)a->left : CHUNK, &n, a->why);
 		if (err == OK && n == 0)
 			err = bad(a, "closed too early");
@@ -103,10 +103,10 @@ receive_body(struct answer *a, bind_http_fn *fn, void *arg)
 }
 
 enum err
-bind_http_get(struct bind_sock *sock, const struct addr *addr, const char *path,
+bind_http_get(struct chan *chan, const struct addr *addr, const char *path,
     bind_http_fn *fn, void *arg, struct backend_error *why)
 {
-	struct answer a = {.sock = sock, .path = path, .why = why};
+	struct answer a = {.chan = chan, .path = path, .why = why};
 	char request[512];
 	int size = snprintf(request, sizeof(request),
 	    "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
@@ -115,14 +115,14 @@ bind_http_get(struct bind_sock *sock, const struct addr *addr, const char *path,
 	if (size < 0 || (size_t)size >= sizeof(request))
 		return bad(&a, "too long a path");
 	why->text[0] = '\0';
-	err = bind_sock_open(sock, addr, why);
+	err = chan_open_tcp(chan, addr, why);
 	if (err == OK)
-		err = bind_sock_send(sock, request, (size_t)size, why);
+		err = chan_send(chan, request, (size_t)size, why);
 	if (err == OK)
 		err = receive_head(&a);
 	if (err == OK)
 		err = receive_body(&a, fn, arg);
-	bind_sock_close(sock);
+	chan_close(chan);
 	if (err != OK && why->text[0] == '\0')
 		bad(&a, "not understood");
 	return err;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "agent/backend/backend.h"
-#include "agent/backend/bind_sock.h"
+#include "agent/backend/chan.h"
 #include "lib/addr.h"
 #include "lib/err.h"
 
@@ -13,9 +13,9 @@ typedef enum err bind_http_fn(void *arg, const char *data, size_t size);
 
 /*
  * GET of named's statistics channel: fn has the body piece by piece. ERR_FORM:
- * no such answer; else as of bind_sock, or what fn returned.
+ * no such answer; else as of chan.h, or what fn returned.
  */
-NODISCARD enum err bind_http_get(struct bind_sock *sock, const struct addr *addr,
+NODISCARD enum err bind_http_get(struct chan *chan, const struct addr *addr,
     const char *path, bind_http_fn *fn, void *arg, struct backend_error *why);
 
 #endif

@@ -98,7 +98,7 @@ enum err
 knot_enter(struct knot *k, struct backend_error *why)
 {
 	char process[64];
-	enum err err = knot_ctl_open(&k->ctl, k->socket, why);
+	enum err err = knot_ctl_open(&k->ctl, why);
 
 	if (err != OK)
 		return err;
@@ -466,10 +466,10 @@ knot_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 		return err;
 	k = mem_zalloc(sizeof(*k));
 	k->conf = *conf;
-	k->socket = backend_option(conf, "control", socket_default);
 	k->confdb = backend_option(conf, "confdb", confdb_default);
 	k->confdb_given = backend_option(conf, "confdb", NULL) != NULL;
-	knot_ctl_init(&k->ctl, conf->cancel_fd, conf->timeout_ms);
+	knot_ctl_init(&k->ctl, backend_option(conf, "control", socket_default),
+	    conf->cancel_fd, conf->timeout_ms);
 	*ctx = k;
 	return OK;
 }

@@ -25,8 +25,7 @@ struct knot_cached {
 
 struct knot {
 	struct backend_conf conf; /* what it points to is the caller's */
-	const char *socket;
-	const char *confdb; /* directory of knotd's configuration database */
+	const char *confdb;       /* directory of knotd's configuration database */
 	bool confdb_given;
 	struct knot_ctl ctl;
 	struct knot_cached cache[KNOT_CACHE_SIZE];

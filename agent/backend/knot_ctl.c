@@ -13,16 +13,18 @@ struct reply {
 };
 
 void
-knot_ctl_init(struct knot_ctl *ctl, int cancel_fd, unsigned timeout_ms)
+knot_ctl_init(struct knot_ctl *ctl, const char *path, int cancel_fd,
+    unsigned timeout_ms)
 {
 	memset(ctl, 0, sizeof(*ctl));
-	chan_init(&ctl->chan, cancel_fd, timeout_ms);
+	ctl->path = path;
+	chan_init(&ctl->chan, path, cancel_fd, timeout_ms);
 }
 
 enum err
-knot_ctl_open(struct knot_ctl *ctl, const char *path, struct backend_error *why)
+knot_ctl_open(struct knot_ctl *ctl, struct backend_error *why)
 {
-	enum err err = chan_open_unix(&ctl->chan, path, why);
+	enum err err = chan_open_unix(&ctl->chan, ctl->path, why);
 
 	ctl->open = ctl->clean = err == OK;
 	return err;

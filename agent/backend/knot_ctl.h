@@ -19,6 +19,7 @@
  * memory before it is sent, and the end is said as soon as there is no more.
  */
 struct knot_ctl {
+	const char *path; /* of the socket */
 	struct chan chan;
 	bool open;
 	bool clean; /* between blocks: neither end is in the middle of one */
@@ -32,10 +33,11 @@ struct knot_fault {
 	char id[DNAME_TEXT_MAX]; /* or the zone */
 };
 
-void knot_ctl_init(struct knot_ctl *ctl, int cancel_fd, unsigned timeout_ms);
+/* path stays the caller's. */
+void knot_ctl_init(struct knot_ctl *ctl, const char *path, int cancel_fd,
+    unsigned timeout_ms);
 /* ERR_CLOSED: nobody there. */
-NODISCARD enum err knot_ctl_open(struct knot_ctl *ctl, const char *path,
-    struct backend_error *why);
+NODISCARD enum err knot_ctl_open(struct knot_ctl *ctl, struct backend_error *why);
 void knot_ctl_close(struct knot_ctl *ctl);
 
 /*

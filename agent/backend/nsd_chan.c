@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/nsd_chan.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <sys/un.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "lib/clock.h"
 #include "lib/mem.h"
 
 /*
@@ -24,8 +21,8 @@
 enum { CHUNK = 65536, COMMAND_MAX = 1022, NSD_CONTROL_PORT = 8952 };
 
 struct conn {
-	struct nsd_chan *chan;
-	int fd;
+	struct nsd_chan *nsd;
+	struct chan *chan;
 	SSL *ssl; /* or NULL */
 	bool handshaken, ended;
 	const struct buf *request;
@@ -36,7 +33,6 @@ struct conn {
 	nsd_line_fn *fn;
 	void *arg;
 	struct backend_error *why;
-	int64_t deadline_ms;
 };
 
 /* -- set-up ---------------------------------------------------------------- */
@@ -95,28 +91,24 @@ nsd_chan_init(struct nsd_chan *chan, const struct backend_conf *conf,
 	const struct backend_option *tls = backend_find_option(conf, "tls-cert");
 
 	memset(chan, 0, sizeof(*chan));
-	chan->cancel_fd = conf->cancel_fd;
-	chan->timeout_ms = conf->timeout_ms != 0 ? conf->timeout_ms : 30000;
+	chan_init(&chan->chan, control != NULL ? control->value : "", conf->cancel_fd,
+	    conf->timeout_ms != 0 ? conf->timeout_ms : 30000);
 	if (control == NULL)
 		return err_at(where, conf->n_options > 0 ? conf->options[0].file : "",
 		    0, "backend %s has no control", conf->name);
-	snprintf(chan->peer_text, sizeof(chan->peer_text), "%s", control->value);
 	if (control->value[0] != '/') {
 		if (addr_parse(control->value, NSD_CONTROL_PORT, &chan->addr) != OK)
 			return err_at(where, control->file, control->line,
 			    "control is neither a path nor ADDRESS@PORT");
 		return init_tls(chan, conf, control, where);
 	}
-	if (strlen(control->value) >= sizeof(chan->path.sun_path))
+	if (strlen(control->value) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return err_at(where, control->file, control->line,
-		    "control: the path has more than %zu characters",
-		    sizeof(chan->path.sun_path) - 1);
+		    "control: the path is too long for a socket");
 	if (tls != NULL)
 		return err_at(where, tls->file, tls->line,
 		    "tls-cert makes no sense with a control socket in the file system");
-	chan->is_unix = true;
-	chan->path.sun_family = AF_UNIX;
-	strcpy(chan->path.sun_path, control->value);
+	chan->path = control->value;
 	return OK;
 }
 
@@ -131,96 +123,6 @@ void
 nsd_chan_begin(struct buf *request)
 {
 	buf_puts(request, "NSDCT1 ");
-}
-
-/* -- waiting --------------------------------------------------------------- */
-
-/* Until one of events, at most wait_ms; not at all (0) is a look at cancel_fd.
- * ERR_TIMEOUT only if the connection's deadline has passed. */
-static enum err
-wait_for(struct conn *c, int fd, short events, int wait_ms)
-{
-	struct pollfd fds[2] = {{.fd = fd, .events = events},
-	    {.fd = c->chan->cancel_fd, .events = POLLIN}};
-	int64_t left = c->deadline_ms - clock_ms();
-
-	if (left <= 0 && wait_ms != 0)
-		return backend_fail(c->why, ERR_TIMEOUT, "%s: no answer within %u s",
-		    c->chan->peer_text, c->chan->timeout_ms / 1000);
-	if (wait_ms < 0 || wait_ms > left)
-		wait_ms = left > 0 ? (int)left : 0;
-	if (poll(fds, 2, wait_ms) == -1 && errno != EINTR)
-		return backend_fail(c->why, ERR_IO, "poll: %s", mem_errno_text(errno));
-	if (fds[1].revents != 0)
-		return backend_fail(c->why, ERR_CANCELED, "canceled");
-	return OK;
-}
-
-static void
-made_progress(struct conn *c)
-{
-	c->deadline_ms = clock_ms() + c->chan->timeout_ms;
-}
-
-/* -- connecting ------------------------------------------------------------ */
-
-static enum err
-connect_failed(struct conn *c, int error)
-{
-	bool absent = error == ENOENT || error == ECONNREFUSED || error == ECONNRESET;
-
-	return backend_fail(c->why, absent ? ERR_CLOSED : ERR_IO, "%s: %s",
-	    c->chan->peer_text, mem_errno_text(error));
-}
-
-static enum err
-finish_connect(struct conn *c)
-{
-	int error = 0;
-	socklen_t size = sizeof(error);
-	struct pollfd fd = {.fd = c->fd, .events = POLLOUT};
-
-	while (poll(&fd, 1, 0) == 0) {
-		enum err err = wait_for(c, c->fd, POLLOUT, -1);
-
-		if (err != OK)
-			return err;
-	}
-	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
-		error = errno;
-	return error == 0 ? OK : connect_failed(c, error);
-}
-
-static enum err
-open_conn(struct conn *c)
-{
-	struct nsd_chan *chan = c->chan;
-	const struct sockaddr *sa =
-	    chan->is_unix ? (const struct sockaddr *)&chan->path : &chan->addr.u.sa;
-	socklen_t size =
-	    chan->is_unix ? (socklen_t)sizeof(chan->path) : addr_size(&chan->addr);
-	struct ucred cred;
-	socklen_t cred_size = sizeof(cred);
-
-	c->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd == -1)
-		return connect_failed(c, errno);
-	while (connect(c->fd, sa, size) == -1) {
-		enum err err;
-
-		if (errno == EINPROGRESS)
-			return finish_connect(c);
-		/* A full backlog of a unix socket cannot be polled for. */
-		if (errno != EAGAIN && errno != EINTR)
-			return connect_failed(c, errno);
-		err = wait_for(c, -1, 0, 20);
-		if (err != OK)
-			return err;
-	}
-	if (chan->is_unix &&
-	    getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size) == 0)
-		chan->peer = cred.pid;
-	return OK;
 }
 
 /* -- the reply ------------------------------------------------------------- */
@@ -300,7 +202,7 @@ start_tls(struct conn *c)
 {
 	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
 
-	c->ssl = SSL_new(c->chan->tls);
+	c->ssl = SSL_new(c->nsd->tls);
 	if (c->ssl == NULL || in == NULL || out == NULL) {
 		BIO_free(in);
 		BIO_free(out);
@@ -324,30 +226,24 @@ static enum err
 send_some(struct conn *c, bool *progress)
 {
 	const struct buf *out;
-	ssize_t n;
+	size_t n;
+	enum err err;
 
 	if (c->ssl != NULL)
 		collect_tls(c);
 	out = output_of(c);
-	if (c->out_pos == out->size)
-		return OK;
-	n = send(c->fd, out->data + c->out_pos, out->size - c->out_pos, MSG_NOSIGNAL);
-	if (n == -1) {
-		if (errno == EAGAIN || errno == EINTR)
-			return OK;
-		return backend_fail(c->why, ERR_CLOSED, "%s: %s", c->chan->peer_text,
-		    mem_errno_text(errno));
-	}
-	*progress = true;
-	c->out_pos += (size_t)n;
-	c->chan->sent |= c->ssl == NULL || c->handshaken;
-	return OK;
+	err = chan_send_some(c->chan, out->data + c->out_pos, out->size - c->out_pos,
+	    &n, c->why);
+	*progress |= n > 0;
+	c->out_pos += n;
+	c->nsd->sent |= n > 0 && (c->ssl == NULL || c->handshaken);
+	return err;
 }
 
 static enum err
 end_of_reply(struct conn *c)
 {
-	if (c->line_size > 0 || !c->chan->sent || (c->ssl != NULL && !c->ended))
+	if (c->line_size > 0 || !c->nsd->sent || (c->ssl != NULL && !c->ended))
 		return backend_fail(c->why, ERR_CLOSED,
 		    "%s closed the connection too early", c->chan->peer_text);
 	c->ended = true;
@@ -357,20 +253,18 @@ end_of_reply(struct conn *c)
 static enum err
 receive_some(struct conn *c, char *chunk, bool *progress)
 {
-	ssize_t n = recv(c->fd, chunk, CHUNK, 0);
+	size_t n;
+	bool end;
+	enum err err = chan_receive_some(c->chan, chunk, CHUNK, &n, &end, c->why);
 
-	if (n == -1) {
-		if (errno == EAGAIN || errno == EINTR)
-			return OK;
-		return backend_fail(c->why, ERR_CLOSED, "%s: %s", c->chan->peer_text,
-		    mem_errno_text(errno));
-	}
-	if (n == 0)
+	if (err == OK && end)
 		return end_of_reply(c);
+	if (err != OK || n == 0)
+		return err;
 	*progress = true;
 	if (c->ssl == NULL)
-		return take_text(c, chunk, (size_t)n);
-	if (BIO_write(SSL_get_rbio(c->ssl), chunk, (int)n) != n)
+		return take_text(c, chunk, n);
+	if (BIO_write(SSL_get_rbio(c->ssl), chunk, (int)n) != (int)n)
 		return backend_fail(c->why, ERR_IO, "TLS: %s", tls_error());
 	return pump_tls(c);
 }
@@ -379,10 +273,10 @@ static enum err
 converse(struct conn *c)
 {
 	char *chunk = mem_alloc(CHUNK);
-	enum err err = c->chan->tls != NULL ? start_tls(c) : OK;
+	enum err err = c->nsd->tls != NULL ? start_tls(c) : OK;
 
 	while (err == OK && !c->ended) {
-		bool progress = false, unsent;
+		bool progress = false;
 
 		err = send_some(c, &progress);
 		if (err == OK)
@@ -391,11 +285,8 @@ converse(struct conn *c)
 			break;
 		if (c->ssl != NULL)
 			collect_tls(c);
-		unsent = c->out_pos < output_of(c)->size;
-		if (progress)
-			made_progress(c);
-		err = wait_for(c, c->fd, unsent ? POLLIN | POLLOUT : POLLIN,
-		    progress ? 0 : -1);
+		err = chan_wait(c->chan, c->out_pos < output_of(c)->size, progress,
+		    c->why);
 	}
 	free(chunk);
 	if (err == OK && c->line_size > 0)
@@ -404,31 +295,30 @@ converse(struct conn *c)
 }
 
 enum err
-nsd_chan_request(struct nsd_chan *chan, const struct buf *request, nsd_line_fn *fn,
+nsd_chan_request(struct nsd_chan *nsd, const struct buf *request, nsd_line_fn *fn,
     void *arg, struct backend_error *why)
 {
-	struct conn c = {.chan = chan,
-	    .fd = -1,
+	struct conn c = {.nsd = nsd,
+	    .chan = &nsd->chan,
 	    .request = request,
 	    .fn = fn,
 	    .arg = arg,
 	    .why = why};
 	enum err err;
 
-	chan->sent = false;
+	nsd->sent = false;
 	why->text[0] = '\0';
 	buf_init(&c.out, 0);
-	made_progress(&c);
-	err = open_conn(&c);
+	err = nsd->path != NULL ? chan_open_unix(&nsd->chan, nsd->path, why)
+				: chan_open_tcp(&nsd->chan, &nsd->addr, why);
 	if (err == OK)
 		err = converse(&c);
 	SSL_free(c.ssl);
-	if (c.fd != -1)
-		close(c.fd);
+	chan_close(&nsd->chan);
 	buf_fini(&c.out);
 	if (err != OK && why->text[0] == '\0')
-		backend_fail(why, err, "%s: %s", chan->peer_text, err_str(err));
-	chan->failed = err != OK;
+		backend_fail(why, err, "%s: %s", nsd->chan.peer_text, err_str(err));
+	nsd->failed = err != OK;
 	return err;
 }
 

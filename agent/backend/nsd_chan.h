@@ -3,12 +3,11 @@
 #define AGENT_BACKEND_NSD_CHAN_H
 
 #include <stdbool.h>
-#include <sys/types.h>
-#include <sys/un.h>
 
 #include <openssl/types.h>
 
 #include "agent/backend/backend.h"
+#include "agent/backend/chan.h"
 #include "lib/addr.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -23,16 +22,12 @@
 enum { NSD_LINE_MAX = 4096 };
 
 struct nsd_chan {
-	bool is_unix;
-	struct sockaddr_un path; /* is_unix */
-	struct addr addr;        /* else, with */
+	struct chan chan;
+	const char *path; /* of a unix socket, the option's own text; or NULL, */
+	struct addr addr; /* and then an address, with TLS */
 	SSL_CTX *tls;
-	char peer_text[128]; /* for messages */
-	int cancel_fd;
-	unsigned timeout_ms;
 	/* of the last request */
-	pid_t peer; /* who made a unix socket listen; 0: not known */
-	bool sent;  /* some of it may have been read: it may have had an effect */
+	bool sent; /* some of it may have been read: it may have had an effect */
 	bool failed;
 };
 

@@ -75,7 +75,7 @@ read_streams(struct nsd *nsd, struct stream *s, struct backend_error *why)
 		struct pollfd fds[3] = {{.fd = s[0].fd, .events = POLLIN},
 		    {.fd = s[1].fd, .events = POLLIN},
 		    {.fd = nsd->conf.cancel_fd, .events = POLLIN}};
-		int n = poll(fds, 3, (int)nsd->chan.timeout_ms);
+		int n = poll(fds, 3, (int)nsd->chan.chan.timeout_ms);
 
 		if (n == -1 && errno != EINTR)
 			return backend_fail(why, ERR_IO, "poll: %s",

@@ -117,13 +117,13 @@ ask_value(struct nsd *nsd, const char *command, const char *name, char text[stat
 static enum err
 find_server(struct nsd *nsd, pid_t *pid, struct backend_error *why)
 {
-	pid_t peer = nsd->chan.peer;
+	pid_t peer = nsd->chan.chan.peer;
 	unsigned long long start, parent;
 	char text[64];
 	enum err err;
 
 	*pid = 0;
-	if (!nsd->chan.is_unix)
+	if (nsd->chan.path == NULL)
 		return OK;
 	if (peer == nsd->peer && is_nsd(nsd->pid) &&
 	    read_stat(nsd->pid, STAT_START, &start) && start == nsd->start) {
@@ -197,7 +197,7 @@ note_socket(struct nsd *nsd)
 {
 	struct stat st;
 
-	if (!nsd->chan.is_unix || stat(nsd->chan.path.sun_path, &st) == -1)
+	if (nsd->chan.path == NULL || stat(nsd->chan.path, &st) == -1)
 		return;
 	nsd->socket_dev = st.st_dev;
 	nsd->socket_ino = st.st_ino;
@@ -238,7 +238,7 @@ nsd_look(struct nsd *nsd, struct backend_error *why)
 bool
 nsd_seems_same(const struct nsd *nsd)
 {
-	bool local = nsd->chan.is_unix && nsd->pid != 0;
+	bool local = nsd->chan.path != NULL && nsd->pid != 0;
 	int64_t age = clock_ms() - nsd->looked_ms;
 	unsigned long long start;
 	struct stat st;
@@ -246,8 +246,8 @@ nsd_seems_same(const struct nsd *nsd)
 	if (nsd->looked_ms == 0 || nsd->chan.failed ||
 	    age >= (local ? LOOK_LOCAL_MS : LOOK_REMOTE_MS))
 		return false;
-	if (nsd->chan.is_unix &&
-	    (stat(nsd->chan.path.sun_path, &st) == -1 || st.st_dev != nsd->socket_dev ||
+	if (nsd->chan.path != NULL &&
+	    (stat(nsd->chan.path, &st) == -1 || st.st_dev != nsd->socket_dev ||
 		st.st_ino != nsd->socket_ino))
 		return false;
 	return !local ||

@@ -28,11 +28,14 @@ void
 rndc_init(struct rndc *rndc, const char *backend, const struct addr *addr,
     struct key *key, int cancel_fd, unsigned timeout_ms)
 {
+	char address[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX + 8];
+
 	memset(rndc, 0, sizeof(*rndc));
 	rndc->addr = *addr;
 	rndc->key = key_ref(key);
 	rndc->backend = backend;
-	bind_sock_init(&rndc->sock, "rndc", addr, cancel_fd, timeout_ms);
+	snprintf(text, sizeof(text), "rndc %s", addr_print(addr, address));
+	chan_init(&rndc->chan, text, cancel_fd, timeout_ms);
 }
 
 void
@@ -46,7 +49,7 @@ rndc_fini(struct rndc *rndc)
 void
 rndc_disconnect(struct rndc *rndc)
 {
-	bind_sock_close(&rndc->sock);
+	chan_close(&rndc->chan);
 	rndc->nonce[0] = '\0';
 }
 
@@ -96,13 +99,13 @@ receive_all(struct rndc *rndc, uint8_t *data, size_t size, struct backend_error 
 {
 	while (size > 0) {
 		size_t n;
-		enum err err = bind_sock_receive(&rndc->sock, data, size, &n, why);
+		enum err err = chan_receive(&rndc->chan, data, size, &n, why);
 
 		if (err != OK)
 			return err;
 		if (n == 0)
 			return backend_fail(why, ERR_CLOSED, "%s closed the connection",
-			    rndc->sock.what);
+			    rndc->chan.peer_text);
 		data += n;
 		size -= n;
 	}
@@ -122,13 +125,13 @@ receive_reply(struct rndc *rndc, struct rndc_reply *reply, struct backend_error 
 	       head[3];
 	if (size > RNDC_REPLY_MAX)
 		return backend_fail(why, ERR_FORM, "%s: a reply of %zu octets",
-		    rndc->sock.what, size);
+		    rndc->chan.peer_text, size);
 	body = mem_alloc(size + 1);
 	err = receive_all(rndc, body, size, why);
 	if (err == OK) {
 		err = rndc_decode(body, size, rndc->key, reply);
 		if (err != OK)
-			backend_fail(why, err, "%s: %s", rndc->sock.what,
+			backend_fail(why, err, "%s: %s", rndc->chan.peer_text,
 			    err == ERR_AUTH ? "the reply is not signed with our key"
 					    : "the reply is not understood");
 	}
@@ -156,14 +159,14 @@ exchange(struct rndc *rndc, const char *command, struct rndc_reply *reply,
 	}
 	count(rndc);
 	rndc->sent = rndc->nonce[0] != '\0';
-	err = bind_sock_send(&rndc->sock, frame.data, frame.size, why);
+	err = chan_send(&rndc->chan, frame.data, frame.size, why);
 	buf_fini(&frame);
 	if (err == OK)
 		err = receive_reply(rndc, reply, why);
 	if (err == OK && reply->serial != request.serial) {
 		rndc_reply_fini(reply);
 		err = backend_fail(why, ERR_FORM, "%s: the reply to another command",
-		    rndc->sock.what);
+		    rndc->chan.peer_text);
 	}
 	return err;
 }
@@ -172,7 +175,7 @@ static enum err
 connect_to(struct rndc *rndc, struct backend_error *why)
 {
 	struct rndc_reply reply;
-	enum err err = bind_sock_open(&rndc->sock, &rndc->addr, why);
+	enum err err = chan_open_tcp(&rndc->chan, &rndc->addr, why);
 
 	if (err != OK)
 		return err;
@@ -187,13 +190,14 @@ connect_to(struct rndc *rndc, struct backend_error *why)
 		return backend_fail(why, ERR_AUTH,
 		    "%s closed the connection: key %.60s is not one of its controls "
 		    "statement, or the clocks differ by 300 s; named's log has more",
-		    rndc->sock.what, key_name_text(rndc->key));
+		    rndc->chan.peer_text, key_name_text(rndc->key));
 	if (err != OK)
 		return err;
 	memcpy(rndc->nonce, reply.nonce, sizeof(rndc->nonce));
 	rndc_reply_fini(&reply);
 	if (rndc->nonce[0] == '\0')
-		return backend_fail(why, ERR_FORM, "%s: no nonce", rndc->sock.what);
+		return backend_fail(why, ERR_FORM, "%s: no nonce",
+		    rndc->chan.peer_text);
 	return OK;
 }
 
@@ -204,7 +208,7 @@ rest(struct rndc *rndc, int64_t since_ms, struct backend_error *why)
 
 	return !rndc->crowded
 		   ? OK
-		   : bind_sock_sleep(rndc->sock.cancel_fd,
+		   : chan_sleep(rndc->chan.cancel_fd,
 			 took < REST_MAX_MS ? (unsigned)took : REST_MAX_MS, why);
 }
 
@@ -217,10 +221,10 @@ rndc_command(struct rndc *rndc, const char *command, struct rndc_reply *reply,
 	enum err err;
 
 	rndc->sent = false;
-	err = bind_sock_sleep(rndc->sock.cancel_fd, 0, why);
-	if (rndc->sock.fd != -1 && since_ms - rndc->used_ms > IDLE_MAX_MS)
+	err = chan_sleep(rndc->chan.cancel_fd, 0, why);
+	if (rndc->chan.fd != -1 && since_ms - rndc->used_ms > IDLE_MAX_MS)
 		rndc_disconnect(rndc);
-	if (err == OK && rndc->sock.fd == -1)
+	if (err == OK && rndc->chan.fd == -1)
 		err = connect_to(rndc, why);
 	if (err == OK)
 		err = exchange(rndc, command, reply, why);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "agent/backend/backend.h"
-#include "agent/backend/bind_sock.h"
+#include "agent/backend/chan.h"
 #include "agent/backend/rndc_msg.h"
 #include "lib/addr.h"
 #include "lib/err.h"
@@ -29,7 +29,7 @@ enum {
 struct rndc {
 	struct addr addr;
 	struct key *key;
-	struct bind_sock sock;
+	struct chan chan;
 	uint32_t serial;
 	char nonce[RNDC_NONCE_MAX];
 	int64_t used_ms; /* monotonic: the last command */
