@@ -1,4 +1,5 @@
 # proves: 1,000 additions and removals leave NSD's process id alone and lose no query on a served zone
+# alone
 . "$(dirname "$0")/lib.sh"
 
 N=${QUICK:+200}; N=${N:-1000}

@@ -1,4 +1,5 @@
 # proves: 500 additions, changes and removals on each server leave its process alone and lose no query on served zones
+# alone
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/servers.sh"
 

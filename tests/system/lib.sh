@@ -62,12 +62,15 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# A port that is free for UDP and TCP now, on every loopback address.
+# A port that is free for UDP and TCP now, on every loopback address. Tests run
+# side by side, so each number has a thousand of its own.
 free_port() {
-	$PYTHON - <<'P'
-import random, socket
+	$PYTHON - "${0##*/}" <<'P'
+import random, re, socket, sys
+number = re.match(r"\d+", sys.argv[1])
+base = 20000 + 1000 * (int(number.group()) % 12 if number else 0)
 while True:
-    p = random.randint(20000, 32000)
+    p = random.randint(base, base + 999)
     socks = []
     try:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
