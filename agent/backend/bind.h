@@ -20,7 +20,7 @@
 
 /* What the files of the bind driver share; see bind.c for the story. */
 
-enum { BIND_BATCH_MAX = 5000, BIND_PROCESS_MAX = 64 };
+enum { BIND_BATCH_MAX = 20000, BIND_SINGLES_MAX = 5000, BIND_PROCESS_MAX = 64 };
 
 struct bind {
 	struct backend_conf conf; /* what it points to is the caller's */
@@ -58,6 +58,7 @@ struct bind {
 		uint64_t size, inode;
 	} bulk_stamp;
 
+	size_t n_listed;     /* zones that named had, when it was last seen */
 	unsigned generation; /* named lost zones without a restart */
 	int64_t changed_ms;  /* Unix time: our last command that changes a zone */
 	int64_t deleted_ms;  /* monotonic: our last delzone */
@@ -104,6 +105,10 @@ NODISCARD enum err bind_find(struct bind *b, const struct dname *zone,
 /* The same without that. */
 NODISCARD enum err bind_find_plain(struct bind *b, const struct dname *zone,
     struct bind_found *found, struct backend_error *why);
+/* Those of names that named's list of zones has get the text bind_is_listed. */
+NODISCARD enum err bind_mark_listed(struct bind *b, struct bind_names *names,
+    struct backend_error *why);
+extern const char bind_is_listed[];
 enum err bind_inventory(void *ctx, backend_zone_fn *fn, void *arg,
     struct backend_error *why);
 enum err bind_lookup(void *ctx, const struct dname *zones, size_t n,

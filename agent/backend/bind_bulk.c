@@ -340,43 +340,23 @@ finish(struct bind *b, bool put_back)
 }
 
 /* Those that are in named already, and files that are not there. */
-struct present {
-	struct bind_names names; /* "?": to be added; "!": it is there */
-};
-
-static enum err
-take_present(void *arg, const char *name, const char *type)
-{
-	struct present *p = arg;
-	struct dname zone;
-
-	(void)type;
-	if (dname_parse(name, &zone) == OK && bind_names_get(&p->names, &zone) != NULL)
-		bind_names_set(&p->names, &zone, "!");
-	return OK;
-}
-
 static enum err
 leave_out_present(struct bind *b, struct bind_task *tasks, size_t n,
     struct backend_error *why)
 {
-	struct bind_stats *stats = mem_zalloc(sizeof(*stats));
-	struct present p;
+	struct bind_names names;
 	enum err err;
 
-	bind_names_init(&p.names);
+	bind_names_init(&names);
 	for (size_t i = 0; i < n; i++) {
 		if (tasks[i].bulk)
-			bind_names_set(&p.names, &tasks[i].op->zone, "?");
+			bind_names_set(&names, &tasks[i].op->zone, "");
 	}
-	stats->zone = take_present;
-	stats->arg = &p;
-	err = bind_read_stats(b, "/json/v1/zones", stats, why);
-	free(stats);
+	err = bind_mark_listed(b, &names, why);
 	for (size_t i = 0; i < n; i++) {
 		struct bind_task *t = &tasks[i];
 
-		if (t->bulk && bind_names_get(&p.names, &t->op->zone)[0] == '!')
+		if (t->bulk && bind_names_get(&names, &t->op->zone)[0] != '\0')
 			t->bulk = false;
 		if (!t->bulk || t->op->settings->role != ROLE_PRIMARY ||
 		    access(t->file, F_OK) == 0)
@@ -385,7 +365,7 @@ leave_out_present(struct bind *b, struct bind_task *tasks, size_t n,
 		op_settle(t->op, RESULT_REJECTED, "%.150s: %s", t->file,
 		    mem_errno_text(errno));
 	}
-	bind_names_fini(&p.names);
+	bind_names_fini(&names);
 	return err;
 }
 

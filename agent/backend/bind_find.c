@@ -19,6 +19,11 @@
  * as not ours; the caller asks for those that it cares about one by one.
  */
 
+enum {
+	LIST_MIN = 50,
+	LISTED_PER_COMMAND = 20, /* in the time of a showzone, at the least */
+};
+
 /* -- one zone ----------------------------------------------------------------- */
 
 /*
@@ -141,22 +146,84 @@ bind_find(struct bind *b, const struct dname *zone, struct bind_found *found,
 	return err;
 }
 
+/* -- many zones --------------------------------------------------------------- */
+
+const char bind_is_listed[] = "!";
+
+struct marking {
+	struct bind_names *names;
+	size_t n; /* zones that named has */
+};
+
+static enum err
+mark_listed(void *arg, const char *name, const char *type)
+{
+	struct marking *m = arg;
+	struct dname zone;
+
+	(void)type;
+	m->n++;
+	if (dname_parse(name, &zone) == OK && bind_names_get(m->names, &zone) != NULL)
+		bind_names_set(m->names, &zone, bind_is_listed);
+	return OK;
+}
+
+enum err
+bind_mark_listed(struct bind *b, struct bind_names *names, struct backend_error *why)
+{
+	struct bind_stats *stats = mem_zalloc(sizeof(*stats));
+	struct marking m = {names, 0};
+	enum err err;
+
+	stats->zone = mark_listed;
+	stats->arg = &m;
+	err = bind_read_stats(b, "/json/v1/zones", stats, why);
+	if (err == OK && b->process[0] != '\0' && strcmp(stats->boot, b->process) != 0)
+		err = backend_fail(why, ERR_CLOSED, "named was restarted meanwhile");
+	if (err == OK)
+		b->n_listed = m.n;
+	free(stats);
+	return err;
+}
+
+/*
+ * Asking for each costs a command; reading the list costs what named has, and
+ * tells for most that they are not there. What the list does not show (the
+ * operator's zones without statistics) named tells of when it is to be added.
+ */
+static enum err
+mark_many(struct bind *b, const struct dname *zones, size_t n, struct bind_names *names,
+    struct backend_error *why)
+{
+	bool by_list = n >= LIST_MIN && b->n_listed / LISTED_PER_COMMAND <= n;
+
+	for (size_t i = 0; i < n; i++)
+		bind_names_set(names, &zones[i], by_list ? "" : bind_is_listed);
+	return by_list ? bind_mark_listed(b, names, why) : OK;
+}
+
 enum err
 bind_lookup(void *ctx, const struct dname *zones, size_t n, backend_zone_fn *fn,
     void *arg, struct backend_error *why)
 {
 	struct bind *b = ctx;
-	enum err err = OK;
+	struct bind_names names;
+	enum err err;
 
 	bind_journal_read(b);
+	bind_names_init(&names);
+	err = mark_many(b, zones, n, &names, why);
 	for (size_t i = 0; err == OK && i < n; i++) {
 		struct bind_found found;
 
+		if (strcmp(bind_names_get(&names, &zones[i]), bind_is_listed) != 0)
+			continue;
 		err = bind_find(b, &zones[i], &found, why);
 		if (err == OK && found.state != BIND_ZONE_NONE)
 			err = fn(arg, &zones[i],
 			    found.state == BIND_ZONE_OURS ? found.mark : NULL);
 	}
+	bind_names_fini(&names);
 	rndc_disconnect(&b->rndc);
 	return err;
 }
@@ -275,6 +342,7 @@ list_zone(void *arg, const char *name, const char *type)
 	struct listing *l = arg;
 	struct dname zone;
 
+	l->b->n_listed++;
 	if (dname_parse(name, &zone) != OK)
 		return OK; /* no name that we could ever be asked for */
 	if (bind_names_get(&l->b->tombs, &zone) != NULL) {
@@ -363,6 +431,7 @@ bind_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 	stats = mem_zalloc(sizeof(*stats));
 	stats->zone = list_zone;
 	stats->arg = &l;
+	b->n_listed = 0;
 	if (err == OK)
 		err = bind_read_stats(b, "/json/v1/zones", stats, why);
 	if (err == OK && strcmp(stats->boot, b->process) != 0)
