@@ -80,6 +80,8 @@ enum backend_caps {
 	CAP_RESTART_ID = 2, /* identify sees restarts */
 	CAP_PER_ZONE_SETTINGS = 4,
 	CAP_TYPE_CHANGE = 8, /* CHANGE may change the role */
+	/* A batch costs as much as all that the server has: few large ones. */
+	CAP_BATCH_COSTS = 16,
 };
 
 enum backend_verb {
@@ -99,6 +101,8 @@ struct backend_error {
 struct backend_driver {
 	const char *name;
 	unsigned batch_max;
+	/* NULL: batch_max. What it wants as it is configured, which is less. */
+	unsigned (*batch_size)(const void *ctx);
 	unsigned caps;
 	/* Options it knows, NULL-terminated: others are configuration errors. */
 	const char *const *options;

@@ -430,13 +430,24 @@ bind_close(void *ctx)
 	free(b);
 }
 
+/* One command after the other takes a millisecond each, and more. */
+static unsigned
+bind_batch_size(const void *ctx)
+{
+	const struct bind *b = ctx;
+
+	return b->bulk ? BIND_BATCH_MAX : BIND_SINGLES_MAX;
+}
+
 static const char *const options[] = {"control", "key", "statistics", "config", "view",
     "bulk", NULL};
 
 const struct backend_driver bind_driver = {
     .name = "bind",
     .batch_max = BIND_BATCH_MAX,
-    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE,
+    .batch_size = bind_batch_size,
+    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE |
+	    CAP_BATCH_COSTS,
     .options = options,
     .check = bind_check,
     .open = bind_open,

@@ -495,7 +495,8 @@ static const char *const options[] = {"control", "confdb", NULL};
 const struct backend_driver knot_driver = {
     .name = "knot",
     .batch_max = KNOT_BATCH_MAX,
-    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE,
+    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE |
+	    CAP_BATCH_COSTS,
     .options = options,
     .check = knot_check,
     .open = knot_open,

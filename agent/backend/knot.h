@@ -15,7 +15,7 @@
 
 /* What the files of the knot driver share; see knot.c for the story. */
 
-enum { KNOT_BATCH_MAX = 5000, KNOT_CACHE_SIZE = 256, KNOT_TOKEN_MAX = 64 };
+enum { KNOT_BATCH_MAX = 10000, KNOT_CACHE_SIZE = 256, KNOT_TOKEN_MAX = 64 };
 
 /* What settings come to, for as long as they are not pushed out. */
 struct knot_cached {

@@ -409,7 +409,8 @@ static const char *const options[] = {"control", "key", "transfer-dir", "pidfile
 const struct backend_driver yadifa_driver = {
     .name = "yadifa",
     .batch_max = YADIFA_BATCH_MAX,
-    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE,
+    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE |
+	    CAP_BATCH_COSTS,
     .options = options,
     .check = yadifa_check,
     .open = yadifa_open,

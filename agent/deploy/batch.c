@@ -15,7 +15,8 @@
 void
 batch_init(struct batch *b, struct engine *e)
 {
-	size_t max = e->driver->batch_max;
+	size_t max = e->driver->batch_size != NULL ? e->driver->batch_size(e->ctx)
+						   : e->driver->batch_max;
 	*b = (struct batch){.engine = e,
 	    .views = {.store = e->store},
 	    .max = max < ENGINE_BATCH_MAX ? max : ENGINE_BATCH_MAX};
@@ -176,7 +177,7 @@ batch_gather(struct batch *b, const struct item *in)
 		defer(&e->watch, w, in);
 		return GATHER_DONE;
 	}
-	if (b->n_work >= b->max || b->n >= 2 * (size_t)ENGINE_BATCH_MAX)
+	if (b->n_work >= b->max || b->n >= 2 * b->max)
 		return GATHER_FULL;
 	b->items = mem_grow(b->items, b->n, &b->room, sizeof(*b->items));
 	struct item *it = &b->items[b->n];

@@ -21,7 +21,7 @@
  */
 
 enum {
-	ENGINE_BATCH_MAX = 5000,
+	ENGINE_BATCH_MAX = 20000,
 	ENGINE_WATCH_MAX = 8192, /* more are verified later, from the retry table */
 	ENGINE_UNWRITTEN_MAX = 12000, /* changes and notes not yet on record */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/deploy/intake.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -8,7 +9,15 @@
 #include "agent/store/worklog.h"
 #include "lib/log.h"
 
-enum { LOG_ENTRIES = 20000, DUE_MAX = 1000 };
+enum {
+	LOG_ENTRIES = 20000,
+	DUE_MAX = 1000,
+	/* A log that is being filled: from so much on, wait for what follows. */
+	GROWING_MIN = 100,
+	GROWING_STEP_MS = 5,
+	GROWING_PAUSE_MS = 20, /* nothing came for so long */
+	GROWING_MS = 250,
+};
 
 void
 intake_again(struct batch *b)
@@ -108,13 +117,49 @@ read_log(struct batch *b, struct plan_cursor *cursor, bool slow)
 	return (err == OK && cursor->seq < last) || (err == ERR_BUSY && !slow);
 }
 
+static bool
+wait_for_more(struct engine *e)
+{
+	struct pollfd fd = {.fd = e->cancel_fd, .events = POLLIN};
+	for (int ms = 0; ms < GROWING_PAUSE_MS; ms += GROWING_STEP_MS) {
+		if (poll(&fd, 1, GROWING_STEP_MS) != 0)
+			return false;
+		if (e->fast.seq < store_log_seq(e->store))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Thousands of zones come as many UPDATEs, and the first of them should not go
+ * alone where a batch of a few costs as much as one of all. No snapshot is held
+ * while this waits.
+ */
+static bool
+read_growing(struct batch *b)
+{
+	struct engine *e = b->engine;
+	uint64_t end = pace_now_us() + GROWING_MS * 1000;
+	bool more = false;
+	while (!more && b->n_work >= GROWING_MIN && pace_now_us() < end) {
+		views_close(&b->views);
+		if (!wait_for_more(e))
+			break;
+		more = read_log(b, &e->fast, false);
+	}
+	return more;
+}
+
 bool
 intake_log(struct batch *b)
 {
 	struct engine *e = b->engine;
 	if (e->fast.seq >= store_log_seq(e->store))
 		return false;
-	return read_log(b, &e->fast, false);
+	bool more = read_log(b, &e->fast, false);
+	if (!more && (e->driver->caps & CAP_BATCH_COSTS) != 0)
+		more = read_growing(b);
+	return more;
 }
 
 static bool
