@@ -201,8 +201,9 @@ take_transferred(void *arg, enum observed_kind kind, const struct dname *name,
 	}
 	check_backend(l, rr);
 	if (!is_serving(rr)) {
+		const char *text = kind == OBSERVED_ID ? observed_zone(rr, zone) : NULL;
 		l->n_wrong++;
-		note_record(l, dname_print_short(name, zone), rr);
+		note_record(l, text ? text : dname_print_short(name, zone), rr);
 	}
 	return OK;
 }

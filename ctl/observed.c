@@ -2,6 +2,7 @@
 #include "ctl/observed.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static enum observed_kind
 kind_of_label(const struct label *label)
@@ -77,6 +78,28 @@ observed_get(const struct rr *rr, const char *key,
 	if (txt_get(rr->rdata, rr->rdata_size, key, value, OBSERVED_VALUE_MAX))
 		return NULL;
 	return value;
+}
+
+/* In pieces, if it is longer than a character-string. */
+const char *
+observed_zone(const struct rr *rr, char zone[static DNAME_TEXT_MAX])
+{
+	static const char key[] = {'z', 'o', 'n', 'e', '='};
+	const uint8_t *piece;
+	uint8_t piece_size;
+	size_t pos = 0, size = 0;
+	while (txt_next(rr->rdata, rr->rdata_size, &pos, &piece, &piece_size)) {
+		size_t n = piece_size;
+		if (n < sizeof(key) || memcmp(piece, key, sizeof(key)) != 0)
+			continue;
+		n -= sizeof(key);
+		if (n >= DNAME_TEXT_MAX - size)
+			return NULL;
+		memcpy(zone + size, piece + sizeof(key), n);
+		size += n;
+	}
+	zone[size] = '\0';
+	return size > 0 && strlen(zone) == size ? zone : NULL;
 }
 
 struct reading {

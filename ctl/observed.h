@@ -40,6 +40,9 @@ NODISCARD enum err observed_owner(const struct dname *zone, const struct label *
 const char *observed_get(const struct rr *rr, const char *key,
     char value[static OBSERVED_VALUE_MAX]);
 
+/* The zone= of a record that stands under an id; NULL if it has none. */
+const char *observed_zone(const struct rr *rr, char zone[static DNAME_TEXT_MAX]);
+
 /* Called for each TXT record; its error ends the reading and is returned. */
 typedef enum err observed_fn(void *arg, enum observed_kind kind,
     const struct dname *name, const struct rr *rr);

@@ -25,8 +25,10 @@ print_any(void *arg, enum observed_kind kind, const struct dname *name,
 {
 	struct status *st = arg;
 	char text[DNAME_TEXT_MAX];
+	const char *zone = kind == OBSERVED_ID ? observed_zone(rr, text) : NULL;
 	if (kind == OBSERVED_ZONE || kind == OBSERVED_ID)
-		row_print(st->out, &row_zones, dname_print_short(name, text), rr);
+		row_print(st->out, &row_zones,
+		    zone ? zone : dname_print_short(name, text), rr);
 	return OK;
 }
 

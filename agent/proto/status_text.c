@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/proto/status_zone.h"
 #include "agent/store/worklog.h"
 
 static void
@@ -14,6 +15,17 @@ put_id(struct buf *rdata, const struct label *id)
 	char text[DNAME_TEXT_MAX];
 	if (dname_prepend(id, &dname_root, &name) == OK)
 		txt_printf(rdata, "id=%s", dname_print_short(&name, text));
+}
+
+/* Where the owner does not say it. A name may be longer than a character-string. */
+static void
+put_name(struct buf *rdata, const struct dname *zone)
+{
+	enum { PIECE = 250 };
+	char text[DNAME_TEXT_MAX];
+	dname_print_short(zone, text);
+	for (size_t at = 0; text[at] != '\0'; at += strnlen(text + at, PIECE))
+		txt_printf(rdata, "zone=%.*s", PIECE, text + at);
 }
 
 /* -- zones ------------------------------------------------------------------ */
@@ -97,6 +109,8 @@ status_text_zone(const struct snapshot *s, const struct dname *zone,
 		put_zone(rdata, backend->name, m, &z);
 	else
 		return err;
+	if (!status_zone_fits(&s->zone->name, zone))
+		put_name(rdata, zone);
 	return rdata->err;
 }
 

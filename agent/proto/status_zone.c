@@ -48,6 +48,14 @@ status_branch_owner(const struct dname *apex, const char *branch, const char *na
 	return err == OK ? dname_prepend(&label, &base, owner) : err;
 }
 
+bool
+status_zone_fits(const struct dname *apex, const struct dname *zone)
+{
+	struct dname owner;
+	return !is_ours(zone) &&
+	       dname_join(zone->wire, zone->size - 1u, apex, &owner) == OK;
+}
+
 enum err
 status_zone_owner(const struct dname *apex, const struct dname *zone,
     const struct label *id, struct dname *owner)

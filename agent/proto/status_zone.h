@@ -13,7 +13,8 @@
  *     <pattern>._pattern._status.C  TXT
  *     <zone>._status.C              TXT for each backend
  *     <id>._id._status.C            the same, where that name is too long, or
- *                                   its last label begins with "_"
+ *                                   its last label begins with "_"; its zone=
+ *                                   is the name, in pieces if it is long
  */
 
 /* As catalog_each_at(). key: a narrowed one sees its own zones alone, anything
@@ -31,6 +32,8 @@ NODISCARD enum err status_walk_next(struct status_walk *w, struct rr *rr);
 /* Inside: the owner a zone has in _status.C. */
 NODISCARD enum err status_zone_owner(const struct dname *apex, const struct dname *zone,
     const struct label *id, struct dname *owner);
+/* Is that the zone's name below _status.C, and not its id? */
+bool status_zone_fits(const struct dname *apex, const struct dname *zone);
 /* <label>.<branch>._status.C; names with odd characters stay one label. */
 NODISCARD enum err status_branch_owner(const struct dname *apex, const char *branch,
     const char *name, struct dname *owner);

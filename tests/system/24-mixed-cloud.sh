@@ -71,6 +71,11 @@ only_fails_on() { # ZONE KIND REASON
 }
 only_fails_on '*.wild.example' bind 'wildcard'
 only_fails_on '0/25.2.0.192.in-addr.arpa' yadifa 'octet'
+# a name that cannot stand in _status is there by its id, with the name beside it
+ctl add odd._zone -p shared --wait=30 || fail "odd._zone"
+ctl status odd._zone | grep -q '^odd\._zone .*serving' && ctl status | grep -q '^odd\._zone .*serving' || fail "odd._zone: $(ctl status | grep -v '^m')"
+ask "$(ctl list | sed -n 's/^odd\._zone .* //p')._id._status.$C" TXT | grep -q '"zone=odd._zone"' || fail "no zone= in the status"
+ctl del odd._zone --wait=30 || fail "odd._zone"
 # one server away: the others go on, it catches up
 server_down # the last of them
 ctl add late.example -p shared

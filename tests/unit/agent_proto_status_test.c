@@ -149,8 +149,12 @@ status__name_cannot_be_an_owner__then_by_id(void **state)
 	    0);
 	assert_int_equal(query(w, "long._id._status", RR_TXT), 0);
 	assert_int_equal(w->n_rrs, 2);
+	/* 242 characters and the key */
+	snprintf(line, sizeof(line), "\"zone=%s.%s.%s.%.50s\"", l63, l63, l63, l63);
+	assert_has(w, line);
 	assert_int_equal(query(w, "odd._id._status", RR_TXT), 0);
 	assert_int_equal(w->n_rrs, 2);
+	assert_has(w, "\"zone=x._tcp\"");
 	assert_int_equal(query(w, "fine._id._status", RR_TXT), RCODE_NXDOMAIN);
 	assert_int_equal(query(w, "x._tcp._status", RR_TXT), RCODE_NXDOMAIN);
 	assert_int_equal(query(w, "_tcp.example._status", RR_TXT), 0);
@@ -159,6 +163,23 @@ status__name_cannot_be_an_owner__then_by_id(void **state)
 	assert_has(w, "long._id._status.catalog.example.");
 	assert_has(w, "odd._id._status.catalog.example.");
 	assert_has(w, "\n_tcp.example._status.catalog.example.");
+}
+
+static void
+status__name_is_longer_than_a_string__then_in_pieces(void **state)
+{
+	struct world *w = *state;
+	char line[1200], escapes[63 * 4 + 1];
+	for (size_t i = 0; i < 63; i++)
+		memcpy(escapes + 4 * i, "\\001", 5);
+	snprintf(line, sizeof(line), "add long.zones PTR %s.%s.%s.%.160s.example.",
+	    escapes, escapes, escapes, escapes);
+	assert_int_equal(UPDATE(w, line), 0);
+	assert_int_equal(query(w, "long._id._status", RR_TXT), 0);
+	assert_int_equal(w->n_rrs, 2);
+	assert_has(w, "\" \"zone=");
+	assert_has(w, "\\001.");
+	assert_has(w, ".example\"");
 }
 
 static void
@@ -359,6 +380,7 @@ main(void)
 	    TEST(status__member_is_gone__then_listed_as_long_as_a_record_is_there),
 	    TEST(status__error__then_it_is_told),
 	    TEST(status__name_cannot_be_an_owner__then_by_id),
+	    TEST(status__name_is_longer_than_a_string__then_in_pieces),
 	    TEST(status__agent_without_backends__then_a_dash),
 	    TEST(status__backends_patterns_and_agent__then_their_lines),
 	    TEST(status__serial__then_it_grows_with_states_and_with_changes),

@@ -73,12 +73,42 @@ observed_owner__odd_name__stands_by_its_id(void **state)
 	assert_true(dname_equal(&owner, &expected));
 }
 
+static void
+observed_zone__pieces__are_joined(void **state)
+{
+	(void)state;
+	struct buf rdata;
+	char zone[DNAME_TEXT_MAX], piece[256];
+	buf_init(&rdata, 0);
+	txt_put(&rdata, "backend=nsd1");
+	struct rr rr = {.type = RR_TXT, .rdata = rdata.data};
+	rr.rdata_size = (uint16_t)rdata.size;
+	assert_null(observed_zone(&rr, zone));
+	txt_put(&rdata, "zone=x.");
+	txt_put(&rdata, "id=a1");
+	txt_put(&rdata, "zone=_tcp");
+	rr.rdata = rdata.data;
+	rr.rdata_size = (uint16_t)rdata.size;
+	assert_string_equal(observed_zone(&rr, zone), "x._tcp");
+	/* more than any name has */
+	memset(piece, 'a', 255);
+	memcpy(piece, "zone=", 5);
+	piece[255] = '\0';
+	for (int i = 0; i < 5; i++)
+		txt_put(&rdata, piece);
+	rr.rdata = rdata.data;
+	rr.rdata_size = (uint16_t)rdata.size;
+	assert_null(observed_zone(&rr, zone));
+	buf_fini(&rdata);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(observed_classify__each_kind__is_told_apart),
 	    cmocka_unit_test(observed_owner__short_name__stands_below_status),
+	    cmocka_unit_test(observed_zone__pieces__are_joined),
 	    cmocka_unit_test(observed_owner__odd_name__stands_by_its_id),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
