@@ -376,7 +376,7 @@ check_driver(struct conf *conf, const struct conf_backend *b)
 	if (b->driver->check == NULL || b->driver->check(&bc, &where) == OK)
 		return;
 	if (where.line == 0) /* not one setting alone */
-		conf_fault(conf, b->line, "[backend %s]: %s", b->name, where.what);
+		conf_fault(conf, b->line, "%s", where.what);
 	else
 		conf_fault_at(conf, &where);
 }

@@ -23,8 +23,8 @@ check_fault(const struct check *c, const char *option, const char *value,
 	if (at == NULL && conf->n_options > 0)
 		at = &conf->options[0];
 	return err_at(c->where, at != NULL ? at->file : "", at != NULL ? at->line : 0,
-	    "backend %.60s: %s%s%.150s: %s", conf->name, option, has_value ? " " : "",
-	    has_value ? value : "", why);
+	    "backend %.60s: %s%s%.150s%s %s", conf->name, option, has_value ? " " : "",
+	    has_value ? value : "", has_value ? ":" : "", why);
 }
 
 enum err

@@ -17,8 +17,8 @@ struct check {
 	struct err_where *where;
 };
 
-/* "backend NAME: OPTION VALUE: WHY", where that option stands, or else the
- * section's first. value may be NULL. */
+/* "backend NAME: OPTION VALUE: WHY", or without a value "backend NAME: OPTION WHY",
+ * where that option stands, or else the section's first. value may be NULL. */
 NODISCARD enum err check_fault(const struct check *c, const char *option,
     const char *value, const char *why);
 
