@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "agent/backend/bind_token.h"
-#include "agent/backend/bind_tool.h"
+#include "agent/backend/tool.h"
 #include "lib/buf.h"
 #include "lib/mem.h"
 
@@ -151,19 +151,19 @@ enum err
 bind_config_read(const struct bind_config_reader *r, struct bind_config *c,
     struct backend_error *why)
 {
-	char *tool_path = bind_tool_find("named-checkconf");
+	char *tool_path = tool_find("named-checkconf", NULL);
 	const char *const argv[] = {tool_path, "-p", r->path, NULL};
 	struct buf out;
-	struct bind_tool tool = {.argv = argv,
+	struct tool tool = {.argv = argv,
 	    .out = take_output,
-	    .arg = &out,
+	    .out_arg = &out,
 	    .cancel_fd = r->cancel_fd,
 	    .timeout_ms = r->timeout_ms};
 	enum err err;
 
 	buf_init(&out, 0);
 	memset(c, 0, sizeof(*c));
-	err = bind_tool_run(&tool, why);
+	err = tool_run(&tool, why);
 	if (err == OK && !tool.good)
 		err = backend_fail(why, ERR_INVALID, "%s", tool.text);
 	if (err == OK) {
@@ -240,10 +240,10 @@ enum err
 bind_config_try(const struct bind_config_reader *r, const struct bind_config *c,
     const char *zones, struct backend_error *why)
 {
-	char *tool_path = bind_tool_find("named-checkconf");
+	char *tool_path = tool_find("named-checkconf", NULL);
 	const char *const argv[] = {tool_path, "/dev/stdin", NULL};
 	size_t at = place_of_zones(c, r->view);
-	struct bind_tool tool = {.argv = argv,
+	struct tool tool = {.argv = argv,
 	    .cancel_fd = r->cancel_fd,
 	    .timeout_ms = r->timeout_ms};
 	struct buf text;
@@ -256,7 +256,7 @@ bind_config_try(const struct bind_config_reader *r, const struct bind_config *c,
 	buf_put(&text, c->text + at, c->size - at);
 	tool.input = buf_text(&text);
 	tool.input_size = text.size;
-	err = bind_tool_run(&tool, why);
+	err = tool_run(&tool, why);
 	/* Without the file and line, which nobody can look at. */
 	if (err == OK && !tool.good) {
 		const char *blank = strncmp(tool.text, "/dev/stdin:", 11) == 0

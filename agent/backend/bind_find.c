@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "agent/backend/bind.h"
-#include "agent/backend/bind_tool.h"
+#include "agent/backend/tool.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -301,7 +301,7 @@ dump_database(struct bind *b, struct bind_names *marks)
 {
 	struct backend_error why = {""};
 	struct dump *d;
-	struct bind_tool tool = {.out = take_dump,
+	struct tool tool = {.out = take_dump,
 	    .cancel_fd = b->conf.cancel_fd,
 	    .timeout_ms = b->conf.timeout_ms};
 	const char *argv[3] = {NULL};
@@ -314,11 +314,11 @@ dump_database(struct bind *b, struct bind_names *marks)
 	d->b = b;
 	d->marks = marks;
 	buf_init(&d->line, RNDC_REQUEST_MAX * 4);
-	argv[0] = tool_path = bind_tool_find("named-nzd2nzf");
+	argv[0] = tool_path = tool_find("named-nzd2nzf", NULL);
 	argv[1] = database;
 	tool.argv = argv;
-	tool.arg = d;
-	err = bind_tool_run(&tool, &why);
+	tool.out_arg = d;
+	err = tool_run(&tool, &why);
 	buf_fini(&d->line);
 	free(d);
 	free(tool_path);

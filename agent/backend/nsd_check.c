@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "agent/backend/nsd.h"
+#include "agent/backend/tool.h"
 #include "lib/mem.h"
 
 /*
@@ -22,145 +16,16 @@
  * patterns that a reconfig would leave.
  */
 
-extern char **environ;
+enum { FAULTS_MAX = 64, CONFIG_FILES_MAX = 200 };
 
-enum { TOOL_LINE_MAX = 4096, FAULTS_MAX = 64, CONFIG_FILES_MAX = 200 };
-
-/* One end of the tool's output, cut into lines. */
-struct stream {
-	int fd;
-	char line[TOOL_LINE_MAX];
-	size_t size;
-	void (*fn)(void *arg, const char *line);
-	void *arg;
-};
-
-/* -- running it ------------------------------------------------------------ */
-
-static void
-cut_lines(struct stream *s, const char *text, size_t size)
+static struct tool
+make_tool(const struct nsd *nsd, const char *const argv[])
 {
-	for (size_t i = 0; i < size; i++) {
-		if (text[i] != '\n') {
-			/* The rest of a long line is of no interest. */
-			if (s->size < sizeof(s->line) - 1)
-				s->line[s->size++] = text[i];
-			continue;
-		}
-		s->line[s->size] = '\0';
-		s->size = 0;
-		s->fn(s->arg, s->line);
-	}
-}
-
-static void
-read_stream(struct stream *s)
-{
-	char chunk[16384];
-	ssize_t n = read(s->fd, chunk, sizeof(chunk));
-
-	if (n > 0) {
-		cut_lines(s, chunk, (size_t)n);
-	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
-		close(s->fd);
-		s->fd = -1;
-	}
-}
-
-/* Both streams to their ends. */
-static enum err
-read_streams(struct nsd *nsd, struct stream *s, struct backend_error *why)
-{
-	while (s[0].fd != -1 || s[1].fd != -1) {
-		struct pollfd fds[3] = {{.fd = s[0].fd, .events = POLLIN},
-		    {.fd = s[1].fd, .events = POLLIN},
-		    {.fd = nsd->conf.cancel_fd, .events = POLLIN}};
-		int n = poll(fds, 3, (int)nsd->chan.chan.timeout_ms);
-
-		if (n == -1 && errno != EINTR)
-			return backend_fail(why, ERR_IO, "poll: %s",
-			    mem_errno_text(errno));
-		if (n == 0)
-			return backend_fail(why, ERR_TIMEOUT, "%s does not end",
-			    nsd->checkconf);
-		if (n > 0 && fds[2].revents != 0)
-			return backend_fail(why, ERR_CANCELED, "canceled");
-		for (int i = 0; n > 0 && i < 2; i++) {
-			if (fds[i].revents != 0)
-				read_stream(&s[i]);
-		}
-	}
-	return OK;
-}
-
-static enum err
-spawn(const char *const argv[], struct stream *s, pid_t *pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int out[2], errors[2], rc;
-	char **args = mem_zalloc(16 * sizeof(args[0]));
-	size_t n = 0;
-
-	if (pipe2(out, O_CLOEXEC) == -1) {
-		free(args);
-		return ERR_IO;
-	}
-	if (pipe2(errors, O_CLOEXEC) == -1) {
-		close(out[0]);
-		close(out[1]);
-		free(args);
-		return ERR_IO;
-	}
-	for (; argv[n] != NULL; n++)
-		args[n] = mem_strdup(argv[n]);
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-	posix_spawn_file_actions_adddup2(&actions, errors[1], 2);
-	rc = posix_spawnp(pid, argv[0], &actions, &attr, args, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	close(out[1]);
-	close(errors[1]);
-	nsd_free_texts(args, n);
-	s[0].fd = out[0];
-	s[1].fd = errors[0];
-	errno = rc;
-	return rc == 0 ? OK : ERR_IO;
-}
-
-/* *good: it ended with status 0. */
-static enum err
-run(struct nsd *nsd, const char *const argv[], struct stream *s, bool *good,
-    struct backend_error *why)
-{
-	pid_t pid;
-	int status = 0;
-	enum err err;
-
-	s[0].fd = s[1].fd = -1;
-	err = spawn(argv, s, &pid);
-	if (err != OK) {
-		backend_fail(why, err, "%s: %s", argv[0], mem_errno_text(errno));
-	} else {
-		err = read_streams(nsd, s, why);
-		if (err != OK)
-			kill(pid, SIGKILL);
-		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-			;
-		*good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	}
-	for (int i = 0; i < 2; i++) {
-		if (s[i].fd != -1)
-			close(s[i].fd);
-	}
-	return err;
+	return (struct tool){.argv = argv,
+	    .out = tool_cut,
+	    .errors = tool_cut,
+	    .cancel_fd = nsd->conf.cancel_fd,
+	    .timeout_ms = nsd->chan.chan.timeout_ms};
 }
 
 /* -- what it says of a configuration --------------------------------------- */
@@ -252,12 +117,16 @@ nsd_check_config(struct nsd *nsd, const char *config, const char *include,
 {
 	const char *const argv[] = {nsd->checkconf, "-v", config, NULL};
 	struct reading r = {.verdict = verdict, .include = include};
-	struct stream s[2] = {{.fn = take_config, .arg = &r},
-	    {.fn = take_fault, .arg = &r}};
+	struct tool_lines out = {.fn = take_config, .arg = &r};
+	struct tool_lines errors = {.fn = take_fault, .arg = &r};
+	struct tool tool = make_tool(nsd, argv);
 	enum err err;
 
 	memset(verdict, 0, sizeof(*verdict));
-	err = run(nsd, argv, s, &verdict->good, why);
+	tool.out_arg = &out;
+	tool.errors_arg = &errors;
+	err = tool_run(&tool, why);
+	verdict->good = tool.good;
 	if (err != OK) {
 		nsd_verdict_fini(verdict);
 		return err;
@@ -266,8 +135,7 @@ nsd_check_config(struct nsd *nsd, const char *config, const char *include,
 		qsort(verdict->patterns, verdict->n_patterns,
 		    sizeof(verdict->patterns[0]), by_text);
 	if (!verdict->good && verdict->text[0] == '\0')
-		snprintf(verdict->text, sizeof(verdict->text), "%s failed",
-		    nsd->checkconf);
+		memcpy(verdict->text, tool.text, sizeof(verdict->text));
 	return OK;
 }
 
@@ -288,29 +156,21 @@ take_value(void *arg, const char *line)
 		*value = mem_strdup(line);
 }
 
-static void
-take_text(void *arg, const char *line)
-{
-	struct backend_error *why = arg;
-
-	if (why->text[0] == '\0')
-		snprintf(why->text, sizeof(why->text), "%s", line);
-}
-
 enum err
 nsd_check_value(struct nsd *nsd, const char *name, char **value,
     struct backend_error *why)
 {
 	const char *const argv[] = {nsd->checkconf, "-o", name, nsd->config, NULL};
-	struct backend_error text = {""};
 	char *line = NULL;
-	struct stream s[2] = {{.fn = take_value, .arg = &line},
-	    {.fn = take_text, .arg = &text}};
-	bool good = false;
-	enum err err = run(nsd, argv, s, &good, why);
+	struct tool_lines out = {.fn = take_value, .arg = &line};
+	struct tool tool = make_tool(nsd, argv);
+	enum err err;
 
-	if (err == OK && !good)
-		err = backend_fail(why, ERR_INVALID, "%s", text.text);
+	tool.out_arg = &out;
+	tool.errors = NULL;
+	err = tool_run(&tool, why);
+	if (err == OK && !tool.good)
+		err = backend_fail(why, ERR_INVALID, "%s", tool.text);
 	if (err == OK)
 		*value = line != NULL ? line : mem_strdup("");
 	else

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/backend/nsd.h"
 #include "agent/backend/nsd_reply.h"
+#include "agent/backend/proc.h"
+#include "agent/backend/tool.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
 
@@ -26,54 +26,13 @@ enum {
 
 /* -- which process is it? -------------------------------------------------- */
 
-/* The whole of a small file of /proc, NUL-terminated. */
-static bool
-read_proc(pid_t pid, const char *file, char *out, size_t out_size, size_t *size)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return false;
-	n = read(fd, out, out_size - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	out[n] = '\0';
-	*size = (size_t)n;
-	return true;
-}
-
-/* Of the fields of stat, by their numbers in proc(5). false: it has ended, even
- * if nobody has noticed yet. */
-static bool
-read_stat(pid_t pid, unsigned field, unsigned long long *value)
-{
-	char stat[1024], *at;
-	size_t size;
-
-	if (pid <= 0 || !read_proc(pid, "stat", stat, sizeof(stat), &size))
-		return false;
-	at = strrchr(stat, ')'); /* ends field 2, which may hold anything */
-	if (at != NULL && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0))
-		return false;
-	for (unsigned i = 2; at != NULL && i < field; i++)
-		at = strchr(at + 1, ' ');
-	return at != NULL && sscanf(at, " %llu", value) == 1;
-}
-
-enum { STAT_PPID = 4, STAT_START = 22 /* clock ticks after boot */ };
-
 static bool
 is_nsd(pid_t pid)
 {
 	char comm[64];
 	size_t size;
 
-	return pid > 0 && read_proc(pid, "comm", comm, sizeof(comm), &size) &&
+	return proc_read(pid, "comm", comm, sizeof(comm), &size) &&
 	       strncmp(comm, "nsd", 3) == 0;
 }
 
@@ -126,7 +85,7 @@ find_server(struct nsd *nsd, pid_t *pid, struct backend_error *why)
 	if (nsd->chan.path == NULL)
 		return OK;
 	if (peer == nsd->peer && is_nsd(nsd->pid) &&
-	    read_stat(nsd->pid, STAT_START, &start) && start == nsd->start) {
+	    proc_stat(nsd->pid, PROC_START, &start) && start == nsd->start) {
 		*pid = nsd->pid;
 		return OK;
 	}
@@ -139,12 +98,12 @@ find_server(struct nsd *nsd, pid_t *pid, struct backend_error *why)
 		*pid = (pid_t)strtol(text, NULL, 10);
 		if (!is_nsd(*pid))
 			*pid = 0; /* of another name space, such as a container's */
-		else if (read_stat(*pid, STAT_PPID, &parent) && is_nsd((pid_t)parent))
+		else if (proc_stat(*pid, PROC_PARENT, &parent) && is_nsd((pid_t)parent))
 			*pid = (pid_t)parent;
 	}
 	nsd->peer = peer;
 	nsd->pid = *pid;
-	if (!read_stat(*pid, STAT_START, &nsd->start))
+	if (!proc_stat(*pid, PROC_START, &nsd->start))
 		nsd->pid = *pid = 0;
 	return OK;
 }
@@ -206,7 +165,6 @@ note_socket(struct nsd *nsd)
 enum err
 nsd_look(struct nsd *nsd, struct backend_error *why)
 {
-	unsigned long long hertz = (unsigned long long)sysconf(_SC_CLK_TCK);
 	char version[64], process[64];
 	int64_t started_ms;
 	pid_t pid;
@@ -218,8 +176,7 @@ nsd_look(struct nsd *nsd, struct backend_error *why)
 		return err;
 	if (pid != 0) {
 		snprintf(process, sizeof(process), "%ld:%llu", (long)pid, nsd->start);
-		started_ms = clock_unix_ms() - clock_boot_ms() +
-			     (int64_t)(nsd->start * 1000 / hertz);
+		started_ms = proc_start_ms(nsd->start);
 	} else {
 		err = process_by_asking(nsd, process, &started_ms, why);
 		if (err != OK)
@@ -251,7 +208,7 @@ nsd_seems_same(const struct nsd *nsd)
 		st.st_ino != nsd->socket_ino))
 		return false;
 	return !local ||
-	       (read_stat(nsd->pid, STAT_START, &start) && start == nsd->start);
+	       (proc_stat(nsd->pid, PROC_START, &start) && start == nsd->start);
 }
 
 /* -- where its files are --------------------------------------------------- */
@@ -273,29 +230,6 @@ find_config(const char *words, size_t size)
 	return NULL;
 }
 
-/* Beside the server, else where packages and sources put it. */
-static char *
-find_checkconf(const char *server)
-{
-	static const char *const dirs[] = {"/usr/sbin", "/usr/local/sbin", "/sbin"};
-	const char *slash = strrchr(server, '/');
-	char *path;
-
-	if (server[0] == '/') {
-		path = mem_printf("%.*s/nsd-checkconf", (int)(slash - server), server);
-		if (access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		path = mem_printf("%s/nsd-checkconf", dirs[i]);
-		if (access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
-	return mem_strdup("nsd-checkconf");
-}
-
 enum err
 nsd_locate(struct nsd *nsd, struct backend_error *why)
 {
@@ -313,7 +247,7 @@ nsd_locate(struct nsd *nsd, struct backend_error *why)
 		return err;
 	nsd_forget_places(nsd);
 	if (nsd->pid != 0)
-		read_proc(nsd->pid, "cmdline", words, sizeof(words), &size);
+		proc_read(nsd->pid, "cmdline", words, sizeof(words), &size);
 	if (config == NULL && size > 0)
 		config = find_config(words, size);
 	if (config == NULL)
@@ -324,7 +258,7 @@ nsd_locate(struct nsd *nsd, struct backend_error *why)
 		    "needs config",
 		    config);
 	nsd->config = mem_strdup(config);
-	nsd->checkconf = find_checkconf(words);
+	nsd->checkconf = tool_find("nsd-checkconf", words);
 	if (zonelist != NULL)
 		nsd->zonelist = mem_strdup(zonelist);
 	else

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,41 +32,18 @@ static const char prev[] = "zones.conf.prev", candidate[] = "zones.conf.next";
 
 /* -- is it there? ---------------------------------------------------------- */
 
-static bool
-is_zombie(pid_t pid)
-{
-	char stat[1024], *field;
-	size_t size;
-
-	if (!proc_read(pid, "stat", stat, sizeof(stat), &size))
-		return false;
-	field = strrchr(stat, ')');
-	return field != NULL &&
-	       (strncmp(field, ") Z", 3) == 0 || strncmp(field, ") X", 3) == 0);
-}
-
 enum yadifa_life
 yadifa_look(const struct yadifa *y, char process[static 64])
 {
-	char text[32], *end;
-	ssize_t n;
-	long pid;
-	int fd = open(y->pidfile, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	pid_t pid;
+	enum err err = proc_read_pidfile(y->pidfile, &pid);
 
 	process[0] = '\0';
-	if (fd == -1)
-		return errno == ENOENT ? YADIFA_STOPPED : YADIFA_UNSEEN;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return YADIFA_UNSEEN;
-	text[n] = '\0';
-	pid = strtol(text, &end, 10);
-	if (end == text || pid <= 1 || pid > INT32_MAX)
-		return YADIFA_UNSEEN;
-	if ((kill((pid_t)pid, 0) == -1 && errno == ESRCH) || is_zombie((pid_t)pid))
+	if (err != OK)
+		return err == ERR_NOTFOUND ? YADIFA_STOPPED : YADIFA_UNSEEN;
+	if (proc_has_ended(pid))
 		return YADIFA_DEAD;
-	proc_identity((pid_t)pid, process);
+	proc_identity(pid, process);
 	return YADIFA_ALIVE;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "agent/backend/bind_tool.h"
+#include "agent/backend/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,14 +20,21 @@ extern char **environ;
 enum { ARGS_MAX = 15 };
 
 char *
-bind_tool_find(const char *name)
+tool_find(const char *name, const char *server)
 {
 	static const char *const dirs[] = {"/usr/bin", "/usr/sbin", "/usr/local/bin",
 	    "/usr/local/sbin", "/sbin"};
+	char *path;
 
+	if (server != NULL && server[0] == '/') {
+		path = mem_printf("%.*s/%s", (int)(strrchr(server, '/') - server),
+		    server, name);
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		char *path = mem_printf("%s/%s", dirs[i], name);
-
+		path = mem_printf("%s/%s", dirs[i], name);
 		if (access(path, X_OK) == 0)
 			return path;
 		free(path);
@@ -35,11 +42,28 @@ bind_tool_find(const char *name)
 	return mem_strdup(name);
 }
 
+void
+tool_cut(void *arg, const char *data, size_t size)
+{
+	struct tool_lines *l = arg;
+
+	for (size_t i = 0; i < size; i++) {
+		if (data[i] != '\n') {
+			if (l->size < sizeof(l->line) - 1)
+				l->line[l->size++] = data[i];
+			continue;
+		}
+		l->line[l->size] = '\0';
+		l->size = 0;
+		l->fn(l->arg, l->line);
+	}
+}
+
 /* -- starting it -------------------------------------------------------------- */
 
 /* What may hold secrets is not written to any disk. */
 static int
-open_input(const struct bind_tool *tool)
+open_input(const struct tool *tool)
 {
 	size_t done = 0;
 	int fd;
@@ -62,7 +86,7 @@ open_input(const struct bind_tool *tool)
 }
 
 static int
-start(const struct bind_tool *tool, int in, int out, int errors, pid_t *pid)
+start(const struct tool *tool, int in, int out, int errors, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -90,7 +114,7 @@ start(const struct bind_tool *tool, int in, int out, int errors, pid_t *pid)
 
 /* The ends of its output that we read, or ERR_IO with nothing open. */
 static enum err
-spawn(const struct bind_tool *tool, int ends[static 2], pid_t *pid,
+spawn(const struct tool *tool, int ends[static 2], pid_t *pid,
     struct backend_error *why)
 {
 	int out[2] = {-1, -1}, errors[2] = {-1, -1}, in = open_input(tool), rc = 0;
@@ -118,7 +142,7 @@ spawn(const struct bind_tool *tool, int ends[static 2], pid_t *pid,
 /* -- hearing it --------------------------------------------------------------- */
 
 struct hearing {
-	struct bind_tool *tool;
+	struct tool *tool;
 	int fds[2];
 	char lines[2][200]; /* the first of each */
 	bool ended[2];      /* that line */
@@ -147,7 +171,9 @@ hear_some(struct hearing *h, int i)
 	if (n > 0) {
 		keep_line(h, i, chunk, (size_t)n);
 		if (i == 0 && h->tool->out != NULL)
-			h->tool->out(h->tool->arg, chunk, (size_t)n);
+			h->tool->out(h->tool->out_arg, chunk, (size_t)n);
+		if (i == 1 && h->tool->errors != NULL)
+			h->tool->errors(h->tool->errors_arg, chunk, (size_t)n);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		close(h->fds[i]);
 		h->fds[i] = -1;
@@ -180,7 +206,7 @@ hear(struct hearing *h, struct backend_error *why)
 }
 
 enum err
-bind_tool_run(struct bind_tool *tool, struct backend_error *why)
+tool_run(struct tool *tool, struct backend_error *why)
 {
 	struct hearing h = {.tool = tool, .fds = {-1, -1}};
 	pid_t pid;
