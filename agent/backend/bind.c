@@ -114,14 +114,6 @@ explain_stats(struct bind *b, enum err err, struct backend_error *why)
 	    first.text, address, addr_port(&b->statistics), address);
 }
 
-static void
-forget_checked(struct bind *b)
-{
-	for (size_t i = 0; i < b->n_checked; i++)
-		free(b->checked[i]);
-	b->n_checked = 0;
-}
-
 /* A name that cannot be: before named finds that out, it looks whether zones may
  * be added at all, and where. */
 static enum err
@@ -161,7 +153,7 @@ bind_look(struct bind *b, struct backend_error *why)
 		return explain_stats(b, err, why);
 	}
 	if (strcmp(stats->boot, b->process) != 0) {
-		forget_checked(b);
+		textset_fini(&b->checked);
 		b->ready = false;
 		b->config_path[0] = '\0';
 	}
@@ -284,13 +276,6 @@ bind_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 	err = run_verb(b, words[verb], zone, why);
 	rndc_disconnect(&b->rndc);
 	return err;
-}
-
-static void
-bind_mark_of(void *ctx, const struct settings *s, char mark[static 128])
-{
-	(void)ctx;
-	bind_body_mark(s, mark);
 }
 
 /* -- configuration ------------------------------------------------------------ */
@@ -424,8 +409,7 @@ bind_close(void *ctx)
 	chan_close(&b->http);
 	bind_names_fini(&b->tombs);
 	bind_names_fini(&b->known_keys);
-	forget_checked(b);
-	free(b->checked);
+	textset_fini(&b->checked);
 	free(b->bulk_zones);
 	free(b);
 }
@@ -456,7 +440,7 @@ const struct backend_driver bind_driver = {
     .inventory = bind_inventory,
     .lookup = bind_lookup,
     .prepare = bind_prepare,
-    .mark_of = bind_mark_of,
+    .mark_of = mark_of,
     .retire = bind_retire,
     .apply = bind_apply,
     .command = bind_command,

@@ -14,6 +14,7 @@
 #include "agent/backend/bind_names.h"
 #include "agent/backend/chan.h"
 #include "agent/backend/rndc.h"
+#include "agent/backend/textset.h"
 #include "lib/addr.h"
 #include "lib/dname.h"
 #include "lib/err.h"
@@ -46,9 +47,8 @@ struct bind {
 	/* what named has read (bind_prepare.c) */
 	char loaded_digest[BIND_DIGEST_MAX]; /* named has read that one, ... */
 	char loaded_process[BIND_PROCESS_MAX];
-	int64_t loaded_ms; /* ... then, Unix time; 0: not by us */
-	char **checked;    /* patterns and versions whose raw options are good */
-	size_t n_checked, checked_room;
+	int64_t loaded_ms;      /* ... then, Unix time; 0: not by us */
+	struct textset checked; /* patterns and versions whose raw options are good */
 
 	/* zones of the bulk file (bind_bulk.c), by hash, in order */
 	uint64_t *bulk_zones;
@@ -94,7 +94,7 @@ struct bind_found {
 	/* of ours */
 	bool primary, is_signed;
 	bool unsaved; /* served, but not in the new-zone database */
-	char mark[BIND_MARK_MAX];
+	char mark[MARK_MAX];
 	char file[BIND_PATH_MAX];
 };
 

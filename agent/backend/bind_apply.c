@@ -33,7 +33,7 @@ void
 bind_settle_added(struct bind_task *t, enum backend_result result)
 {
 	op_settle(t->op, result, "%s", "");
-	bind_body_mark(t->op->settings, t->op->mark);
+	mark_print(t->op->settings, t->op->mark);
 }
 
 bool

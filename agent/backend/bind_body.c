@@ -20,13 +20,6 @@
 static const char rendering[] = "1";
 static const char mark_prefix[] = "nsherd-", mark_key_prefix[] = "nsherd.";
 
-void
-bind_body_mark(const struct settings *s, char mark[static BIND_MARK_MAX])
-{
-	snprintf(mark, BIND_MARK_MAX, "%s%s.%s.%s", mark_prefix, s->pattern, s->version,
-	    s->hash);
-}
-
 /* -- raw options -------------------------------------------------------------- */
 
 /* What the driver prints itself, or relies on. */
@@ -356,7 +349,7 @@ bind_body_each_key(const struct settings *s, bind_body_key_fn *fn, void *arg)
 /* -- reading ------------------------------------------------------------------ */
 
 static void
-read_mark(const char *text, char mark[static BIND_MARK_MAX])
+read_mark(const char *text, char mark[static MARK_MAX])
 {
 	const char *dot = strrchr(text, '.');
 	size_t n = sizeof(mark_key_prefix) - 1;
@@ -364,9 +357,8 @@ read_mark(const char *text, char mark[static BIND_MARK_MAX])
 	if (strncmp(text, mark_key_prefix, n) != 0 || dot == NULL || dot < text + n)
 		return;
 	/* One that we printed in another way is wrong in any case. */
-	snprintf(mark, BIND_MARK_MAX, "%s%.*s%s", mark_prefix,
-	    (int)(dot - text - (int)n), text + n,
-	    strcmp(dot + 1, rendering) == 0 ? "" : "~");
+	snprintf(mark, MARK_MAX, "%s%.*s%s", mark_prefix, (int)(dot - text - (int)n),
+	    text + n, strcmp(dot + 1, rendering) == 0 ? "" : "~");
 }
 
 /* A statement of the zone, at depth 1: word is its first word. */

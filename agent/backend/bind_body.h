@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "agent/backend/backend.h"
+#include "agent/backend/mark.h"
 #include "lib/buf.h"
 #include "lib/dname.h"
 #include "lib/err.h"
@@ -23,10 +24,7 @@
  * not exist, so it does nothing, and named gives it back.
  */
 
-enum { BIND_MARK_MAX = 128, BIND_PATH_MAX = 1200, BIND_NAME_MAX = 2048 };
-
-/* "nsherd-<pattern>.<version>.<hash>" */
-void bind_body_mark(const struct settings *s, char mark[static BIND_MARK_MAX]);
+enum { BIND_PATH_MAX = 1200, BIND_NAME_MAX = 2048 };
 
 /*
  * `{ ... };` of a zone under settings s. zone NULL: any, to check the settings.
@@ -49,7 +47,7 @@ struct bind_zone_text {
 	char type[16];
 	bool is_signed; /* inline-signing or dnssec-policy */
 	char file[BIND_PATH_MAX];
-	char mark[BIND_MARK_MAX]; /* "": none */
+	char mark[MARK_MAX]; /* "": none */
 };
 
 /* `{ ... };` of a zone statement. Free it; NULL: it is none. */

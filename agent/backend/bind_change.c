@@ -130,9 +130,9 @@ bind_delete_renewing(struct bind_batch *ba)
 enum err
 bind_change_one(struct bind_batch *ba, struct bind_task *t)
 {
-	char mark[BIND_MARK_MAX];
+	char mark[MARK_MAX];
 
-	bind_body_mark(t->op->settings, mark);
+	mark_print(t->op->settings, mark);
 	if (t->found.state == BIND_ZONE_FOREIGN) {
 		bind_settle_foreign(t);
 	} else if (t->found.state == BIND_ZONE_OURS && !t->found.unsaved &&

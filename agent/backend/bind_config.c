@@ -29,8 +29,10 @@ struct scan {
 static void
 add_name(struct bind_config *c, const char *kind, const char *name)
 {
-	c->names = mem_grow(c->names, c->n_names, &c->names_room, sizeof(c->names[0]));
-	c->names[c->n_names++] = mem_printf("%s %s", kind, name);
+	char *text = mem_printf("%s %s", kind, name);
+
+	textset_add(&c->names, text);
+	free(text);
 }
 
 static bool
@@ -102,14 +104,6 @@ take_statement(struct scan *s)
 		add_name(s->c, "control", s->words[2][0]);
 }
 
-static int
-by_text(const void *a, const void *b)
-{
-	const char *const *left = a, *const *right = b;
-
-	return strcmp(*left, *right);
-}
-
 static void
 scan(struct bind_config *c, const char *view)
 {
@@ -137,8 +131,6 @@ scan(struct bind_config *c, const char *view)
 			s.n_words[d]++;
 		}
 	}
-	if (c->n_names > 1)
-		qsort(c->names, c->n_names, sizeof(c->names[0]), by_text);
 }
 
 static void
@@ -181,9 +173,7 @@ bind_config_read(const struct bind_config_reader *r, struct bind_config *c,
 void
 bind_config_fini(struct bind_config *c)
 {
-	for (size_t i = 0; i < c->n_names; i++)
-		free(c->names[i]);
-	free(c->names);
+	textset_fini(&c->names);
 	if (c->text != NULL)
 		mem_wipe(c->text, c->size);
 	free(c->text);
@@ -194,8 +184,7 @@ bool
 bind_config_has(const struct bind_config *c, const char *kind, const char *name)
 {
 	char *text = mem_printf("%s %s", kind, name);
-	bool has = c->n_names > 0 && bsearch(&text, c->names, c->n_names,
-					 sizeof(c->names[0]), by_text) != NULL;
+	bool has = textset_has(&c->names, text);
 
 	free(text);
 	return has;
@@ -207,11 +196,12 @@ bind_config_has_name(const struct bind_config *c, const char *kind,
 {
 	size_t size = strlen(kind);
 
-	for (size_t i = 0; i < c->n_names; i++) {
+	for (size_t i = 0; i < c->names.n; i++) {
 		struct dname other;
 
-		if (strncmp(c->names[i], kind, size) == 0 && c->names[i][size] == ' ' &&
-		    dname_parse(c->names[i] + size + 1, &other) == OK &&
+		if (strncmp(c->names.list[i], kind, size) == 0 &&
+		    c->names.list[i][size] == ' ' &&
+		    dname_parse(c->names.list[i] + size + 1, &other) == OK &&
 		    dname_equal(&other, name))
 			return true;
 	}

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "agent/backend/backend.h"
+#include "agent/backend/textset.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 
@@ -20,8 +21,7 @@ struct bind_config {
 	bool hides_zones; /* zone-statistics none */
 	bool statistics, controls, has_view;
 	/* "key NAME", "policy NAME", "control NAME", in order */
-	char **names;
-	size_t n_names, names_room;
+	struct textset names;
 };
 
 /* Who asks: what its tool runs need. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/backend/bind.h"
 #include "lib/mem.h"
@@ -84,16 +83,6 @@ load_keys(struct preparing *p, struct settings *const *settings, size_t n,
 
 /* -- raw options -------------------------------------------------------------- */
 
-static bool
-was_checked(const struct bind *b, const char *version)
-{
-	for (size_t i = 0; i < b->n_checked; i++) {
-		if (strcmp(b->checked[i], version) == 0)
-			return true;
-	}
-	return false;
-}
-
 static char *
 version_of(const struct settings *s)
 {
@@ -105,13 +94,8 @@ note_checked(struct bind *b, const struct settings *s)
 {
 	char *version = version_of(s);
 
-	if (was_checked(b, version)) {
-		free(version);
-		return;
-	}
-	b->checked =
-	    mem_grow(b->checked, b->n_checked, &b->checked_room, sizeof(b->checked[0]));
-	b->checked[b->n_checked++] = version;
+	textset_add(&b->checked, version);
+	free(version);
 }
 
 static void
@@ -193,7 +177,7 @@ check_raw(struct bind *b, struct settings *const *settings, size_t n,
 
 		needs[i] = results[i] == RESULT_OK &&
 			   bind_body_needs_check(settings[i]) &&
-			   !was_checked(b, version);
+			   !textset_has(&b->checked, version);
 		any |= needs[i];
 		free(version);
 	}

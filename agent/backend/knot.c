@@ -263,8 +263,7 @@ list_zone(void *arg, const struct knot_unit *unit)
 		return OK; /* no name that we could ever be asked for */
 	if (!tell(&l->told, hash_name(&dname)))
 		return OK;
-	if (mark != NULL &&
-	    (!knot_native_is_ours(mark) || strlen(mark) >= KNOT_NATIVE_MAX))
+	if (mark != NULL && !mark_is_ours(mark))
 		mark = NULL;
 	return l->fn(l->arg, &dname, mark);
 }
@@ -368,7 +367,7 @@ knot_mark_of(void *ctx, const struct settings *s, char mark[static 128])
 	if (native != NULL)
 		snprintf(mark, 128, "%s", native->name);
 	else
-		snprintf(mark, 128, "nsherd-%s.%s.%s", s->pattern, s->version, s->hash);
+		mark_print(s, mark);
 }
 
 /* -- verbs -------------------------------------------------------------------- */

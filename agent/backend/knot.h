@@ -8,8 +8,8 @@
 
 #include "agent/backend/backend.h"
 #include "agent/backend/knot_ctl.h"
-#include "agent/backend/knot_names.h"
 #include "agent/backend/knot_native.h"
+#include "agent/backend/textset.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 
@@ -36,10 +36,10 @@ struct knot {
 	bool warned;      /* that it would forget what we do */
 
 	/* true of this process */
-	bool persistent;         /* it has a confdb */
-	bool has_token_acl;      /* see knot_txn.c */
-	bool keys_renewed;       /* ours in it have the agent's secrets */
-	struct knot_names known; /* templates seen in it */
+	bool persistent;      /* it has a confdb */
+	bool has_token_acl;   /* see knot_txn.c */
+	bool keys_renewed;    /* ours in it have the agent's secrets */
+	struct textset known; /* templates seen in it */
 
 	/* the transaction that we have open */
 	bool in_txn;
@@ -86,7 +86,7 @@ enum knot_state {
 
 struct knot_found {
 	enum knot_state state;
-	char mark[KNOT_NATIVE_MAX];
+	char mark[MARK_MAX];
 };
 
 /* What knotd has of these names. Within knot_enter and knot_leave. */

@@ -162,7 +162,7 @@ static void
 settle_alike(struct knot_batch *b, const struct knot_task *bad,
     enum backend_result result, const char *text)
 {
-	char mark[KNOT_NATIVE_MAX];
+	char mark[MARK_MAX];
 
 	snprintf(mark, sizeof(mark), "%s",
 	    knot_native_of(b->k, bad->op->settings)->name);

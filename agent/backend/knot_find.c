@@ -188,7 +188,7 @@ note_template(struct find *f, size_t i, const struct knot_unit *unit)
 {
 	const char *template = unit->field[KNOT_DATA];
 
-	if (template == NULL || !knot_native_is_ours(template) ||
+	if (template == NULL || !mark_is_ours(template) ||
 	    strlen(template) >= sizeof(f->found[i].mark))
 		return;
 	f->found[i].state = KNOT_ZONE_OURS;

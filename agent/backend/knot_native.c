@@ -25,12 +25,6 @@ static const char format[] = "nsherd 1\n";
 
 static const char prefix[] = "nsherd-";
 
-bool
-knot_native_is_ours(const char *id)
-{
-	return strncmp(id, prefix, sizeof(prefix) - 1) == 0;
-}
-
 /* -- items -------------------------------------------------------------------- */
 
 const struct knot_item *

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "agent/backend/backend.h"
+#include "agent/backend/mark.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 #include "lib/settings.h"
@@ -18,7 +19,7 @@
  * they never change, and patterns share them.
  */
 
-enum { KNOT_NATIVE_MAX = 128, KNOT_OBJECT_MAX = 32 };
+enum { KNOT_OBJECT_MAX = 32 };
 
 struct knot_item {
 	char *name, *value;
@@ -37,7 +38,7 @@ struct knot_object {
 };
 
 struct knot_native {
-	char name[KNOT_NATIVE_MAX]; /* of the template: our mark */
+	char name[MARK_MAX]; /* of the template: our mark */
 	struct knot_items template, zone;
 	struct knot_object *objects; /* that template names, each once */
 	size_t n_objects, objects_room;
@@ -49,9 +50,6 @@ struct knot_native {
 NODISCARD enum err knot_native_make(const struct settings *s, const char *zone_dir,
     struct knot_native **native, struct backend_error *why);
 void knot_native_free(struct knot_native *native); /* takes NULL */
-
-/* Is this template, remote or list named as ours are? */
-bool knot_native_is_ours(const char *id);
 
 /* The first one, or NULL. */
 const struct knot_item *knot_items_find(const struct knot_items *items,

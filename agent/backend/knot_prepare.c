@@ -28,7 +28,7 @@ struct prepare {
 	enum backend_result *results;
 	struct backend_error *texts;
 	struct backend_error *why;
-	struct knot_names ids[3]; /* templates, remotes, lists that knotd has */
+	struct textset ids[3]; /* templates, remotes, lists that knotd has */
 	struct knot_keys *keys;
 };
 
@@ -37,7 +37,7 @@ static const char *const sections[3] = {"template", "remote", "acl"};
 void
 knot_forget_known(struct knot *k)
 {
-	knot_names_fini(&k->known);
+	textset_fini(&k->known);
 }
 
 /* -- what knotd has ----------------------------------------------------------- */
@@ -46,7 +46,7 @@ static enum err
 take_id(void *arg, const struct knot_unit *unit)
 {
 	if (unit->field[KNOT_ID] != NULL)
-		knot_names_add(arg, unit->field[KNOT_ID]);
+		textset_add(arg, unit->field[KNOT_ID]);
 	return OK;
 }
 
@@ -57,7 +57,7 @@ read_ids(struct prepare *p, unsigned which)
 	struct buf units;
 	enum err err;
 
-	knot_names_fini(&p->ids[which]);
+	textset_fini(&p->ids[which]);
 	buf_init(&units, 0);
 	knot_unit_put_conf(&units, "conf-list", sections[which], NULL, NULL, NULL);
 	err =
@@ -86,7 +86,7 @@ add_id(struct prepare *p, const char *section, const char *id)
 {
 	for (unsigned i = 0; i < 3; i++) {
 		if (strcmp(sections[i], section) == 0)
-			knot_names_add(&p->ids[i], id);
+			textset_add(&p->ids[i], id);
 	}
 }
 
@@ -95,7 +95,7 @@ has_id(const struct prepare *p, const char *section, const char *id)
 {
 	for (unsigned i = 0; i < 3; i++) {
 		if (strcmp(sections[i], section) == 0)
-			return knot_names_has(&p->ids[i], id);
+			return textset_has(&p->ids[i], id);
 	}
 	return false;
 }
@@ -171,13 +171,13 @@ reject_faulty(struct prepare *p, const struct knot_fault *fault)
 
 /* Templates of the pattern, those that are going to be made included. */
 static size_t
-count_variants(const struct prepare *p, const struct knot_names *planned,
+count_variants(const struct prepare *p, const struct textset *planned,
     const char *pattern)
 {
-	char prefix[KNOT_NATIVE_MAX];
+	char prefix[MARK_MAX];
 
-	snprintf(prefix, sizeof(prefix), "nsherd-%s.", pattern);
-	return knot_names_count(&p->ids[0], prefix) + knot_names_count(planned, prefix);
+	mark_print_prefix(pattern, prefix);
+	return textset_count(&p->ids[0], prefix) + textset_count(planned, prefix);
 }
 
 static void
@@ -216,7 +216,7 @@ static void
 put_missing(struct prepare *p, bool dry, struct buf *units)
 {
 	struct backend_error text;
-	struct knot_names done = {NULL, 0, 0};
+	struct textset done = {NULL, 0, 0};
 	char name[DNAME_TEXT_MAX];
 
 	for (size_t i = 0; i < p->n; i++) {
@@ -224,16 +224,16 @@ put_missing(struct prepare *p, bool dry, struct buf *units)
 
 		for (size_t j = 0; p->wanted[i].missing && j < native->n_keys; j++) {
 			dname_print(&native->keys[j], name);
-			if (knot_names_has(&done, name))
+			if (textset_has(&done, name))
 				continue;
 			if (knot_keys_want(p->k, p->keys, &native->keys[j], units,
 				&text) == OK)
-				knot_names_add(&done, name);
+				textset_add(&done, name);
 			else
 				reject(p, i, text.text);
 		}
 	}
-	knot_names_fini(&done);
+	textset_fini(&done);
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->wanted[i].missing)
 			put_native(p, p->wanted[i].native, dry, units);
@@ -324,7 +324,7 @@ make_missing(struct prepare *p)
 static void
 want_all(struct prepare *p)
 {
-	struct knot_names planned = {NULL, 0, 0};
+	struct textset planned = {NULL, 0, 0};
 
 	for (size_t i = 0; i < p->n; i++) {
 		const char *pattern = p->settings[i]->pattern;
@@ -337,10 +337,10 @@ want_all(struct prepare *p)
 		if (has_id(p, "template", name))
 			continue;
 		p->wanted[i].missing = true;
-		if (knot_names_has(&planned, name))
+		if (textset_has(&planned, name))
 			continue;
 		if (count_variants(p, &planned, pattern) < p->k->conf.max_variants) {
-			knot_names_add(&planned, name);
+			textset_add(&planned, name);
 			continue;
 		}
 		snprintf(text, sizeof(text),
@@ -348,7 +348,7 @@ want_all(struct prepare *p)
 		    pattern, p->k->conf.max_variants);
 		reject(p, i, text);
 	}
-	knot_names_fini(&planned);
+	textset_fini(&planned);
 }
 
 /* Everything stands that was seen or made: no need to look again. */
@@ -361,7 +361,7 @@ settle(struct prepare *p)
 		if (p->results[i] != RESULT_NONE)
 			continue;
 		p->results[i] = RESULT_OK;
-		knot_names_add(&k->known, p->wanted[i].native->name);
+		textset_add(&k->known, p->wanted[i].native->name);
 	}
 }
 
@@ -379,7 +379,7 @@ make_natives(struct prepare *p)
 		if (knot_native_make(p->settings[i], p->k->conf.zone_dir,
 			&p->wanted[i].native, &text) != OK)
 			reject(p, i, text.text);
-		else if (!knot_names_has(&p->k->known, p->wanted[i].native->name))
+		else if (!textset_has(&p->k->known, p->wanted[i].native->name))
 			known = false;
 	}
 	return known;
@@ -421,7 +421,7 @@ knot_prepare(void *ctx, struct settings *const *settings, size_t n,
 	for (size_t i = 0; i < n; i++)
 		knot_native_free(p.wanted[i].native);
 	for (unsigned i = 0; i < 3; i++)
-		knot_names_fini(&p.ids[i]);
+		textset_fini(&p.ids[i]);
 	knot_keys_free(p.keys);
 	free(p.wanted);
 	return err;

@@ -13,10 +13,10 @@ enum { UNUSED_MIN = 64 };
 
 struct retire {
 	struct knot *k;
-	struct knot_names templates, remotes, lists; /* ours, to go */
-	struct knot_names used;                      /* templates of zones, or wanted */
-	struct knot_names needed;                    /* remotes and lists */
-	struct knot_names keys;                      /* needed */
+	struct textset templates, remotes, lists; /* ours, to go */
+	struct textset used;                      /* templates of zones, or wanted */
+	struct textset needed;                    /* remotes and lists */
+	struct textset keys;                      /* needed */
 	struct knot_keys *held;
 	struct buf *units;
 	struct backend_error *why;
@@ -25,9 +25,9 @@ struct retire {
 /* -- reading ------------------------------------------------------------------ */
 
 struct reading {
-	struct knot_names *names;
+	struct textset *names;
 	enum knot_field field;
-	const struct knot_names *not_of; /* ids to pass over, or NULL */
+	const struct textset *not_of; /* ids to pass over, or NULL */
 };
 
 static enum err
@@ -37,15 +37,15 @@ take(void *arg, const struct knot_unit *unit)
 	const char *id = unit->field[KNOT_ID], *text = unit->field[r->field];
 
 	if (text == NULL ||
-	    (r->not_of != NULL && id != NULL && knot_names_has(r->not_of, id)))
+	    (r->not_of != NULL && id != NULL && textset_has(r->not_of, id)))
 		return OK;
-	knot_names_add(r->names, text);
+	textset_add(r->names, text);
 	return OK;
 }
 
 static enum err
 read_names(struct retire *r, const char *cmd, const char *section, const char *item,
-    const struct knot_names *not_of, struct knot_names *names)
+    const struct textset *not_of, struct textset *names)
 {
 	struct reading reading = {names, item != NULL ? KNOT_DATA : KNOT_ID, not_of};
 	struct knot_fault fault;
@@ -64,16 +64,15 @@ read_names(struct retire *r, const char *cmd, const char *section, const char *i
 
 /* Keeps those that are ours and not in keep. */
 static void
-keep_ours(struct knot_names *names, const struct knot_names *keep)
+keep_ours(struct textset *names, const struct textset *keep)
 {
-	struct knot_names rest = {NULL, 0, 0};
+	struct textset rest = {NULL, 0, 0};
 
 	for (size_t i = 0; i < names->n; i++) {
-		if (knot_native_is_ours(names->list[i]) &&
-		    !knot_names_has(keep, names->list[i]))
-			knot_names_add(&rest, names->list[i]);
+		if (mark_is_ours(names->list[i]) && !textset_has(keep, names->list[i]))
+			textset_add(&rest, names->list[i]);
 	}
-	knot_names_fini(names);
+	textset_fini(names);
 	*names = rest;
 }
 
@@ -100,7 +99,7 @@ find_objects(struct retire *r)
 		err = read_names(r, "conf-read", "template", items[i], &r->templates,
 		    &r->needed);
 	/* It is named by nothing, and needed. */
-	knot_names_add(&r->needed, "nsherd-transaction");
+	textset_add(&r->needed, "nsherd-transaction");
 	if (err == OK)
 		err = read_names(r, "conf-list", "remote", NULL, NULL, &r->remotes);
 	if (err == OK)
@@ -118,7 +117,7 @@ find_objects(struct retire *r)
 /* -- taking away -------------------------------------------------------------- */
 
 static void
-put_unsets(struct retire *r, const char *section, const struct knot_names *names)
+put_unsets(struct retire *r, const char *section, const struct textset *names)
 {
 	for (size_t i = 0; i < names->n; i++)
 		knot_unit_put_conf(r->units, "conf-unset", section, names->list[i],
@@ -130,7 +129,7 @@ unset_key(void *arg, const char *name)
 {
 	struct retire *r = arg;
 
-	if (!knot_names_has(&r->keys, name))
+	if (!textset_has(&r->keys, name))
 		knot_unit_put_conf(r->units, "conf-unset", "key", name, NULL, NULL);
 }
 
@@ -174,7 +173,7 @@ knot_retire(void *ctx, const char *const *marks, size_t n, struct backend_error 
 	buf_init(&units, 0);
 	r.units = &units;
 	for (size_t i = 0; i < n; i++)
-		knot_names_add(&r.used, marks[i]);
+		textset_add(&r.used, marks[i]);
 	err = find_templates(&r);
 	if (err == OK && r.templates.n >= UNUSED_MIN) {
 		err = find_objects(&r);
@@ -189,12 +188,12 @@ knot_retire(void *ctx, const char *const *marks, size_t n, struct backend_error 
 	}
 	knot_leave(k);
 	buf_fini(&units);
-	knot_names_fini(&r.templates);
-	knot_names_fini(&r.remotes);
-	knot_names_fini(&r.lists);
-	knot_names_fini(&r.used);
-	knot_names_fini(&r.needed);
-	knot_names_fini(&r.keys);
+	textset_fini(&r.templates);
+	textset_fini(&r.remotes);
+	textset_fini(&r.lists);
+	textset_fini(&r.used);
+	textset_fini(&r.needed);
+	textset_fini(&r.keys);
 	knot_keys_free(r.held);
 	return err;
 }

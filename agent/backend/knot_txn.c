@@ -32,7 +32,7 @@ const char knot_txn_foreign[] =
 
 static const char token_acl[] = "nsherd-transaction";
 
-enum { MARK_MAX = 192, DROP_MS = 500, WATCH_MS = 1000, STEP_MS = 50, WAIT_MS = 10000 };
+enum { MARK_FILE_MAX = 192, DROP_MS = 500, WATCH_MS = 1000, STEP_MS = 50, WAIT_MS = 10000 };
 
 /* -- the file ----------------------------------------------------------------- */
 
@@ -62,7 +62,7 @@ remove_mark(const struct knot *k)
 static enum err
 write_mark(struct knot *k, struct backend_error *why)
 {
-	char *path = mark_path(k), text[MARK_MAX];
+	char *path = mark_path(k), text[MARK_FILE_MAX];
 	int size = snprintf(text, sizeof(text), "%s %s\n", k->process, k->token);
 	int fd =
 	    open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -84,7 +84,7 @@ write_mark(struct knot *k, struct backend_error *why)
 static bool
 read_mark(const struct knot *k, char token[static KNOT_TOKEN_MAX])
 {
-	char *path = mark_path(k), text[MARK_MAX], *blank;
+	char *path = mark_path(k), text[MARK_FILE_MAX], *blank;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	ssize_t n = fd != -1 ? read(fd, text, sizeof(text) - 1) : -1;
 

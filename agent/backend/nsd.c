@@ -65,7 +65,7 @@ mark_of_pattern(const struct nsd *nsd, const char *pattern)
 {
 	const struct nsd_native *native;
 
-	if (!nsd_native_is_ours(pattern))
+	if (!mark_is_ours(pattern))
 		return NULL;
 	native = nsd_include_find(&nsd->inc, pattern);
 	return native == NULL || strcmp(native->digest, "-") == 0 ? "nsherd-lost"
@@ -168,16 +168,11 @@ nsd_lookup(void *ctx, const struct dname *names, size_t n, backend_zone_fn *fn,
 				 sizeof(nsd->conf_zones[0]), by_name) != NULL))
 			err = fn(arg, &names[i], NULL);
 	}
-	nsd_free_texts(texts, n);
+	for (size_t i = 0; i < n; i++)
+		free(texts[i]);
+	free(texts);
 	free(found);
 	return err;
-}
-
-static void
-nsd_mark_of(void *ctx, const struct settings *s, char mark[static 128])
-{
-	(void)ctx;
-	nsd_native_name(s, mark);
 }
 
 /* -- verbs ----------------------------------------------------------------- */
@@ -292,7 +287,7 @@ const struct backend_driver nsd_driver = {
     .inventory = nsd_inventory,
     .lookup = nsd_lookup,
     .prepare = nsd_prepare,
-    .mark_of = nsd_mark_of,
+    .mark_of = mark_of,
     .retire = nsd_retire,
     .apply = nsd_apply,
     .command = nsd_command,

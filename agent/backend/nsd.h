@@ -10,6 +10,7 @@
 #include "agent/backend/nsd_chan.h"
 #include "agent/backend/nsd_include.h"
 #include "agent/backend/nsd_reply.h"
+#include "agent/backend/textset.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 
@@ -81,7 +82,7 @@ enum nsd_state {
 
 struct nsd_found {
 	enum nsd_state state;
-	char mark[NSD_NATIVE_MAX];
+	char mark[MARK_MAX];
 };
 
 /*
@@ -103,28 +104,25 @@ NODISCARD enum err nsd_find_one(struct nsd *nsd, const char *name,
 NODISCARD enum err nsd_find_all(struct nsd *nsd, nsd_zone_fn *fn, void *arg,
     struct backend_error *why);
 
-/* Different patterns that zones are under, in order, by the zone list file; or,
- * if ask or that cannot be read, by NSD itself. Free each and the array. */
-NODISCARD enum err nsd_patterns_in_use(struct nsd *nsd, bool ask, char ***patterns,
-    size_t *n, struct backend_error *why);
-bool nsd_has_text(char *const *sorted, size_t n, const char *text);
-void nsd_free_texts(char **texts, size_t n);
+/* Patterns that zones are under, by the zone list file; or,
+ * if ask or that cannot be read, by NSD itself. patterns must be empty. */
+NODISCARD enum err nsd_patterns_in_use(struct nsd *nsd, bool ask,
+    struct textset *patterns, struct backend_error *why);
 
 /* -- nsd_check.c ----------------------------------------------------------- */
 
 /* What nsd-checkconf says of a configuration. */
 struct nsd_verdict {
 	bool good;
-	char **patterns; /* their names, in order */
-	size_t n_patterns;
+	struct textset patterns;  /* their names */
 	char text[200];           /* first fault */
 	struct nsd_fault *faults; /* that can be pinned down */
 	size_t n_faults;
 };
 
 struct nsd_fault {
-	unsigned line;             /* of the include file; 0: a key is missing ... */
-	char name[NSD_NATIVE_MAX]; /* ... that this pattern names */
+	unsigned line;       /* of the include file; 0: a key is missing ... */
+	char name[MARK_MAX]; /* ... that this pattern names */
 };
 
 /* Run the tool on config. ERR_CANCELED, ERR_TIMEOUT, ERR_IO. */

@@ -46,7 +46,7 @@ static void
 settle_added(struct task *t, enum backend_result result)
 {
 	op_settle(t->op, result, "%s", "");
-	nsd_native_name(t->op->settings, t->op->mark);
+	mark_print(t->op->settings, t->op->mark);
 }
 
 /* -- before anything is sent ----------------------------------------------- */
@@ -67,14 +67,14 @@ static void
 check_name(struct task *t)
 {
 	struct backend_op *op = t->op;
-	char file[DNAME_FILE_MAX], pattern[NSD_NATIVE_MAX], *path;
+	char file[DNAME_FILE_MAX], pattern[MARK_MAX], *path;
 
 	/* Its answer for so long a name would be cut. */
 	if (op->kind == OP_REMOVE && strlen(t->name) > NAME_MAX_HERE)
 		op_settle(t->op, RESULT_ALREADY, "nsd cannot have a zone of this name");
 	if (op->kind != OP_ADD && op->kind != OP_CHANGE)
 		return;
-	nsd_native_name(op->settings, pattern);
+	mark_print(op->settings, pattern);
 	if (strlen(t->name) + strlen(pattern) > ADD_LINE_MAX) {
 		op_settle(t->op, RESULT_REJECTED,
 		    "name and pattern are too long for nsd's zone list");
@@ -144,14 +144,14 @@ settle_foreign(struct task *t)
 static void
 settle_found(struct task *t)
 {
-	char mark[NSD_NATIVE_MAX];
+	char mark[MARK_MAX];
 
 	if (!needs_look(t) || t->found.state == NSD_ZONE_NONE)
 		return;
 	if (t->found.state == NSD_ZONE_FOREIGN) {
 		settle_foreign(t);
 	} else if (t->op->kind != OP_REMOVE) {
-		nsd_native_name(t->op->settings, mark);
+		mark_print(t->op->settings, mark);
 		if (strcmp(t->found.mark, mark) == 0)
 			settle_added(t, RESULT_ALREADY);
 	}
@@ -211,7 +211,7 @@ by_name(const void *a, const void *b)
 static void
 print_list(const struct sending *s, size_t n, struct buf *request)
 {
-	char pattern[NSD_NATIVE_MAX];
+	char pattern[MARK_MAX];
 
 	nsd_chan_begin(request);
 	buf_puts(request, s->deleting ? "delzones\n" : "addzones\n");
@@ -220,7 +220,7 @@ print_list(const struct sending *s, size_t n, struct buf *request)
 			buf_printf(request, "%s\n", s->tasks[i]->name);
 			continue;
 		}
-		nsd_native_name(s->tasks[i]->op->settings, pattern);
+		mark_print(s->tasks[i]->op->settings, pattern);
 		buf_printf(request, "%s %s\n", s->tasks[i]->name, pattern);
 	}
 	buf_puts(request, "\004\n");
@@ -329,11 +329,11 @@ static bool
 starts_anew(const struct nsd *nsd, const struct task *t)
 {
 	const struct nsd_native *had, *next;
-	char mark[NSD_NATIVE_MAX];
+	char mark[MARK_MAX];
 
 	if (t->found.state == NSD_ZONE_NONE)
 		return true;
-	nsd_native_name(t->op->settings, mark);
+	mark_print(t->op->settings, mark);
 	had = nsd_include_find(&nsd->inc, t->found.mark);
 	next = nsd_include_find(&nsd->inc, mark);
 	return had != NULL && strcmp(had->digest, "-") != 0 && next != NULL &&
@@ -447,13 +447,13 @@ write_data(struct batch *b, struct task *t)
 static enum err
 change(struct batch *b, struct task *t)
 {
-	char mark[NSD_NATIVE_MAX];
+	char mark[MARK_MAX];
 	struct nsd_single single;
 	enum err err = write_data(b, t);
 
 	if (err != OK)
 		return err;
-	nsd_native_name(t->op->settings, mark);
+	mark_print(t->op->settings, mark);
 	nsd_single_init(&single);
 	err = nsd_chan_command(&b->nsd->chan, nsd_single_line, &single, b->why,
 	    "changezone %s %s", t->name, mark);
@@ -502,7 +502,7 @@ apply_changes(struct batch *b)
 static enum err
 settle_existing(struct batch *b)
 {
-	char mark[NSD_NATIVE_MAX];
+	char mark[MARK_MAX];
 	enum err err = look(b, needs_second_look);
 
 	for (size_t i = 0; err == OK && i < b->n; i++) {
@@ -510,7 +510,7 @@ settle_existing(struct batch *b)
 
 		if (!t->exists)
 			continue;
-		nsd_native_name(t->op->settings, mark);
+		mark_print(t->op->settings, mark);
 		if (t->found.state != NSD_ZONE_OURS)
 			settle_foreign(t);
 		else if (strcmp(t->found.mark, mark) == 0)

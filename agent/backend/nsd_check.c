@@ -33,7 +33,6 @@ make_tool(const struct nsd *nsd, const char *const argv[])
 struct reading {
 	struct nsd_verdict *verdict;
 	const char *include;
-	size_t room;
 	bool in_pattern;
 };
 
@@ -43,6 +42,7 @@ take_config(void *arg, const char *line)
 	struct reading *r = arg;
 	struct nsd_verdict *v = r->verdict;
 	size_t size = strlen(line);
+	char *name;
 
 	if (line[0] != '\t') {
 		r->in_pattern = strcmp(line, "pattern:") == 0;
@@ -50,17 +50,16 @@ take_config(void *arg, const char *line)
 	}
 	if (!r->in_pattern || strncmp(line, "\tname: \"", 8) != 0 || size < 10)
 		return;
-	v->patterns =
-	    mem_grow(v->patterns, v->n_patterns, &r->room, sizeof(v->patterns[0]));
-	v->patterns[v->n_patterns] = mem_strdup(line + 8);
-	v->patterns[v->n_patterns++][size - 9] = '\0';
+	name = mem_printf("%.*s", (int)size - 9, line + 8);
+	textset_add(&v->patterns, name);
+	free(name);
 	r->in_pattern = false;
 }
 
 /* `...: error: key K in pattern P could not be found`. It comes at the end of all,
  * so the place it gives is of no use. */
 static bool
-find_keyless(const char *line, char name[static NSD_NATIVE_MAX])
+find_keyless(const char *line, char name[static MARK_MAX])
 {
 	static const char in[] = " in pattern ", end[] = " could not be found";
 	const char *at = strstr(line, ": error: key ");
@@ -71,7 +70,7 @@ find_keyless(const char *line, char name[static NSD_NATIVE_MAX])
 		return false;
 	at += sizeof(in) - 1;
 	size = strcspn(at, " ");
-	if (size >= NSD_NATIVE_MAX || strcmp(at + size, end) != 0)
+	if (size >= MARK_MAX || strcmp(at + size, end) != 0)
 		return false;
 	memcpy(name, at, size);
 	name[size] = '\0';
@@ -103,14 +102,6 @@ take_fault(void *arg, const char *line)
 	v->faults[v->n_faults++] = fault;
 }
 
-static int
-by_text(const void *a, const void *b)
-{
-	const char *const *left = a, *const *right = b;
-
-	return strcmp(*left, *right);
-}
-
 enum err
 nsd_check_config(struct nsd *nsd, const char *config, const char *include,
     struct nsd_verdict *verdict, struct backend_error *why)
@@ -131,9 +122,6 @@ nsd_check_config(struct nsd *nsd, const char *config, const char *include,
 		nsd_verdict_fini(verdict);
 		return err;
 	}
-	if (verdict->n_patterns > 1)
-		qsort(verdict->patterns, verdict->n_patterns,
-		    sizeof(verdict->patterns[0]), by_text);
 	if (!verdict->good && verdict->text[0] == '\0')
 		memcpy(verdict->text, tool.text, sizeof(verdict->text));
 	return OK;
@@ -142,7 +130,7 @@ nsd_check_config(struct nsd *nsd, const char *config, const char *include,
 void
 nsd_verdict_fini(struct nsd_verdict *verdict)
 {
-	nsd_free_texts(verdict->patterns, verdict->n_patterns);
+	textset_fini(&verdict->patterns);
 	free(verdict->faults);
 	memset(verdict, 0, sizeof(*verdict));
 }

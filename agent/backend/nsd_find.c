@@ -27,7 +27,7 @@ found_set(struct nsd_found *found, const char *pattern)
 {
 	found->state = NSD_ZONE_FOREIGN;
 	found->mark[0] = '\0';
-	if (!nsd_native_is_ours(pattern) || strlen(pattern) >= sizeof(found->mark))
+	if (!mark_is_ours(pattern) || strlen(pattern) >= sizeof(found->mark))
 		return;
 	found->state = NSD_ZONE_OURS;
 	strcpy(found->mark, pattern);
@@ -252,75 +252,29 @@ nsd_find(struct nsd *nsd, const char *const *names, size_t n, struct nsd_found *
 
 /* -- patterns in use ------------------------------------------------------- */
 
-struct texts {
-	char **items;
-	size_t n, room;
-};
-
-static size_t
-text_position(char *const *sorted, size_t n, const char *text)
-{
-	size_t low = 0, high = n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(sorted[middle], text) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-bool
-nsd_has_text(char *const *sorted, size_t n, const char *text)
-{
-	size_t at = text_position(sorted, n, text);
-
-	return at < n && strcmp(sorted[at], text) == 0;
-}
-
-void
-nsd_free_texts(char **texts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(texts[i]);
-	free(texts);
-}
-
 static enum err
 take_pattern(void *arg, const char *name, const char *pattern)
 {
-	struct texts *t = arg;
-	size_t at = text_position(t->items, t->n, pattern);
-
 	(void)name;
-	if (pattern[0] == '\0' || (at < t->n && strcmp(t->items[at], pattern) == 0))
-		return OK;
-	t->items = mem_grow(t->items, t->n, &t->room, sizeof(t->items[0]));
-	memmove(&t->items[at + 1], &t->items[at], (t->n - at) * sizeof(t->items[0]));
-	t->items[at] = mem_strdup(pattern);
-	t->n++;
+	if (pattern[0] != '\0')
+		textset_add(arg, pattern);
 	return OK;
 }
 
 enum err
-nsd_patterns_in_use(struct nsd *nsd, bool ask, char ***patterns, size_t *n,
+nsd_patterns_in_use(struct nsd *nsd, bool ask, struct textset *patterns,
     struct backend_error *why)
 {
-	struct texts t = {.n = 0};
+	struct textset t = {NULL, 0, 0};
 	enum err err = ask ? ERR_UNSUPPORTED : nsd_locate(nsd, why);
 
 	if (err == OK)
 		err = read_list(nsd, take_pattern, &t, why);
 	if (err != OK)
 		err = nsd_find_all(nsd, take_pattern, &t, why);
-	if (err != OK) {
-		nsd_free_texts(t.items, t.n);
-		return err;
-	}
-	*patterns = t.items;
-	*n = t.n;
-	return OK;
+	if (err == OK)
+		*patterns = t;
+	else
+		textset_fini(&t);
+	return err;
 }

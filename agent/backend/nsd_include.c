@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/backend/textset.h"
 #include "lib/digest.h"
 #include "lib/mem.h"
 
@@ -143,12 +144,12 @@ nsd_include_at_line(struct nsd_include *inc, unsigned line)
 size_t
 nsd_include_variants(const struct nsd_include *inc, const char *pattern)
 {
-	char prefix[NSD_NATIVE_MAX];
+	char prefix[MARK_MAX];
 	size_t n = 0;
-	int size = snprintf(prefix, sizeof(prefix), "nsherd-%s.", pattern);
 
+	mark_print_prefix(pattern, prefix);
 	for (size_t i = position(inc, prefix); i < inc->n; i++, n++) {
-		if (strncmp(inc->natives[i].name, prefix, (size_t)size) != 0)
+		if (strncmp(inc->natives[i].name, prefix, strlen(prefix)) != 0)
 			break;
 	}
 	return n;
@@ -221,8 +222,7 @@ static bool
 take_pattern(struct nsd_include *inc, const struct block *b)
 {
 	if (b->n_words != 3 || !has_checksum(b, b->words[2]) ||
-	    !nsd_native_is_ours(b->words[0]) || strlen(b->words[0]) >= NSD_NATIVE_MAX ||
-	    strlen(b->words[1]) >= NSD_DIGEST_MAX ||
+	    !mark_is_ours(b->words[0]) || strlen(b->words[1]) >= NSD_DIGEST_MAX ||
 	    nsd_include_find(inc, b->words[0]) != NULL)
 		return false;
 	nsd_include_add(inc, b->words[0], b->words[1], dup_text(b->text, b->size))
@@ -292,14 +292,6 @@ nsd_include_parse(struct nsd_include *inc, const char *text, size_t size)
 
 /* -- rendering ------------------------------------------------------------- */
 
-static int
-by_text(const void *a, const void *b)
-{
-	const char *const *left = a, *const *right = b;
-
-	return strcmp(*left, *right);
-}
-
 /* The lines that print_remotes makes. */
 static bool
 is_remote_line(const char *line)
@@ -318,38 +310,26 @@ is_remote_line(const char *line)
  * The keys that the blocks name. Every line that takes a key ends in it, in
  * quotes, with its final dot. Keys in raw options are the operator's.
  */
-static char **
-list_keys(const struct nsd_include *inc, size_t *n)
+static void
+list_keys(const struct nsd_include *inc, struct textset *names)
 {
-	char **names = NULL;
-	size_t room = 0, n_unique = 0;
-
-	*n = 0;
 	for (size_t i = 0; i < inc->n; i++) {
 		const char *at = inc->natives[i].block, *end;
 
 		for (; (end = strchr(at, '\n')) != NULL; at = end + 1) {
 			const char *quote = memchr(at, '"', (size_t)(end - at));
+			char *name;
 
 			if (strncmp(at, nsd_native_raw, strlen(nsd_native_raw)) == 0)
 				break;
 			if (!is_remote_line(at) || quote == NULL || end - quote < 4 ||
 			    end[-1] != '"' || end[-2] != '.')
 				continue;
-			names = mem_grow(names, *n, &room, sizeof(names[0]));
-			names[(*n)++] = dup_text(quote + 1, (size_t)(end - quote) - 3);
+			name = dup_text(quote + 1, (size_t)(end - quote) - 3);
+			textset_add(names, name);
+			free(name);
 		}
 	}
-	if (*n > 1)
-		qsort(names, *n, sizeof(names[0]), by_text);
-	for (size_t i = 0; i < *n; i++) {
-		if (n_unique > 0 && strcmp(names[n_unique - 1], names[i]) == 0)
-			free(names[i]);
-		else
-			names[n_unique++] = names[i];
-	}
-	*n = n_unique;
-	return names;
 }
 
 /* The block of a key: as the ring has it, or as it was. NULL: nowhere. */
@@ -386,26 +366,25 @@ renew_keys(struct nsd_include *inc, const struct keyring *ring,
     struct backend_error *why)
 {
 	struct nsd_include next = {.n = 0};
-	size_t n;
-	char **names = list_keys(inc, &n);
+	struct textset names = {NULL, 0, 0};
 	enum err err = OK;
 
-	next.keys = mem_alloc((n + 1) * sizeof(next.keys[0]));
-	for (size_t i = 0; i < n; i++) {
-		char *block = key_block(inc, ring, names[i]);
+	list_keys(inc, &names);
+	next.keys = mem_alloc((names.n + 1) * sizeof(next.keys[0]));
+	for (size_t i = 0; i < names.n; i++) {
+		const char *name = names.list[i];
+		char *block = key_block(inc, ring, name);
 
 		if (block == NULL) {
 			if (err == OK)
-				snprintf(why->text, sizeof(why->text),
-				    "key %.150s is not configured in the agent",
-				    names[i]);
-			err = ERR_NOTFOUND;
-			free(names[i]);
+				err = backend_fail(why, ERR_NOTFOUND,
+				    "key %.150s is not configured in the agent", name);
 			continue;
 		}
-		next.keys[next.n_keys++] = (struct nsd_keyblock){names[i], block};
+		next.keys[next.n_keys++] =
+		    (struct nsd_keyblock){mem_strdup(name), block};
 	}
-	free(names);
+	textset_fini(&names);
 	if (err == OK) {
 		free_keys(inc);
 		inc->keys = next.keys;

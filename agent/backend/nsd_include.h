@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "agent/backend/backend.h"
+#include "agent/backend/mark.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/key.h"
@@ -25,10 +26,10 @@
  * it tells whether NSD has read this very file.
  */
 
-enum { NSD_NATIVE_MAX = 128, NSD_CANARY_MAX = 40, NSD_DIGEST_MAX = 24 };
+enum { NSD_CANARY_MAX = 40, NSD_DIGEST_MAX = 24 };
 
 struct nsd_native {
-	char name[NSD_NATIVE_MAX];
+	char name[MARK_MAX];
 	char digest[NSD_DIGEST_MAX]; /* of the settings; "-": of a placeholder */
 	char *block;                 /* text */
 	bool fresh;                  /* not in the file yet */
@@ -76,10 +77,6 @@ size_t nsd_include_variants(const struct nsd_include *inc, const char *pattern);
 
 /* The line in a block below which all is the operator's text. */
 extern const char nsd_native_raw[];
-
-/* "nsherd-<pattern>.<version>.<hash>" */
-void nsd_native_name(const struct settings *s, char name[static NSD_NATIVE_MAX]);
-bool nsd_native_is_ours(const char *name);
 
 /*
  * The block of settings s, in malloced text, and its digest. ERR_INVALID: NSD

@@ -244,11 +244,10 @@ struct load {
 	struct nsd_include *next;
 	nsd_refused_fn *refused;
 	void *arg;
-	char *path;      /* of the include file */
-	bool bad_config; /* the check tool said so */
-	struct buf text; /* of next */
-	char **in_use;   /* patterns of zones */
-	size_t n_in_use;
+	char *path;            /* of the include file */
+	bool bad_config;       /* the check tool said so */
+	struct buf text;       /* of next */
+	struct textset in_use; /* patterns of zones */
 	struct backend_error *why;
 };
 
@@ -285,14 +284,13 @@ at_fault(const struct load *l, const struct nsd_fault *fault)
 static enum step
 drop_refused(struct load *l, const struct nsd_verdict *v)
 {
-	char(*names)[NSD_NATIVE_MAX] = mem_alloc((v->n_faults + 1) * sizeof(*names));
+	char(*names)[MARK_MAX] = mem_alloc((v->n_faults + 1) * sizeof(*names));
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->n_faults; i++) {
 		const struct nsd_native *native = at_fault(l, &v->faults[i]);
 
-		if (native == NULL ||
-		    nsd_has_text(l->in_use, l->n_in_use, native->name)) {
+		if (native == NULL || textset_has(&l->in_use, native->name)) {
 			n = 0;
 			break;
 		}
@@ -318,18 +316,18 @@ keep_used(struct load *l, const struct nsd_verdict *v, enum step *step)
 	enum err err = OK;
 
 	*step = STEP_GO;
-	for (size_t i = 0; err == OK && i < l->n_in_use && *step != STEP_WAIT; i++) {
-		const char *name = l->in_use[i];
+	for (size_t i = 0; err == OK && i < l->in_use.n && *step != STEP_WAIT; i++) {
+		const char *name = l->in_use.list[i];
 		bool known = false;
 
-		if (nsd_has_text(v->patterns, v->n_patterns, name) ||
-		    strchr(name, ' ') != NULL || strlen(name) >= 900)
+		if (textset_has(&v->patterns, name) || strchr(name, ' ') != NULL ||
+		    strlen(name) >= 900)
 			continue;
 		/* A line that NSD itself could make nothing of is no zone. */
 		err = probe_patterns(l->nsd, &name, 1, &known, l->why);
 		if (err != OK || !known)
 			continue;
-		if (nsd_native_is_ours(name) && strlen(name) < NSD_NATIVE_MAX &&
+		if (mark_is_ours(name) && strlen(name) < MARK_MAX &&
 		    nsd_include_find(l->next, name) == NULL) {
 			log_warn("nsd",
 			    "backend=%s pattern=%s text=\"lost, but zones "
@@ -395,7 +393,7 @@ check(struct load *l, enum step *step)
 	l->bad_config = !v.good;
 	if (!v.good) {
 		*step = drop_refused(l, &v);
-	} else if (!nsd_has_text(v.patterns, v.n_patterns, l->next->canary)) {
+	} else if (!textset_has(&v.patterns, l->next->canary)) {
 		backend_fail(l->why, ERR_BUSY, "%.80s does not include %.80s",
 		    l->nsd->config, l->path);
 		*step = STEP_WAIT;
@@ -519,7 +517,7 @@ load(struct load *l, enum nsd_load_result *result)
 	int dir_fd;
 	enum err err;
 
-	err = nsd_patterns_in_use(nsd, false, &l->in_use, &l->n_in_use, l->why);
+	err = nsd_patterns_in_use(nsd, false, &l->in_use, l->why);
 	if (err != OK)
 		return err;
 	err = spool_open(nsd->conf.config_dir, &dir_fd);
@@ -577,7 +575,7 @@ nsd_load(struct nsd *nsd, struct nsd_include *next, bool force, nsd_refused_fn *
 	if (err == ERR_NOTFOUND || err == ERR_FULL || err == ERR_IO ||
 	    err == ERR_INVALID || err == ERR_SPACE)
 		err = OK;
-	nsd_free_texts(l.in_use, l.n_in_use);
+	textset_fini(&l.in_use);
 	if (l.text.data != NULL)
 		mem_wipe(l.text.data, l.text.size);
 	buf_fini(&l.text);

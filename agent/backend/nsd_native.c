@@ -16,25 +16,7 @@
 /* In front of a digest: of other renderings nothing can be concluded. */
 static const char digest_format[] = "2:";
 
-static const char prefix[] = "nsherd-";
-
 const char nsd_native_raw[] = "\t# options as they are in the pattern file\n";
-
-void
-nsd_native_name(const struct settings *s, char name[static NSD_NATIVE_MAX])
-{
-	snprintf(name, NSD_NATIVE_MAX, "%s%s.%s.%s", prefix, s->pattern, s->version,
-	    s->hash);
-}
-
-bool
-nsd_native_is_ours(const char *name)
-{
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
-
-	return strncmp(name, prefix, sizeof(prefix) - 1) == 0 &&
-	       name[strspn(name, alphabet)] == '\0';
-}
 
 static enum err
 print_remotes(struct buf *out, const char *option, const struct remote_list *list,
@@ -117,14 +99,14 @@ static enum err
 print_block(struct buf *out, const struct settings *s, const char *zone_dir,
     const struct keyring *ring, struct backend_error *why)
 {
-	char name[NSD_NATIVE_MAX];
+	char name[MARK_MAX];
 	bool raw = false;
 	enum err err;
 
 	if (s->dnssec != NULL)
 		return backend_refuse(why, "dnssec = %s: nsd does not sign zones",
 		    s->dnssec);
-	nsd_native_name(s, name);
+	mark_print(s, name);
 	buf_printf(out, "pattern:\n\tname: \"%s\"\n", name);
 	err = print_zonefile(out, s, zone_dir, why);
 	if (err == OK && s->role == ROLE_SECONDARY)

@@ -31,13 +31,13 @@ static enum backend_result
 want(struct nsd *nsd, struct nsd_include *next, const struct settings *s,
     struct backend_error *text)
 {
-	char name[NSD_NATIVE_MAX], digest[NSD_DIGEST_MAX], *block;
+	char name[MARK_MAX], digest[NSD_DIGEST_MAX], *block;
 	struct nsd_native *native;
 
 	if (nsd_native_print(s, nsd->conf.zone_dir, nsd->conf.keys, &block, digest,
 		text) != OK)
 		return RESULT_REJECTED;
-	nsd_native_name(s, name);
+	mark_print(s, name);
 	native = nsd_include_find(next, name);
 	if (native == NULL) {
 		if (nsd_include_variants(next, s->pattern) >= nsd->conf.max_variants) {
@@ -66,10 +66,10 @@ static void
 take_refused(void *arg, const char *name, const char *text)
 {
 	struct prepare *p = arg;
-	char own[NSD_NATIVE_MAX];
+	char own[MARK_MAX];
 
 	for (size_t i = 0; i < p->n; i++) {
-		nsd_native_name(p->settings[i], own);
+		mark_print(p->settings[i], own);
 		if (strcmp(own, name) == 0)
 			p->results[i] = reject(&p->texts[i], text);
 	}
@@ -79,7 +79,7 @@ take_refused(void *arg, const char *name, const char *text)
 static void
 settle_waiting(struct prepare *p, const struct backend_error *why)
 {
-	char name[NSD_NATIVE_MAX], digest[NSD_DIGEST_MAX], *block;
+	char name[MARK_MAX], digest[NSD_DIGEST_MAX], *block;
 	struct backend_error ignored = {""};
 	bool loaded = false;
 
@@ -91,7 +91,7 @@ settle_waiting(struct prepare *p, const struct backend_error *why)
 
 		if (p->results[i] != RESULT_OK)
 			continue;
-		nsd_native_name(p->settings[i], name);
+		mark_print(p->settings[i], name);
 		native = nsd_include_find(&p->nsd->inc, name);
 		if (loaded && native != NULL &&
 		    nsd_native_print(p->settings[i], p->nsd->conf.zone_dir, NULL,
@@ -144,24 +144,14 @@ nsd_prepare(void *ctx, struct settings *const *settings, size_t n,
 
 /* -- retire ---------------------------------------------------------------- */
 
-static bool
-is_marked(const char *const *marks, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(marks[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
 enum err
 nsd_retire(void *ctx, const char *const *marks, size_t n, struct backend_error *why)
 {
 	struct nsd *nsd = ctx;
 	struct nsd_include next;
 	enum nsd_load_result result = NSD_LOADED;
-	char **in_use = NULL;
-	size_t n_in_use = 0, n_before;
+	struct textset in_use = {NULL, 0, 0};
+	size_t n_before;
 	enum err err = nsd_look(nsd, why);
 
 	if (err == OK)
@@ -171,23 +161,25 @@ nsd_retire(void *ctx, const char *const *marks, size_t n, struct backend_error *
 	/* To take away one that is in use is the worst that can be done to NSD,
 	 * so NSD itself is asked. */
 	if (err == OK)
-		err = nsd_patterns_in_use(nsd, true, &in_use, &n_in_use, why);
+		err = nsd_patterns_in_use(nsd, true, &in_use, why);
 	if (err != OK)
 		return err;
 	nsd_include_init(&next);
 	nsd_include_copy(&next, &nsd->inc);
 	n_before = next.n;
+	for (size_t i = 0; i < n; i++)
+		textset_add(&in_use, marks[i]);
 	for (size_t i = next.n; i-- > 0;) {
-		char name[NSD_NATIVE_MAX];
+		char name[MARK_MAX];
 
 		strcpy(name, next.natives[i].name);
-		if (!nsd_has_text(in_use, n_in_use, name) && !is_marked(marks, n, name))
+		if (!textset_has(&in_use, name))
 			nsd_include_drop(&next, name);
 	}
 	if (next.n < n_before)
 		err = nsd_load(nsd, &next, false, NULL, NULL, &result, why);
 	else
 		nsd_include_fini(&next);
-	nsd_free_texts(in_use, n_in_use);
+	textset_fini(&in_use);
 	return err == OK && result == NSD_LOAD_WAIT ? ERR_BUSY : err;
 }

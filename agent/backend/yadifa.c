@@ -277,13 +277,6 @@ yadifa_prepare(void *ctx, struct settings *const *settings, size_t n,
 	return OK;
 }
 
-static void
-yadifa_mark_of(void *ctx, const struct settings *s, char mark[static 128])
-{
-	(void)ctx;
-	yadifa_mark(s, mark);
-}
-
 /* The settings are in the zones' own blocks: only memory is given back. */
 static enum err
 yadifa_retire(void *ctx, const char *const *marks, size_t n, struct backend_error *why)
@@ -419,7 +412,7 @@ const struct backend_driver yadifa_driver = {
     .inventory = yadifa_inventory,
     .lookup = yadifa_lookup,
     .prepare = yadifa_prepare,
-    .mark_of = yadifa_mark_of,
+    .mark_of = mark_of,
     .retire = yadifa_retire,
     .apply = yadifa_apply,
     .command = yadifa_command,

@@ -323,7 +323,7 @@ take_comment(struct yadifa_parser *p, char *text)
 	if (template == NULL || strlen(template + 1) >= sizeof(p->template))
 		return;
 	*digest = *template = '\0';
-	if (!yadifa_mark_is_ours(text) || strlen(digest + 1) != sizeof(p->digest) - 1 ||
+	if (!mark_is_ours(text) || strlen(digest + 1) != sizeof(p->digest) - 1 ||
 	    template[1] == '\0')
 		return;
 	strcpy(p->mark, text);

@@ -69,7 +69,7 @@ struct yadifa_parser {
 	bool ended;
 	uint64_t sum;
 	size_t n_zones;
-	char mark[YADIFA_MARK_MAX], digest[YADIFA_DIGEST_MAX];
+	char mark[MARK_MAX], digest[YADIFA_DIGEST_MAX];
 	char template[YADIFA_PATH_MAX];
 	char domain[512], file[YADIFA_PATH_MAX + 664];
 	struct buf body; /* of a zone or key */

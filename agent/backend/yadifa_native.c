@@ -17,7 +17,6 @@
  * is taken). So a list is all keys or all addresses.
  */
 
-static const char prefix[] = "nsherd-";
 static const char variable[] = "${zone}";
 
 /* -- natives --------------------------------------------------------------- */
@@ -44,22 +43,6 @@ yadifa_native_free(struct yadifa_native *n)
 	free(n->template);
 	free(n->body);
 	free(n);
-}
-
-void
-yadifa_mark(const struct settings *s, char mark[static YADIFA_MARK_MAX])
-{
-	snprintf(mark, YADIFA_MARK_MAX, "%s%s.%s.%s", prefix, s->pattern, s->version,
-	    s->hash);
-}
-
-bool
-yadifa_mark_is_ours(const char *mark)
-{
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
-
-	return strncmp(mark, prefix, sizeof(prefix) - 1) == 0 &&
-	       strlen(mark) < YADIFA_MARK_MAX && mark[strspn(mark, alphabet)] == '\0';
 }
 
 enum err
@@ -449,7 +432,7 @@ yadifa_native_print(const struct settings *s, const struct yadifa_self *self,
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz"
 				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+@=/${}";
-	char mark[YADIFA_MARK_MAX];
+	char mark[MARK_MAX];
 	struct buf out;
 	enum err err;
 
@@ -462,7 +445,7 @@ yadifa_native_print(const struct settings *s, const struct yadifa_self *self,
 	if (err == OK && out.err != OK)
 		err = backend_refuse(why, "the settings are too long for yadifad");
 	if (err == OK) {
-		yadifa_mark(s, mark);
+		mark_print(s, mark);
 		*native = yadifa_native_new(mark, s->zonefile, buf_text(&out));
 	}
 	buf_fini(&out);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "agent/backend/backend.h"
+#include "agent/backend/mark.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 #include "lib/settings.h"
@@ -16,7 +17,6 @@
  */
 
 enum {
-	YADIFA_MARK_MAX = 128,
 	YADIFA_DIGEST_MAX = 17,
 	/* Longer ones crash yadifad 2.6.4; of a secondary they never load. */
 	YADIFA_NAME_MAX = 246,
@@ -26,7 +26,7 @@ enum {
 };
 
 struct yadifa_native {
-	char mark[YADIFA_MARK_MAX];
+	char mark[MARK_MAX];
 	char digest[YADIFA_DIGEST_MAX]; /* of what follows */
 	char *template;                 /* of the zone file's name, with ${zone} */
 	char *body;                     /* the lines after `domain` and `file` */
@@ -37,10 +37,6 @@ struct yadifa_native {
 struct yadifa_native *yadifa_native_new(const char *mark, const char *template,
     const char *body);
 void yadifa_native_free(struct yadifa_native *n); /* takes NULL */
-
-/* nsherd-<pattern>.<version>.<hash> */
-void yadifa_mark(const struct settings *s, char mark[static YADIFA_MARK_MAX]);
-bool yadifa_mark_is_ours(const char *mark);
 
 /* Whom we are to yadifad: a NOTIFY of ours is the one way to have a secondary ask
  * its primary. */

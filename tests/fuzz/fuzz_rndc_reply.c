@@ -141,7 +141,7 @@ try_zone(const char *text)
 
 	if (bind_body_read(text, zone)) {
 		assert(body != NULL && body[0] == '{');
-		assert(strlen(zone->mark) < BIND_MARK_MAX);
+		assert(strlen(zone->mark) < MARK_MAX);
 		(void)bind_body_is_ours(zone, "/zones");
 	}
 	bind_include_init(&inc);

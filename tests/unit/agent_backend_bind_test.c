@@ -1809,9 +1809,9 @@ bind_command__verbs__do_what_named_can(void **state)
 	expect_verb(f, VERB_FLUSH, "p.example", OK);
 	expect_verb(f, VERB_REFRESH, "s.example", OK);
 	expect_verb(f, VERB_RETRANSFER, "s.example", OK);
-	expect_verb(f, VERB_REFRESH, "p.example", ERR_INVALID);
-	expect_verb(f, VERB_RETRANSFER, "p.example", ERR_INVALID);
-	expect_verb(f, VERB_FREEZE, "p.example", ERR_INVALID);
+	expect_verb(f, VERB_REFRESH, "p.example", ERR_UNSUPPORTED);
+	expect_verb(f, VERB_RETRANSFER, "p.example", ERR_UNSUPPORTED);
+	expect_verb(f, VERB_FREEZE, "p.example", ERR_UNSUPPORTED);
 	expect_verb(f, VERB_THAW, "none.example", ERR_NOTFOUND);
 	settings_unref(p);
 	settings_unref(s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "agent/backend/knot_names.h"
+#include "agent/backend/textset.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 /* Of the first that is not below name. */
 static size_t
-position(const struct knot_names *names, const char *name)
+position(const struct textset *names, const char *name)
 {
 	size_t low = 0, high = names->n;
 
@@ -24,7 +24,7 @@ position(const struct knot_names *names, const char *name)
 }
 
 void
-knot_names_fini(struct knot_names *names)
+textset_fini(struct textset *names)
 {
 	for (size_t i = 0; i < names->n; i++)
 		free(names->list[i]);
@@ -33,7 +33,7 @@ knot_names_fini(struct knot_names *names)
 }
 
 bool
-knot_names_has(const struct knot_names *names, const char *name)
+textset_has(const struct textset *names, const char *name)
 {
 	size_t at = position(names, name);
 
@@ -41,7 +41,7 @@ knot_names_has(const struct knot_names *names, const char *name)
 }
 
 bool
-knot_names_add(struct knot_names *names, const char *name)
+textset_add(struct textset *names, const char *name)
 {
 	size_t at = position(names, name);
 
@@ -57,7 +57,7 @@ knot_names_add(struct knot_names *names, const char *name)
 }
 
 size_t
-knot_names_count(const struct knot_names *names, const char *prefix)
+textset_count(const struct textset *names, const char *prefix)
 {
 	size_t at = position(names, prefix), size = strlen(prefix), n = 0;
 
