@@ -51,8 +51,11 @@ defer(struct watch_table *t, struct watch *w, const struct item *in)
 {
 	if (in->source == FROM_LOG && in->touch_seq <= w->seq)
 		return;
-	if (in->source != FROM_LOG && in->source != FROM_AGAIN)
-		return; /* a retry or a walk comes round again */
+	/* A walk after a change of patterns, which has no list of the server's, is
+	 * the only one that sees what changed; others come round again. */
+	bool once = in->source == FROM_WALK && in->presence == PRESENCE_UNKNOWN;
+	if (in->source != FROM_LOG && in->source != FROM_AGAIN && !once)
+		return;
 	watch_again(t, w, in->touch_seq);
 	struct item it = *in;
 	judge_touch(&it, &w->id);

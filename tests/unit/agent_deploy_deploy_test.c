@@ -280,6 +280,32 @@ served__pattern_becomes_unusable__is_kept_with_its_reason(void **state)
 	world_free(w);
 }
 
+/* The walk that follows a change of patterns is the only one. */
+static void
+patterns__changed_while_zones_are_under_way__last_ones_count(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	struct ledger_entry entry;
+	char text[64], mark[128];
+	world_start(w);
+	add_zone(w, "a.test", "m1", "quick");
+	for (int i = 0; i < 20; i++) {
+		snprintf(text, sizeof(text),
+		    "[pattern]\nrole = primary\nzonefile = q%d.zone\n", i);
+		write_pattern(w, "quick", text);
+		load_patterns(w);
+		deploy_set_patterns(w->deploy, w->patterns);
+		/* as long as an operation takes, and its record */
+		nap(i * 7 % 40);
+	}
+	const struct pattern *p = pattern_find(w->patterns, "quick");
+	assert_non_null(p);
+	snprintf(mark, sizeof(mark), "toy-quick.%s.0", pattern_hash(p));
+	EVENTUALLY(get_ledger(w, "a.test", &entry) && strcmp(entry.mark, mark) == 0);
+	world_free(w);
+}
+
 static void
 accept_zones__other_zone__is_unassigned(void **state)
 {
@@ -609,6 +635,8 @@ main(void)
 	    cmocka_unit_test(
 		unassigned__no_such_pattern__says_so_and_is_taken_up_by_a_new_one),
 	    cmocka_unit_test(served__pattern_becomes_unusable__is_kept_with_its_reason),
+	    cmocka_unit_test(
+		patterns__changed_while_zones_are_under_way__last_ones_count),
 	    cmocka_unit_test(accept_zones__other_zone__is_unassigned),
 	    cmocka_unit_test(conflict__operators_zone__is_never_touched),
 	    cmocka_unit_test(retry__server_busy__comes_back_when_it_said),
