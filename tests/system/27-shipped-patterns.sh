@@ -1,20 +1,16 @@
 # proves: every pattern that ships does on every server what it says: transfers by TSIG, NOTIFY both ways, initial files, signatures
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/servers.sh"
+. "$(dirname "$0")/cloud.sh"
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 for k in xfr.example other.example; do make_key $k; done
 
 # -- the servers, and on both sides of them an NSD of the operator's own --------
 
-declare -A PORT ZONES
-sections=
+start_cloud
 for kind in $SERVER_KINDS; do
-	start_server "$kind"
-	PORT[$kind]=$SERVER_PORT ZONES[$kind]=$SERVER_ZONES
-	sections="$sections
-$(server_backend | sed '/^\[key control/,/^$/d')"
-	cat >"$SERVER_ZONES/parked.shared" <<'Z'
+	cat >"${ZONES[$kind]}/parked.shared" <<'Z'
 @ 3600 IN SOA ns1.example.net. hostmaster.example.net. 1 14400 3600 1209600 300
 @ 3600 IN NS  ns1.example.net.
 @ 3600 IN A   192.0.2.80
@@ -65,45 +61,11 @@ for f in "$ROOT"/patterns/*; do
 		s/192\.0\.2\.62/127.0.0.2/g" "$f" >"$T/patterns/${f##*/}"
 done
 grep -h '^[^#].*192\.0\.2' "$T"/patterns/*.ini && fail "an address of the documentation is left"
-write_agent "[key control.example]
-file = $T/control.example.key
-$sections"
-agent_up
-for k in $SERVER_KINDS; do
-	until_ok 30 sh -c "dig @127.0.0.1 -p $AGENT_PORT -k $T/ctl.example.key $k._backend._status.$C TXT +short | grep -q state=up" ||
-		fail "$k is not up: $(ctl backends)"
-done
+cloud_agent
 
-# -- what can be asked of a server ---------------------------------------------
-
-at() { # KIND NAME TYPE [options]: the short answer
-	local kind=$1
-	shift
-	dig @127.0.0.1 -p "${PORT[$kind]}" +norec +short +time=2 +tries=2 "$@"
-}
-at_has() { # KIND NAME TYPE TEXT
-	at "$1" "$2" "$3" | grep -q -- "$4"
-}
 behind_serial() { dig @127.0.0.1 -p "$BEHIND_PORT" +norec +short "$1" SOA | awk '{print $3}'; }
 behind_has() { [ "$(behind_serial "$1")" = "$2" ]; }
 behind_knows() { [ -n "$(behind_serial "$1")" ]; }
-transfers() { # KIND ZONE [dig options]: does an AXFR give the zone?
-	local kind=$1 zone=$2
-	shift 2
-	dig @127.0.0.1 -p "${PORT[$kind]}" +time=5 +tries=1 +noall +answer "$zone" AXFR "$@" 2>/dev/null |
-		grep -q '[[:space:]]SOA[[:space:]]'
-}
-backend_status() { status_of "$2" | grep "\"backend=$1\""; }
-is_serving() { # KIND ZONE
-	backend_status "$1" "$2" | grep -q state=serving
-}
-each() { # SECONDS WHAT COMMAND...: with the kind after the command's name, at each
-	local kind seconds=$1 what=$2 command=$3
-	shift 3
-	for kind in $SERVER_KINDS; do
-		until_ok "$seconds" "$command" "$kind" "$@" || fail "$kind: $what: $(ctl status)"
-	done
-}
 
 # -- primary: answers from its initial file, then from what the operator writes --
 
