@@ -113,6 +113,8 @@ judge_same(struct engine *e, struct item *it, const struct zone_status *s, bool 
 		return;
 	}
 	bool odd = current && s->state != ZONE_APPLIED && s->state != ZONE_FAILED;
+	/* Why it cannot have its settings says more than what it answers. */
+	bool news = current && error[0] != '\0' && strcmp(s->error, error) != 0;
 	if (e->target == NULL) {
 		if (current && s->state == ZONE_APPLIED && strcmp(s->error, error) == 0)
 			return;
@@ -121,7 +123,7 @@ judge_same(struct engine *e, struct item *it, const struct zone_status *s, bool 
 		return;
 	}
 	if (walk) {
-		if (current && !odd && it->retrying)
+		if (current && !odd && !news && it->retrying)
 			return;
 		it->action = ACT_NOTE;
 		note(it, odd ? NOTE_STATE : NOTE_KEEP, ZONE_APPLIED, NOTE_AT, "%s",
@@ -130,7 +132,7 @@ judge_same(struct engine *e, struct item *it, const struct zone_status *s, bool 
 		return;
 	}
 	it->action = ACT_CHECK;
-	if (!current || odd)
+	if (!current || odd || news)
 		note(it, odd ? NOTE_STATE : NOTE_KEEP, ZONE_APPLIED, NOTE_SETTLED, "%s",
 		    error);
 }
@@ -299,8 +301,9 @@ looked_there(struct item *it, const char *mark)
 		it->action = ACT_CHANGE;
 	} else if (it->lost && it->ledger != NULL) {
 		it->action = ACT_NOTE;
-		note(it, NOTE_STATE, ZONE_FAILED, NOTE_BACKOFF,
-		    "the server has it, but answers REFUSED");
+		note(it, NOTE_STATE, ZONE_FAILED, NOTE_BACKOFF, "%s",
+		    d->error[0] != '\0' ? d->error
+					: "the server has it, but answers REFUSED");
 	} else {
 		it->action = ACT_ADOPT;
 		snprintf(it->mark, sizeof(it->mark), "%s", mark);

@@ -88,6 +88,7 @@ fail(struct round *r, struct watch *w, const struct probe_result *result)
 	struct note *n = put_note(r, w, NOTE_STATE);
 	n->state = w->kind == WATCH_GONE ? ZONE_REMOVING : ZONE_FAILED;
 	n->lenient = w->secondary; /* its transfer may take a while */
+	n->keep_error = w->unusable && w->kind != WATCH_GONE;
 	n->retry = NOTE_BACKOFF;
 	reason_of(result, w->kind == WATCH_GONE, n->error, sizeof(n->error));
 	char zone[DNAME_TEXT_MAX];
