@@ -167,6 +167,15 @@ static const struct command table[] = {
 	.run = patterns_run,
     },
     {
+	.name = "history",
+	.args = "[ZONE]",
+	.description = "Show who changed what, when, and what was refused",
+	.more = "Oldest first. Times are UTC.",
+	.options = OPTION_COUNT,
+	.max_args = 1,
+	.run = history_run,
+    },
+    {
 	.name = "keygen",
 	.args = "NAME",
 	.description = "Print a new key file",

@@ -20,9 +20,9 @@ enum {
 	LONG_TLS_KEY
 };
 
-enum { WAIT_MAX_S = 7 * 86400 };
+enum { WAIT_MAX_S = 7 * 86400, COUNT_MAX = 1000000 };
 
-static const char short_options[] = "+:s:k:z:o:p:P:a:b:hV";
+static const char short_options[] = "+:s:k:z:o:p:P:a:b:n:hV";
 
 static const struct option long_options[] = {
     {"server", required_argument, NULL, 's'},
@@ -33,6 +33,7 @@ static const struct option long_options[] = {
     {"param", required_argument, NULL, 'P'},
     {"algorithm", required_argument, NULL, 'a'},
     {"backend", required_argument, NULL, 'b'},
+    {"count", required_argument, NULL, 'n'},
     {"from", required_argument, NULL, LONG_FROM},
     {"wait", optional_argument, NULL, LONG_WAIT},
     {"timeout", required_argument, NULL, LONG_TIMEOUT},
@@ -62,6 +63,7 @@ static const struct {
     {OPTION_ALGORITHM, "-a",
 	"-a ALGORITHM     hmac-sha256 (default), hmac-sha384, hmac-sha512"},
     {OPTION_BACKEND, "-b", "-b BACKEND       on that backend alone"},
+    {OPTION_COUNT, "-n", "-n COUNT         the last COUNT alone"},
 };
 
 static size_t
@@ -119,6 +121,19 @@ take_param(const char *text, struct options *opt)
 	opt->given |= OPTION_PARAM;
 }
 
+static enum err
+take_count(const char *text, struct options *opt)
+{
+	unsigned long count;
+	if (inifile_number(text, 1, COUNT_MAX, &count)) {
+		say_error("-n: \"%s\" is no number from 1 to %d", text, COUNT_MAX);
+		return ERR_INVALID;
+	}
+	opt->count = count;
+	opt->given |= OPTION_COUNT;
+	return OK;
+}
+
 /* An option that only some commands take. */
 static enum err
 take_of_command(int c, struct options *opt)
@@ -137,6 +152,7 @@ take_of_command(int c, struct options *opt)
 		opt->backend = optarg;
 		opt->given |= OPTION_BACKEND;
 		return OK;
+	case 'n': return take_count(optarg, opt);
 	case LONG_FROM:
 		opt->from = optarg;
 		opt->given |= OPTION_FROM;

@@ -22,7 +22,8 @@ enum option_bit {
 	OPTION_SUMMARY = 32,
 	OPTION_ALGORITHM = 64,
 	OPTION_BACKEND = 128,
-	OPTION_LAST = OPTION_BACKEND,
+	OPTION_COUNT = 256,
+	OPTION_LAST = OPTION_COUNT,
 };
 
 enum { OPTIONS_WAIT_S = 60 }; /* when --wait or wait names no time */
@@ -45,6 +46,7 @@ struct options {
 	unsigned wait_s;       /* --wait, --timeout */
 	const char *algorithm; /* -a */
 	const char *backend;   /* -b */
+	size_t count;          /* -n; 0: not given */
 
 	char **args; /* the command and what follows it */
 	size_t n_args;

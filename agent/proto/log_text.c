@@ -60,7 +60,10 @@ struct facts {
 	bool had, has; /* a zone */
 	struct dname was_zone, zone;
 	char was[200], pattern[200];
+	size_t del_from, add_from; /* where its records begin */
 };
+
+enum { DETAILS_MAX = 40, DETAIL_SIZE_MAX = 1000 };
 
 static void
 take_group(char *out, size_t size, const struct work_rr *rr)
@@ -119,6 +122,8 @@ next_node(struct log_text *t, struct facts *f)
 	f->node = del_first ? del : add;
 	f->had = f->has = false;
 	f->was[0] = f->pattern[0] = '\0';
+	f->del_from = t->del;
+	f->add_from = t->add;
 	while (peek(w->del, w->del_size, t->del, &next, &rr, &del) &&
 	       compare_nodes(&del, &f->node) == 0) {
 		take_rr(&rr, &f->had, &f->was_zone, f->was, sizeof(f->was));
@@ -189,6 +194,71 @@ put_kept_zone(struct log_text *t, struct buf *rdata)
 	put_long(rdata, "zone", text);
 }
 
+/* What zone=, pattern= and was= already tell. */
+static bool
+is_told(const struct work_rr *rr)
+{
+	struct dname owner;
+	struct catz_name name;
+
+	if (dname_join(rr->prefix, rr->prefix_size, &dname_root, &owner) != OK)
+		return true;
+	catz_classify(&owner, &dname_root, &name);
+	return (name.kind == CATZ_MEMBER && rr->type == RR_PTR) ||
+	       (name.kind == CATZ_GROUP && rr->type == RR_TXT);
+}
+
+/* del=<owner below the node> TYPE RDATA */
+static void
+put_detail(struct buf *rdata, const char *key, const struct work_rr *w, bool is_member)
+{
+	struct buf text;
+	struct dname owner;
+	struct catz_name name;
+	char owner_text[DNAME_TEXT_MAX], type[16];
+	struct rr rr = {.type = w->type,
+	    .class = CLASS_IN,
+	    .rdata_size = w->rdata_size,
+	    .rdata = w->rdata};
+
+	buf_init(&text, 0);
+	if (dname_join(w->prefix, w->prefix_size, &dname_root, &owner) == OK)
+		catz_classify(&owner, &dname_root, &name);
+	if (is_member &&
+	    dname_join(name.prefix, name.prefix_size, &dname_root, &owner) == OK) {
+		buf_puts(&text, dname_print_short(&owner, owner_text));
+		buf_puts(&text, " ");
+	}
+	buf_puts(&text, rr_type_print(rr.type, type));
+	buf_puts(&text, " ");
+	rr_print_rdata(&rr, &text);
+	if (text.err == OK && text.size > DETAIL_SIZE_MAX)
+		text.data[DETAIL_SIZE_MAX] = '\0';
+	if (text.err == OK)
+		put_long(rdata, key, buf_text(&text));
+	buf_fini(&text);
+}
+
+/* Records before and after, of which nothing else tells. */
+static void
+put_details(const struct log_text *t, const struct facts *f, struct buf *rdata)
+{
+	const struct work *w = &t->work;
+	struct work_rr rr;
+	unsigned n = 0;
+	size_t pos = f->del_from;
+
+	while (pos < t->del && work_rr_next(w->del, w->del_size, &pos, &rr))
+		if (!is_told(&rr) && n++ < DETAILS_MAX)
+			put_detail(rdata, "del", &rr, f->node.is_member);
+	pos = f->add_from;
+	while (pos < t->add && work_rr_next(w->add, w->add_size, &pos, &rr))
+		if (!is_told(&rr) && n++ < DETAILS_MAX)
+			put_detail(rdata, "add", &rr, f->node.is_member);
+	if (n > DETAILS_MAX)
+		txt_printf(rdata, "more=%u", n - DETAILS_MAX);
+}
+
 static void
 put_member(struct log_text *t, const struct facts *f, struct buf *rdata)
 {
@@ -206,6 +276,7 @@ put_member(struct log_text *t, const struct facts *f, struct buf *rdata)
 		put_name(rdata, "was-zone", &f->was_zone);
 	if (!del && f->was[0])
 		txt_printf(rdata, "was=%s", f->was);
+	put_details(t, f, rdata);
 }
 
 static void
@@ -216,6 +287,7 @@ put_owner(struct log_text *t, const struct facts *f, struct buf *rdata)
 	if (dname_join(f->node.owner.wire, f->node.owner.size - 1u, t->apex, &name) ==
 	    OK)
 		put_name(rdata, "name", &name);
+	put_details(t, f, rdata);
 }
 
 static void

@@ -110,7 +110,10 @@ static void
 log_outcome(const struct update *u)
 {
 	const char *catalog = u->catalog ? u->catalog->label : "-";
-	if (u->rcode == RCODE_NOERROR)
+	if (u->rcode == RCODE_NOERROR && u->changed)
+		log_info("update", "catalog=%s key=%s source=%s serial=%u", catalog,
+		    key_name_text(u->req.tsig.key), u->source, u->serial);
+	else if (u->rcode == RCODE_NOERROR)
 		log_debug("update", "catalog=%s key=%s source=%s serial=%u changed=%d",
 		    catalog, key_name_text(u->req.tsig.key), u->source, u->serial,
 		    u->changed);

@@ -60,7 +60,24 @@ out=$(NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/k/new.key NSHERD_CATALOG
 case $out in *BADKEY*|*"does not know"*) ;; *) fail "unknown key: $out" ;; esac
 rc 1 env NSHERD_SERVER=127.0.0.1@1 NSHERD_KEY="$T/ctl.example.key" NSHERD_CATALOG=$C "$CTL" list
 grep -qi refused "$T/err" || fail "no agent: $(cat "$T/err")"
-for c in add del set list show export status wait refresh thaw reconcile reconfigure backends patterns keygen; do
+# the history: who, what, before and after, refusals
+rc 0 ctl add past.example -p shared -P color=red
+rc 0 ctl set past.example -P color=blue
+rc 0 ctl set past.example -p primary
+rc 0 ctl del past.example
+rc 0 ctl history past.example
+[ "$(awk 'NR > 1 {print $2}' "$T/out" | tr '\n' ' ')" = "add set set del " ] || fail "history of a zone"
+grep -q 'del="color.nsherd.ext TXT \\"red\\"" add="color.nsherd.ext TXT \\"blue\\""' "$T/out" || fail "no before and after"
+rc 1 env NSHERD_SERVER=127.0.0.1@"$AGENT_PORT" NSHERD_KEY="$T/ro.example.key" NSHERD_CATALOG=$C HOME="$T" \
+	"$CTL" add not.example -p shared
+rc 0 ctl history -n 1
+grep -q 'refused *ro.example.*reason=no-update-right' "$T/out" || fail "no refusal"
+rc 0 ctl -o json history -n 2
+$PYTHON -c 'import json,sys; h=json.load(sys.stdin)["history"]; assert [e["op"] for e in h] == ["del", "refused"], h' \
+	<"$T/out" || fail "history as JSON"
+rc 2 ctl history -n 0
+rc 2 ctl history bad..name
+for c in add del set list show export status wait refresh thaw reconcile reconfigure backends patterns history keygen; do
 	rc 0 ctl help $c
 	[ -s "$T/out" ] || fail "no help for $c"
 done
