@@ -183,6 +183,7 @@ static const struct {
 	"the peer says that our certificate is revoked"},
     {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, true,
 	"the peer does not accept our certificate"},
+    {SSL_R_TLSV1_ALERT_DECRYPT_ERROR, true, "the peer does not accept our certificate"},
     {SSL_R_TLSV1_ALERT_ACCESS_DENIED, true, "the peer denies us access"},
 };
 
@@ -201,9 +202,9 @@ fail_protocol(struct tls *tls, unsigned long error)
 		if (ERR_GET_LIB(error) != ERR_LIB_SSL ||
 		    ERR_GET_REASON(error) != reasons[i].reason)
 			continue;
-		enum err err = !tls->is_ready        ? ERR_AUTH
-			       : reasons[i].about_us ? ERR_INVALID
-						     : ERR_IO;
+		enum err err = ERR_AUTH;
+		if (tls->is_ready)
+			err = reasons[i].about_us ? ERR_INVALID : ERR_IO;
 		return fail(tls, err, "%s", reasons[i].text);
 	}
 	return fail(tls, tls->is_ready ? ERR_IO : ERR_AUTH, "TLS: %s",

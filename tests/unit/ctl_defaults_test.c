@@ -34,6 +34,10 @@ set_up(void **state)
 	unsetenv("NSHERD_SERVER");
 	unsetenv("NSHERD_KEY");
 	unsetenv("NSHERD_CATALOG");
+	unsetenv("NSHERD_TLS");
+	unsetenv("NSHERD_TLS_CA");
+	unsetenv("NSHERD_TLS_CERT");
+	unsetenv("NSHERD_TLS_KEY");
 	return 0;
 }
 
@@ -53,6 +57,34 @@ defaults_load__flags_environment_file__win_in_that_order(void **state)
 	char path[128];
 	snprintf(path, sizeof(path), "%s/k", home);
 	assert_string_equal(d.key_file, path);
+	defaults_fini(&d);
+}
+
+static void
+defaults_load__tls__each_from_the_first_that_has_it(void **state)
+{
+	(void)state;
+	/* Whatever else is given, the file may say that it is by TLS. */
+	struct options opt = {.server = "s", .key_file = "k", .catalog = "c.example"};
+	struct defaults d;
+	struct err_where where = {0};
+	char path[128];
+	write_conf("[ctl]\ntls = file.example\ntls-ca = ~/ca\ntls-cert = ~/cert\n"
+		   "tls-key = /key\n");
+	assert_int_equal(defaults_load(&opt, &d, &where), OK);
+	assert_string_equal(d.tls, "file.example");
+	snprintf(path, sizeof(path), "%s/ca", home);
+	assert_string_equal(d.tls_ca, path);
+	snprintf(path, sizeof(path), "%s/cert", home);
+	assert_string_equal(d.tls_cert, path);
+	assert_string_equal(d.tls_key, "/key");
+	defaults_fini(&d);
+	setenv("NSHERD_TLS", "env.example", 1);
+	setenv("NSHERD_TLS_CA", "/env", 1);
+	opt.tls = "-";
+	assert_int_equal(defaults_load(&opt, &d, &where), OK);
+	assert_string_equal(d.tls, "-");
+	assert_string_equal(d.tls_ca, "/env");
 	defaults_fini(&d);
 }
 
@@ -80,6 +112,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(
 		defaults_load__flags_environment_file__win_in_that_order, set_up),
+	    cmocka_unit_test_setup(defaults_load__tls__each_from_the_first_that_has_it,
+		set_up),
 	    cmocka_unit_test_setup(
 		defaults_load__unknown_key_or_section__is_an_error_with_its_line,
 		set_up),

@@ -46,6 +46,22 @@ options_parse__options_on_both_sides__are_all_taken(void **state)
 }
 
 static void
+options_parse__tls__name_and_files(void **state)
+{
+	(void)state;
+	struct options opt;
+	assert_int_equal(PARSE(&opt, "list", "--tls", "hub.example", "--tls-ca", "a",
+			     "--tls-cert=b", "--tls-key", "c"),
+	    OK);
+	assert_string_equal(opt.tls, "hub.example");
+	assert_string_equal(opt.tls_ca, "a");
+	assert_string_equal(opt.tls_cert, "b");
+	assert_string_equal(opt.tls_key, "c");
+	assert_int_equal(opt.given, 0);
+	options_fini(&opt);
+}
+
+static void
 options_parse__after_two_dashes__all_are_words(void **state)
 {
 	(void)state;
@@ -145,6 +161,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(options_parse__options_on_both_sides__are_all_taken),
+	    cmocka_unit_test(options_parse__tls__name_and_files),
 	    cmocka_unit_test(options_parse__after_two_dashes__all_are_words),
 	    cmocka_unit_test(options_parse__lone_dash__is_a_word),
 	    cmocka_unit_test(options_parse__faults__are_said),

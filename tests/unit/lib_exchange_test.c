@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/unit/test.h"
+#include "tests/unit/tls_fixture.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +16,17 @@
  * A peer in a thread: it serves one connection by a script, on memory and
  * descriptors of its own. Asserts of the peer abort, which cmocka reports.
  */
+static struct pki *pki;
+static bool by_tls; /* the tests run twice */
+
 struct peer;
 typedef void script_fn(struct peer *p);
 
 struct peer {
 	pthread_t thread;
 	int listen_fd, fd;
+	struct tls_ctx *ctx; /* NULL: plain TCP */
+	struct tls *tls;
 	script_fn *script;
 	struct key *key; /* NULL: does not look at signatures */
 	struct tsig tsig;
@@ -47,15 +53,38 @@ find_key(void *arg, const struct dname *name)
 	return dname_equal(name, key_name(key)) ? key : NULL;
 }
 
+static void
+peer_poll(struct peer *p)
+{
+	struct pollfd fd = {.fd = p->fd,
+	    .events = tls_wants_output(p->tls) ? POLLOUT : POLLIN};
+	MUST(poll(&fd, 1, 30000) == 1);
+}
+
+/* 0: the end. */
+static size_t
+peer_recv(struct peer *p, void *data, size_t room)
+{
+	if (p->tls == NULL) {
+		ssize_t n = recv(p->fd, data, room, 0);
+		return n > 0 ? (size_t)n : 0;
+	}
+	size_t n;
+	enum err err;
+	while ((err = tls_read(p->tls, data, room, &n)) == ERR_BUSY)
+		peer_poll(p);
+	return err == OK ? n : 0;
+}
+
 static bool
-read_full(int fd, uint8_t *data, size_t size)
+read_full(struct peer *p, uint8_t *data, size_t size)
 {
 	while (size > 0) {
-		ssize_t n = recv(fd, data, size, 0);
-		if (n <= 0)
+		size_t n = peer_recv(p, data, size);
+		if (n == 0)
 			return false;
 		data += n;
-		size -= (size_t)n;
+		size -= n;
 	}
 	return true;
 }
@@ -66,10 +95,10 @@ peer_read(struct peer *p)
 {
 	uint8_t size[2];
 
-	if (!read_full(p->fd, size, 2))
+	if (!read_full(p, size, 2))
 		return false;
 	size_t n = (size_t)size[0] << 8 | size[1];
-	MUST(read_full(p->fd, p->in, n));
+	MUST(read_full(p, p->in, n));
 	MUST(msg_frame(p->in, n, &p->req) == OK);
 	if (p->key != NULL)
 		MUST(tsig_verify_request(&p->req, find_key, p->key,
@@ -85,17 +114,31 @@ peer_begin(struct peer *p, unsigned rcode)
 	return &p->out;
 }
 
+static size_t
+peer_send(struct peer *p, const void *data, size_t size)
+{
+	if (p->tls == NULL) {
+		ssize_t n = send(p->fd, data, size, MSG_NOSIGNAL);
+		return n > 0 ? (size_t)n : 0;
+	}
+	size_t n;
+	enum err err;
+	while ((err = tls_write(p->tls, data, size, &n)) == ERR_BUSY)
+		peer_poll(p);
+	return err == OK ? n : 0;
+}
+
 static void
 peer_write_raw(struct peer *p, const void *data, size_t size)
 {
 	const uint8_t *at = data;
 
 	while (size > 0) {
-		ssize_t n = send(p->fd, at, size, MSG_NOSIGNAL);
-		if (n <= 0)
+		size_t n = peer_send(p, at, size);
+		if (n == 0)
 			return; /* the client has enough */
 		at += n;
-		size -= (size_t)n;
+		size -= n;
 	}
 }
 
@@ -129,6 +172,17 @@ test_go(struct peer *p)
 	assert_int_equal(write(p->go[1], "x", 1), 1);
 }
 
+static bool
+peer_handshake(struct peer *p)
+{
+	enum err err;
+
+	p->tls = tls_accept(p->ctx, p->fd);
+	while ((err = tls_handshake(p->tls)) == ERR_BUSY)
+		peer_poll(p);
+	return err == OK;
+}
+
 static void *
 peer_main(void *arg)
 {
@@ -136,11 +190,19 @@ peer_main(void *arg)
 
 	p->fd = accept(p->listen_fd, NULL, NULL);
 	MUST(p->fd >= 0);
-	p->script(p);
+	if (p->ctx != NULL && !peer_handshake(p)) {
+		p->script = NULL;
+		shutdown(p->fd, SHUT_WR);
+	}
+	if (p->script != NULL)
+		p->script(p);
+	if (p->tls != NULL)
+		tls_end(p->tls);
 	/* Let the client read all: no reset by what it still sends. */
 	shutdown(p->fd, SHUT_WR);
 	while (recv(p->fd, p->in, sizeof(p->in), 0) > 0)
 		;
+	tls_free(p->tls);
 	close(p->fd);
 	return NULL;
 }
@@ -150,6 +212,7 @@ peer_main(void *arg)
 struct fixture {
 	struct peer peer;
 	struct key *key;
+	bool has_thread;
 	struct exchange_conf conf;
 	struct exchange *x;
 };
@@ -191,10 +254,16 @@ begin(script_fn *script, bool with_key)
 		assert_int_equal(key_generate(&name, KEY_SHA256, &f->key), OK);
 	f->conf =
 	    (struct exchange_conf){.key = f->key, .timeout_ms = 5000, .cancel_fd = -1};
+	if (by_tls) {
+		f->conf.tls = pki_client(pki, NULL, NULL, "ca.pem");
+		f->conf.tls_name = "hub.example";
+		f->peer.ctx = pki_server(pki, "hub.pem", "hub.key", NULL);
+	}
 	listen_on(f);
 	f->peer.key = f->key;
 	f->peer.script = script;
 	assert_int_equal(pipe(f->peer.go), 0);
+	f->has_thread = script != NULL;
 	if (script != NULL) {
 		assert_int_equal(listen(f->peer.listen_fd, 1), 0);
 		assert_int_equal(pthread_create(&f->peer.thread, NULL, peer_main,
@@ -215,8 +284,10 @@ static void
 end(struct fixture *f)
 {
 	exchange_close(f->x);
-	if (f->peer.script != NULL)
+	if (f->has_thread)
 		assert_int_equal(pthread_join(f->peer.thread, NULL), 0);
+	tls_ctx_unref(f->conf.tls);
+	tls_ctx_unref(f->peer.ctx);
 	close(f->peer.listen_fd);
 	close(f->peer.go[0]);
 	close(f->peer.go[1]);
@@ -501,8 +572,8 @@ receive__late_reply__times_out_and_comes_later(void **state)
 	uint16_t id;
 
 	(void)state;
-	f->conf.timeout_ms = 50;
 	open_x(f);
+	exchange_set_timeout(f->x, 50);
 	assert_int_equal(query(f, &msg), ERR_TIMEOUT);
 	assert_error(f, "no answer within 0.050 s");
 	exchange_set_timeout(f->x, 20);
@@ -557,8 +628,8 @@ send__server_reads_nothing__times_out(void **state)
 	enum err err = OK;
 
 	(void)state;
-	f->conf.timeout_ms = 100;
 	open_x(f);
+	exchange_set_timeout(f->x, 100);
 	for (int i = 0; i < 1000 && err == OK; i++) {
 		put_request(f, 60000);
 		err = exchange_send(f->x, &id);
@@ -919,6 +990,100 @@ transfer__endless_empty_messages__end_it(void **state)
 	assert_transfer(text, NULL, ERR_FORM, "s7 a ", ENDED);
 }
 
+/* -- TLS ------------------------------------------------------------------ */
+
+static void
+open__another_name__is_told_and_nothing_is_sent(void **state)
+{
+	struct fixture *f = begin(script_answer_all, true);
+	struct msg msg;
+
+	(void)state;
+	f->conf.tls_name = "other.example";
+	assert_int_equal(exchange_open(&f->conf, &f->x), ERR_AUTH);
+	assert_error(f,
+	    ": the server's certificate is not for other.example but for hub.example");
+	assert_int_equal(query(f, &msg), ERR_AUTH);
+	end(f);
+	f = begin(script_answer_all, true);
+	f->conf.tls_name = "";
+	assert_int_equal(exchange_open(&f->conf, &f->x), ERR_INVALID);
+	assert_error(f, "cannot be the name of a server");
+	end(f);
+}
+
+/* A server that takes the connection and says nothing. */
+static void
+open__handshake_without_answer__times_out_or_is_canceled(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct fixture *f = begin(NULL, false);
+		int fds[2];
+
+		assert_int_equal(listen(f->peer.listen_fd, 1), 0);
+		assert_int_equal(pipe(fds), 0);
+		if (i == 0) {
+			f->conf.timeout_ms = 50;
+			assert_int_equal(exchange_open(&f->conf, &f->x), ERR_TIMEOUT);
+			assert_error(f, "no answer within 0.050 s");
+		} else {
+			f->conf.cancel_fd = fds[0];
+			assert_int_equal(write(fds[1], "x", 1), 1);
+			assert_int_equal(exchange_open(&f->conf, &f->x), ERR_CANCELED);
+		}
+		end(f);
+		close(fds[0]);
+		close(fds[1]);
+	}
+}
+
+static void
+query__server_wants_a_certificate__is_told(void **state)
+{
+	struct fixture *f = begin(NULL, false);
+	struct msg msg;
+
+	(void)state;
+	tls_ctx_unref(f->peer.ctx);
+	f->peer.ctx = pki_server(pki, "hub.pem", "hub.key", "ca.pem");
+	f->peer.script = script_answer_all;
+	f->has_thread = true;
+	assert_int_equal(listen(f->peer.listen_fd, 1), 0);
+	assert_int_equal(pthread_create(&f->peer.thread, NULL, peer_main, &f->peer), 0);
+	open_x(f);
+	assert_int_equal(query(f, &msg), ERR_INVALID);
+	assert_error(f, "the server wants a client certificate");
+	uint16_t id;
+	put_request(f, 0);
+	assert_int_equal(exchange_send(f->x, &id), ERR_INVALID);
+	end(f);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	pki = pki_new();
+	return 0;
+}
+
+static int
+use_tls(void **state)
+{
+	(void)state;
+	by_tls = true;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	pki_free(pki);
+	return 0;
+}
+
 int
 main(void)
 {
@@ -947,5 +1112,12 @@ main(void)
 	    cmocka_unit_test(transfer__function_fails__ends_it),
 	    cmocka_unit_test(transfer__endless_empty_messages__end_it),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest of_tls[] = {
+	    cmocka_unit_test(open__another_name__is_told_and_nothing_is_sent),
+	    cmocka_unit_test(open__handshake_without_answer__times_out_or_is_canceled),
+	    cmocka_unit_test(query__server_wants_a_certificate__is_told),
+	};
+	int n_failed = cmocka_run_group_tests(tests, set_up, NULL);
+	n_failed += cmocka_run_group_tests_name("tests by TLS", tests, use_tls, NULL);
+	return n_failed + cmocka_run_group_tests(of_tls, NULL, tear_down);
 }
