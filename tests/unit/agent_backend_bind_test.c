@@ -1097,6 +1097,42 @@ bind_apply__new_zone_database_full__half_done_is_undone(void **state)
 	settings_unref(s);
 }
 
+/* So many are not asked for one by one. */
+static void
+bind_lookup__many_zones__has_those_that_are_there(void **state)
+{
+	enum { N = 300 };
+	struct fixture *f = *state;
+	struct backend_error why = {""};
+	struct dname names[N + 3];
+	struct count c = {0, 0, ""};
+	struct settings *s;
+	char *command;
+
+	NEED_NAMED(f);
+	command = mem_printf("addzone Op.Example { type primary; file \"%s/tpl\"; };",
+	    f->server.dir);
+	rndc_quiet(f, command);
+	free(command);
+	s = primary("web", template);
+	prepare_one(f, s, RESULT_OK);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	for (unsigned i = 0; i < N; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "none%u.example", i);
+		assert_int_equal(dname_parse(name, &names[i]), OK);
+	}
+	assert_int_equal(dname_parse("a.example", &names[N]), OK);
+	assert_int_equal(dname_parse("op.example", &names[N + 1]), OK);
+	assert_int_equal(dname_parse("conf.example", &names[N + 2]), OK);
+	assert_int_equal(f->driver->lookup(f->ctx, names, N + 3, count_zone, &c, &why),
+	    OK);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(c.n_ours, 1);
+	settings_unref(s);
+}
+
 /* The agent died between the two commands. */
 static void
 bind_lookup__served_but_not_saved__is_ours_and_is_added_again(void **state)
@@ -2073,6 +2109,7 @@ main(void)
 	    WITH(bind_inventory__deleted_zone_is_back__goes_again_if_it_is_ours, setup),
 	    WITH(bind_apply__new_zone_database_full__half_done_is_undone,
 		setup_small_map),
+	    WITH(bind_lookup__many_zones__has_those_that_are_there, setup_conf_zone),
 	    WITH(bind_lookup__served_but_not_saved__is_ours_and_is_added_again,
 		setup_small_map),
 	    WITH(bind_prepare__keys__are_written_and_follow_the_ring, setup),
