@@ -43,10 +43,10 @@ knot_apply__operators_zones__are_conflicts_and_untouched(void **state)
 	struct backend_op *ops;
 	struct backend_error why = {""};
 	struct dname names[3];
-	struct count c = {0, 0};
+	struct count c = {.n = 0};
 	char *before, *after;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	before = knotc(f, mem_strdup("conf-read zone"));
@@ -74,7 +74,7 @@ knot_apply__operators_zones__are_conflicts_and_untouched(void **state)
 	c = inventory(f);
 	assert_int_equal(c.n, 2);
 	assert_int_equal(c.n_ours, 0);
-	c = (struct count){0, 0};
+	c = (struct count){.n = 0};
 	assert_int_equal(dname_parse("plain.example", &names[0]), OK);
 	assert_int_equal(dname_parse("nowhere.example", &names[1]), OK);
 	assert_int_equal(dname_parse("plain.example", &names[2]), OK);
@@ -102,7 +102,7 @@ setup_catalog(void **state)
 
 	if (f == NULL)
 		return rc;
-	write_text(mem_printf("%s/zones/cat.zone", f->server.dir),
+	put_text(mem_printf("%s/zones/cat.zone", f->server.dir),
 	    mem_strdup("@ 60 SOA invalid. invalid. 1 60 60 600 60\n@ 60 NS invalid.\n"
 		       "version 60 TXT 2\nm1.zones 60 PTR member.example.\n"));
 	expect_knotc(f, "zone-reload cat.example", "OK");
@@ -117,7 +117,7 @@ knot_apply__member_of_knots_own_catalog__conflict_and_knotd_lives(void **state)
 	struct backend_op *ops;
 	struct backend_error why = {""};
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	wait_rcode(f, "cat.example", REFUSED); /* catalogs are not for queries */
 	for (int i = 0; i < 200; i++) {
 		char *text =
@@ -160,7 +160,7 @@ knot_apply__foreign_transaction_open__retry_and_it_is_untouched(void **state)
 	struct settings *s, *other;
 	struct backend_op op;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	other = primary("other", template);
 	prepare_one(f, s, RESULT_OK);
@@ -222,7 +222,7 @@ knot_apply__own_left_over_transaction__is_aborted(void **state)
 	struct fixture *f = *state;
 	struct settings *s;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	for (int stage = BEGUN; stage <= POISONED_BY_UNSET; stage++) {
@@ -245,7 +245,7 @@ knot_apply__left_over_ended_and_another_begun_by_operator__is_his(void **state)
 	struct fixture *f = *state;
 	struct settings *s;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	leave_open(f, HALF_FILLED);
@@ -277,7 +277,7 @@ knot_apply__agent_killed_in_mid_batch__next_one_goes_on(void **state)
 	struct settings *s;
 	struct backend_op *ops;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("bulk", NULL);
 	free(s->zonefile);
 	s->zonefile = mem_strdup("shared.zone");
@@ -319,10 +319,11 @@ knot_apply__refused_by_the_commit__pattern_is_rejected_and_the_rest_done(void **
 	struct backend_op *ops;
 	struct backend_error why = {""};
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("good", template);
 	bad = primary("bad", template);
-	put_option(bad, "zonefile-load: difference-no-serial"); /* needs journal: all */
+	put_option(bad, "knot",
+	    "zonefile-load: difference-no-serial"); /* needs journal: all */
 	prepare_one(f, s, RESULT_OK);
 	prepare_one(f, bad, RESULT_OK); /* only a zone shows it */
 	ops = make_ops(40, OP_ADD, "mix.example", s);
@@ -349,7 +350,7 @@ knot_apply__template_taken_away__retry_and_prepared_anew(void **state)
 	struct settings *s;
 	char mark[128];
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	f->driver->mark_of(f->ctx, s, mark);
@@ -373,7 +374,7 @@ knot_apply__map_full__adds_wait_and_removals_work(void **state)
 	struct backend_error why = {""};
 	size_t n_full = 0;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("bulk", NULL);
 	free(s->zonefile);
 	s->zonefile = mem_strdup("shared.zone");
@@ -406,7 +407,7 @@ knot_identify__restarted__is_another_process_with_its_zones(void **state)
 	struct backend_error why = {""};
 	struct settings *s;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
@@ -434,24 +435,24 @@ knot_apply__server_stopped__times_out_or_is_canceled(void **state)
 	int64_t start;
 	enum err err;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	kill(f->server.pid, SIGSTOP);
 	f->conf.timeout_ms = 300;
 	reopen_driver(f);
 	make_op(&op, OP_ADD, "a.example", s);
-	start = now_ms();
+	start = clock_ms();
 	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), ERR_TIMEOUT);
 	assert_int_equal(op.result, RESULT_NONE);
-	assert_true(now_ms() - start < 5000);
+	assert_true(clock_ms() - start < 5000);
 	f->conf.timeout_ms = 30000;
 	reopen_driver(f);
 	assert_int_equal(write(f->cancel[1], "x", 1), 1);
-	start = now_ms();
+	start = clock_ms();
 	err = f->driver->apply(f->ctx, &op, 1, &why);
 	assert_int_equal(err, ERR_CANCELED);
-	assert_true(now_ms() - start < 5000);
+	assert_true(clock_ms() - start < 5000);
 	kill(f->server.pid, SIGCONT);
 	assert_int_equal(read(f->cancel[0], &(char){0}, 1), 1);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
@@ -467,7 +468,7 @@ knot_apply__server_stopped_in_a_batch__canceled_and_unknown(void **state)
 	struct backend_op *ops;
 	size_t n_unknown = 0;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("bulk", NULL);
 	free(s->zonefile);
 	s->zonefile = mem_strdup("shared.zone");
@@ -475,7 +476,7 @@ knot_apply__server_stopped_in_a_batch__canceled_and_unknown(void **state)
 	ops = make_ops(N, OP_ADD, "many.example", s);
 	for (int round = 0; round < 4; round++) {
 		struct backend_error why = {""};
-		int64_t start = now_ms();
+		int64_t start = clock_ms();
 		pid_t stopper = fork();
 		enum err err;
 
@@ -487,7 +488,7 @@ knot_apply__server_stopped_in_a_batch__canceled_and_unknown(void **state)
 			_exit(write(f->cancel[1], "x", 1) == 1 ? 0 : 1);
 		}
 		err = f->driver->apply(f->ctx, ops, N, &why);
-		assert_true(now_ms() - start < 5000);
+		assert_true(clock_ms() - start < 5000);
 		waitpid(stopper, NULL, 0);
 		assert_int_equal(read(f->cancel[0], &(char){0}, 1), 1);
 		for (int i = 0; err != OK && i < N; i++) {
@@ -519,7 +520,7 @@ knot_leave__in_a_transaction__aborts_it_even_when_canceled(void **state)
 	struct backend_error why = {""};
 	bool busy;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	k = f->ctx;
 	assert_int_equal(knot_enter(k, &why), OK);
 	assert_int_equal(knot_txn_begin(k, &busy, &why), OK);
@@ -539,7 +540,7 @@ knot_apply__server_killed_in_a_batch__unknown_or_not_tried(void **state)
 	struct settings *s;
 	struct backend_op *ops;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("bulk", NULL);
 	free(s->zonefile);
 	s->zonefile = mem_strdup("shared.zone");
@@ -584,7 +585,7 @@ knot_identify__no_confdb__is_refused_with_the_lines(void **state)
 	struct backend_error why = {""};
 	enum err err = ERR_CLOSED;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	for (int i = 0; i < 500 && err == ERR_CLOSED; i++) {
 		err = f->driver->identify(f->ctx, &id, &why);
 		usleep(20000);
@@ -603,7 +604,7 @@ knot_identify__another_confdb__is_refused(void **state)
 	struct backend_identity id;
 	struct backend_error why = {""};
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	f->options[1].value = "/var/lib/knot/other";
 	reopen_driver(f);
 	assert_int_equal(f->driver->identify(f->ctx, &id, &why), ERR_INVALID);
@@ -634,35 +635,32 @@ knot_apply__silent_primaries__commits_are_held_and_reported(void **state)
 	struct settings *s, *own;
 	struct backend_op *ops, op;
 	int port = free_port(), fd;
-	char *from;
 	int64_t start;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	fd = listen_silently(port);
-	from = mem_printf("127.0.0.1@%d", port);
-	s = secondary("mute", from);
+	s = secondary("mute", "127.0.0.1@%d", port);
 	own = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	prepare_one(f, own, RESULT_OK);
 	ops = make_ops(40, OP_ADD, "mute.example", s);
 	apply_all(f, ops, 40, RESULT_OK);
 	usleep(300000);
-	start = now_ms();
+	start = clock_ms();
 	op = apply_one(f, OP_ADD, "own.example", own, RESULT_RETRY);
-	assert_true(now_ms() - start < 5000);
+	assert_true(clock_ms() - start < 5000);
 	assert_non_null(strstr(op.text, "background workers are busy"));
 	assert_true(op.retry_s > 0);
 	/* The operator is not locked out. */
-	start = now_ms();
+	start = clock_ms();
 	expect_alive(f);
-	assert_true(now_ms() - start < 2000);
+	assert_true(clock_ms() - start < 2000);
 	/* With nothing open: it is not our transaction that he finds. */
 	expect_knotc(f, "conf-diff", "no active transaction");
 	/* The server must not be waited for a minute when it is to stop. */
 	server_stop(&f->server, SIGKILL);
 	close(fd);
 	free(ops);
-	free(from);
 	settings_unref(s);
 	settings_unref(own);
 }

@@ -25,7 +25,7 @@ knot_apply__primary_added_and_removed__is_served_and_gone(void **state)
 	struct fixture *f = *state;
 	struct settings *s;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
@@ -54,7 +54,7 @@ knot_apply__thousand_zones__all_in_one_batch(void **state)
 	struct backend_op *ops;
 	struct settings *s;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("bulk", NULL);
 	free(s->zonefile);
 	s->zonefile = mem_strdup("shared.zone");
@@ -81,8 +81,8 @@ knot_apply__five_thousand_zones__are_served_and_gone(void **state)
 	struct backend_op *ops;
 	struct settings *s, *other;
 
-	NEED_KNOT(f);
-	write_text(mem_printf("%s/zones/shared.zone", f->server.dir),
+	NEED_SERVER(f);
+	put_text(mem_printf("%s/zones/shared.zone", f->server.dir),
 	    mem_strdup("@ 60 SOA ns.invalid. h.invalid. 1 60 60 600 60\n"
 		       "@ 60 NS ns.invalid.\n"));
 	s = primary("bulk", NULL);
@@ -120,7 +120,7 @@ knot_apply__mixed_batch__each_gets_its_result(void **state)
 	struct settings *s, *other;
 	char *file;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	other = primary("other", template);
 	prepare_one(f, s, RESULT_OK);
@@ -159,10 +159,10 @@ knot_apply__existing_zone_file__is_not_overwritten(void **state)
 	struct settings *s;
 	char *text;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
-	write_text(mem_printf("%s/zones/mine.example.zone", f->server.dir),
+	put_text(mem_printf("%s/zones/mine.example.zone", f->server.dir),
 	    mem_strdup("@ 60 SOA mine.invalid. h.invalid. 77 60 60 600 60\n"
 		       "@ 60 NS ns.invalid.\n"));
 	apply_one(f, OP_ADD, "mine.example", s, RESULT_OK);
@@ -179,7 +179,7 @@ knot_apply__zone_file_in_directory__directory_is_made(void **state)
 	struct fixture *f = *state;
 	struct settings *s;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("deep", template);
 	free(s->zonefile);
 	s->zonefile = mem_strdup("a/b/${zone}");
@@ -206,7 +206,7 @@ knot_apply__odd_names__are_served(void **state)
 	struct fixture *f = *state;
 	struct settings *s;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("odd", template);
 	prepare_one(f, s, RESULT_OK);
 	for (size_t i = 0; i < N; i++) {
@@ -240,12 +240,12 @@ knot_apply__missing_file__is_taken_and_served_once_there(void **state)
 	struct dname name;
 	struct backend_error why = {""};
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("bare", NULL);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "bare.example", s, RESULT_OK);
 	wait_rcode(f, "bare.example", SERVFAIL);
-	write_text(mem_printf("%s/zones/bare.example.zone", f->server.dir),
+	put_text(mem_printf("%s/zones/bare.example.zone", f->server.dir),
 	    mem_strdup("@ 60 SOA ns.invalid. h.invalid. 1 60 60 600 60\n"
 		       "@ 60 NS ns.invalid.\n"));
 	assert_int_equal(dname_parse("bare.example", &name), OK);
@@ -265,7 +265,7 @@ knot_prepare__bad_settings__are_rejected_alone(void **state)
 	enum backend_result results[N];
 	struct backend_error texts[N], why = {""};
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	for (int i = 0; i < N; i++) {
 		char name[16];
 
@@ -273,11 +273,11 @@ knot_prepare__bad_settings__are_rejected_alone(void **state)
 		list[i] = primary(name, template);
 	}
 	list[1]->dnssec = mem_strdup("nosuch");
-	put_option(list[2], "nonsense: yes");
-	put_option(list[3], "semantic-checks: perhaps");
-	put_option(list[4], "file: /etc/passwd");
-	put_option(list[5], "no option at all");
-	put_option(list[6], "catalog-role: interpret");
+	put_option(list[2], "knot", "nonsense: yes");
+	put_option(list[3], "knot", "semantic-checks: perhaps");
+	put_option(list[4], "knot", "file: /etc/passwd");
+	put_option(list[5], "knot", "no option at all");
+	put_option(list[6], "knot", "catalog-role: interpret");
 	put_remote(&list[7]->notify, "192.0.2.1 tls ns.example");
 	put_remote(&list[8]->notify, "192.0.2.1 key missing.key");
 	assert_int_equal(f->driver->prepare(f->ctx, list, N, results, texts, &why), OK);
@@ -304,7 +304,7 @@ knot_prepare__unused_template__zones_are_not_loaded_again(void **state)
 	struct settings *s, *other;
 	char *log;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
@@ -315,7 +315,7 @@ knot_prepare__unused_template__zones_are_not_loaded_again(void **state)
 	put_remote(&other->allow_notify, "127.0.0.1");
 	put_remote(&other->allow_transfer, "::1");
 	put_remote(&other->notify, "192.0.2.1@5353");
-	put_option(other, "semantic-checks: on");
+	put_option(other, "knot", "semantic-checks: on");
 	prepare_one(f, other, RESULT_OK);
 	log = run(mem_printf("grep -c 'a.example' %s/knot.log", f->server.dir), NULL);
 	assert_string_equal(log, "0");
@@ -332,7 +332,7 @@ knot_prepare__too_many_variants__are_rejected(void **state)
 	enum backend_result results[4];
 	struct backend_error texts[4], why = {""};
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	f->conf.max_variants = 2;
 	reopen_driver(f);
 	for (int i = 0; i < 4; i++) {
@@ -353,10 +353,10 @@ knot_prepare__keys__are_made_and_the_operators_respected(void **state)
 	struct settings *ours, *same, *other;
 	struct backend_error text;
 
-	NEED_KNOT(f);
-	add_key(f, "our.key", "a secret of some length");
-	add_key(f, "same.key", "same secret same secret");
-	add_key(f, "other.key", "something else");
+	NEED_SERVER(f);
+	add_key(f->ring, "our.key", "a secret of some length");
+	add_key(f->ring, "same.key", "same secret same secret");
+	add_key(f->ring, "other.key", "something else");
 	ours = secondary("ours", "127.0.0.1@9 key our.key");
 	same = secondary("same", "127.0.0.1@9 key same.key");
 	other = secondary("other", "127.0.0.1@9 key other.key");
@@ -371,8 +371,8 @@ knot_prepare__keys__are_made_and_the_operators_respected(void **state)
 	/* The agent gets another secret: knotd has it with the next inventory. */
 	keyring_free(f->ring);
 	f->conf.keys = f->ring = keyring_new();
-	add_key(f, "our.key", "0");
-	add_key(f, "same.key", "changed here, but the operator's there");
+	add_key(f->ring, "our.key", "0");
+	add_key(f->ring, "same.key", "changed here, but the operator's there");
 	reopen_driver(f);
 	inventory(f);
 	expect_knotc(f, "conf-read 'key[our.key].secret'", "MA==");
@@ -389,11 +389,11 @@ knot_apply__signed_primary__is_signed_and_unsigned_again(void **state)
 	struct settings *s, *plain;
 	char *text = NULL;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("signed", template);
 	s->dnssec = mem_strdup("ours");
-	put_option(s, "acl: op-acl");
-	put_option(s, "semantic-checks: soft");
+	put_option(s, "knot", "acl: op-acl");
+	put_option(s, "knot", "semantic-checks: soft");
 	plain = primary("plain", template);
 	prepare_one(f, s, RESULT_OK);
 	prepare_one(f, plain, RESULT_OK);
@@ -439,9 +439,9 @@ knot_retire__many_unused_templates__go_with_what_they_named(void **state)
 	const char *marks[1] = {mark};
 	char *text;
 
-	NEED_KNOT(f);
-	add_key(f, "used.key", "a");
-	add_key(f, "unused.key", "b");
+	NEED_SERVER(f);
+	add_key(f->ring, "used.key", "a");
+	add_key(f->ring, "unused.key", "b");
 	used = secondary("used", "127.0.0.1@9 key used.key");
 	put_remote(&used->allow_notify, "127.0.0.1");
 	wanted = primary("wanted", NULL);
@@ -493,10 +493,10 @@ knot_apply__primary_to_secondary_and_back__keeps_answering(void **state)
 {
 	struct fixture *f = *state;
 	struct settings *own, *from;
-	char *zone, *text = NULL, *source;
+	char *zone, *text = NULL;
 
-	NEED_KNOT(f);
-	add_key(f, "xfr.key", "0123456789abcdef");
+	NEED_SERVER(f);
+	add_key(f->ring, "xfr.key", "0123456789abcdef");
 	f->hidden.text = true;
 	server_configure(&f->hidden,
 	    "key:\n  - id: xfr.key\n    algorithm: hmac-sha256\n"
@@ -504,13 +504,12 @@ knot_apply__primary_to_secondary_and_back__keeps_answering(void **state)
 	    "acl:\n  - id: out\n    action: transfer\n    key: xfr.key\n"
 	    "template:\n  - id: default\n    storage: @DIR@\n    acl: out\n"
 	    "zone:\n  - domain: turn.example\n    file: turn.zone\n");
-	write_text(mem_printf("%s/turn.zone", f->hidden.dir),
+	put_text(mem_printf("%s/turn.zone", f->hidden.dir),
 	    mem_strdup("@ 60 SOA h.invalid. h.invalid. 3000000000 60 60 600 60\n"
 		       "@ 60 NS ns.invalid.\nwww 60 A 192.0.2.1\n"));
 	server_start(&f->hidden);
 	own = primary("own", template);
-	source = mem_printf("127.0.0.1@%d key xfr.key", f->hidden.port);
-	from = secondary("from", source);
+	from = secondary("from", "127.0.0.1@%d key xfr.key", f->hidden.port);
 	put_remote(&from->allow_notify, "127.0.0.1 key xfr.key");
 	prepare_one(f, own, RESULT_OK);
 	prepare_one(f, from, RESULT_OK);
@@ -552,7 +551,6 @@ knot_apply__primary_to_secondary_and_back__keeps_answering(void **state)
 	apply_one(f, OP_CHANGE, "turn.example", own, RESULT_OK);
 	wait_rcode(f, "turn.example", NOERROR);
 	expect_knotc(f, "zone-status turn.example +role", "master");
-	free(source);
 	settings_unref(own);
 	settings_unref(from);
 }
@@ -563,7 +561,7 @@ knot_apply__unreachable_primary__is_taken_and_may_turn_primary(void **state)
 	struct fixture *f = *state;
 	struct settings *s, *own;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = secondary("far", "127.0.0.1@9");
 	own = primary("own", template);
 	prepare_one(f, s, RESULT_OK);
@@ -589,7 +587,7 @@ knot_command__verbs__are_done_or_refused_in_knots_words(void **state)
 	struct backend_error why = {""};
 	struct dname a, b;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	own = primary("web", template);
 	from = secondary("far", "127.0.0.1@9");
 	prepare_one(f, own, RESULT_OK);
@@ -626,12 +624,12 @@ knot_command__file_edited_and_reload__is_served(void **state)
 	struct dname name;
 	char *text = NULL;
 
-	NEED_KNOT(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
 	wait_rcode(f, "a.example", NOERROR);
-	write_text(mem_printf("%s/zones/a.example.zone", f->server.dir),
+	put_text(mem_printf("%s/zones/a.example.zone", f->server.dir),
 	    mem_strdup("@ 60 SOA ns.invalid. h.invalid. 3000000000 60 60 600 60\n"
 		       "@ 60 NS ns.invalid.\n"));
 	assert_int_equal(dname_parse("a.example", &name), OK);
@@ -810,9 +808,9 @@ knot_native__same_settings__same_name_and_another_place_another(void **state)
 	struct backend_error why = {""};
 
 	(void)state;
-	put_option(a, "acl: [one, \"two\"]");
-	put_option(b, "acl: one");
-	put_option(b, "acl: two");
+	put_option(a, "knot", "acl: [one, \"two\"]");
+	put_option(b, "knot", "acl: one");
+	put_option(b, "knot", "acl: two");
 	assert_int_equal(knot_native_make(a, "/z", &x, &why), OK);
 	assert_int_equal(knot_native_make(b, "/z", &y, &why), OK);
 	assert_int_equal(knot_native_make(b, "/y", &z, &why), OK);

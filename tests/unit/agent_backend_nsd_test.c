@@ -1,109 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/unit/test.h"
+#include "tests/unit/servers_fixture.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "agent/backend/backend.h"
 #include "lib/digest.h"
-#include "lib/key.h"
-#include "lib/mem.h"
-#include "lib/settings.h"
 
 /*
  * The nsd driver against a real NSD of its own: in a directory of its own, on a
  * free port of the loopback address. Skipped only where there is no nsd.
  */
 
-enum { OPTIONS_MAX = 8 };
-
-struct server {
-	char dir[64];
-	char conf[128];
-	int port, control_port; /* control_port 0: unix socket */
-	pid_t pid;
-};
-
-struct fixture {
-	struct server server;
-	struct backend_option options[OPTIONS_MAX];
-	size_t n_options;
-	struct backend_conf conf;
-	char *texts[32];
-	size_t n_texts;
-	int cancel[2];
-	struct keyring *ring;
-	const struct backend_driver *driver;
-	void *ctx;
-};
-
 static const char *const nsd_binary = "/usr/sbin/nsd";
-
-static char *
-keep(struct fixture *f, char *text)
-{
-	assert_true(f->n_texts < sizeof(f->texts) / sizeof(f->texts[0]));
-	return f->texts[f->n_texts++] = text;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int
-free_port(void)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET};
-	socklen_t size = sizeof(sin);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &size), 0);
-	close(fd);
-	return ntohs(sin.sin_port);
-}
-
-static void
-write_text(const char *path, const char *mode, const char *text)
-{
-	FILE *file = fopen(path, mode);
-
-	assert_non_null(file);
-	assert_int_not_equal(fputs(text, file), EOF);
-	assert_int_equal(fclose(file), 0);
-}
-
-static char *
-read_text(const char *path)
-{
-	char *text = mem_zalloc(4 << 20);
-	FILE *file = fopen(path, "re");
-	size_t n;
-
-	assert_non_null(file);
-	n = fread(text, 1, (4 << 20) - 1, file);
-	text[n] = '\0';
-	fclose(file);
-	return text;
-}
 
 /* -- a server -------------------------------------------------------------- */
 
@@ -142,30 +49,9 @@ server_configure(struct server *s, const char *more)
 static void
 server_start(struct server *s)
 {
-	s->pid = fork();
-	assert_int_not_equal(s->pid, -1);
-	if (s->pid == 0) {
-		int null = open("/dev/null", O_RDWR);
+	const char *const argv[] = {nsd_binary, "-d", "-c", s->conf, NULL};
 
-		setpgid(0, 0); /* what it may signal is its own */
-		dup2(null, 1);
-		dup2(null, 2);
-		execl(nsd_binary, nsd_binary, "-d", "-c", s->conf, (char *)NULL);
-		_exit(127);
-	}
-}
-
-static void
-server_stop(struct server *s, int signal)
-{
-	if (s->pid <= 0)
-		return;
-	kill(s->pid, signal);
-	/* As a daemon it is no child of ours. */
-	if (waitpid(s->pid, NULL, 0) == -1)
-		for (int i = 0; i < 500 && kill(s->pid, 0) == 0; i++)
-			usleep(10000);
-	s->pid = 0;
+	s->pid = start_process(argv, NULL);
 }
 
 static void
@@ -185,105 +71,18 @@ server_start_daemon(struct server *s)
 	free(line);
 }
 
-/* The processes that NSD forked end when xfrd is gone; the port is then free. */
-static void
-wait_port_free(int port)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)port)};
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	for (int i = 0; i < 500; i++) {
-		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		int rc = bind(fd, (struct sockaddr *)&sin, sizeof(sin));
-
-		close(fd);
-		if (rc == 0)
-			return;
-		usleep(10000);
-	}
-	fail_msg("port %d stays in use", port);
-}
-
 /* -- fixtures -------------------------------------------------------------- */
-
-static void
-add_option(struct fixture *f, const char *name, char *value)
-{
-	f->options[f->n_options] = (struct backend_option){name, keep(f, value),
-	    "nsherd.conf", 10 + (unsigned)f->n_options};
-	f->n_options++;
-	f->conf.options = f->options;
-	f->conf.n_options = f->n_options;
-}
-
-static void
-add_key(struct fixture *f, const char *name, const char *secret)
-{
-	struct dname dname;
-	struct key *key;
-
-	assert_int_equal(dname_parse(name, &dname), OK);
-	assert_int_equal(key_new(&dname, KEY_SHA256, (const uint8_t *)secret,
-			     strlen(secret), &key),
-	    OK);
-	assert_int_equal(keyring_add(f->ring, key), OK);
-	key_unref(key);
-}
-
-static void
-wait_up(struct fixture *f)
-{
-	struct backend_identity id;
-	struct backend_error why = {""};
-
-	for (int i = 0; i < 500; i++) {
-		if (f->driver->identify(f->ctx, &id, &why) == OK)
-			return;
-		usleep(20000);
-	}
-	fail_msg("nsd does not come up: %s", why.text);
-}
-
-static void
-open_driver(struct fixture *f)
-{
-	struct err_where where = {.line = 0};
-
-	if (f->driver->open(&f->conf, &where, &f->ctx) != OK)
-		fail_msg("open: %s:%u: %s", where.file, where.line, where.what);
-}
 
 static struct fixture *
 make_fixture(bool tls, const char *more)
 {
-	struct fixture *f = mem_zalloc(sizeof(*f));
+	struct fixture *f = fixture_new("nsd");
 	struct server *s = &f->server;
-	char *path;
+	char *path = in_dir(f, "conf/nsherd.conf");
 
-	strcpy(s->dir, "/tmp/nsherd-nsd-XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
 	snprintf(s->conf, sizeof(s->conf), "%s/nsd.conf", s->dir);
-	s->port = free_port();
-	f->driver = backend_find("nsd");
-	assert_non_null(f->driver);
-	path = mem_printf("%s/zones", s->dir);
-	assert_int_equal(mkdir(path, 0750), 0);
-	f->conf.zone_dir = keep(f, path);
-	path = mem_printf("%s/conf", s->dir);
-	assert_int_equal(mkdir(path, 0750), 0);
-	f->conf.config_dir = keep(f, path);
-	path = mem_printf("%s/conf/nsherd.conf", s->dir);
 	write_text(path, "we", "");
 	chmod(path, 0640);
-	free(path);
-	assert_int_equal(pipe2(f->cancel, O_CLOEXEC), 0);
-	f->ring = keyring_new();
-	f->conf.name = "test";
-	f->conf.keys = f->ring;
-	f->conf.cancel_fd = f->cancel[0];
-	f->conf.timeout_ms = 20000;
-	f->conf.max_variants = 100;
 	if (tls) {
 		char *command =
 		    mem_printf("nsd-control-setup -d %s >/dev/null 2>&1", s->dir);
@@ -304,25 +103,6 @@ make_fixture(bool tls, const char *more)
 	open_driver(f);
 	wait_up(f);
 	return f;
-}
-
-static void
-remove_fixture(struct fixture *f)
-{
-	char *command = mem_printf("rm -rf %s", f->server.dir);
-
-	f->driver->close(f->ctx);
-	if (f->server.pid > 0)
-		kill(f->server.pid, SIGCONT);
-	server_stop(&f->server, SIGTERM);
-	assert_int_equal(system(command), 0);
-	free(command);
-	close(f->cancel[0]);
-	close(f->cancel[1]);
-	keyring_free(f->ring);
-	for (size_t i = 0; i < f->n_texts; i++)
-		free(f->texts[i]);
-	free(f);
 }
 
 static int
@@ -358,157 +138,8 @@ static int
 teardown(void **state)
 {
 	if (*state != NULL)
-		remove_fixture(*state);
+		fixture_free(*state, SIGTERM);
 	return 0;
-}
-
-#define NEED_NSD(f)             \
-	do {                    \
-		if (!(f))       \
-			skip(); \
-	} while (0)
-
-/* -- settings and operations ----------------------------------------------- */
-
-static struct settings *
-primary(const char *pattern, const char *template)
-{
-	struct settings *s = settings_new();
-
-	snprintf(s->pattern, sizeof(s->pattern), "%s", pattern);
-	strcpy(s->version, "01234567");
-	strcpy(s->hash, "0");
-	s->role = ROLE_PRIMARY;
-	s->zonefile = mem_strdup("${zone}.zone");
-	if (template != NULL)
-		s->initial_file = mem_strdup(template);
-	return s;
-}
-
-static const char template[] = "$TTL 60\n@ SOA ns.invalid. h.invalid. "
-			       "${serial} 60 60 60 60\n@ NS ns.invalid.\n";
-
-static struct settings *
-secondary(const char *pattern, const char *from)
-{
-	struct settings *s = primary(pattern, NULL);
-
-	s->role = ROLE_SECONDARY;
-	s->primaries.items = mem_zalloc(sizeof(s->primaries.items[0]));
-	s->primaries.n = 1;
-	assert_int_equal(remote_parse(from, 0, &s->primaries.items[0]), OK);
-	return s;
-}
-
-static void
-prepare_one(struct fixture *f, struct settings *s, enum backend_result expected)
-{
-	enum backend_result result = RESULT_NONE;
-	struct backend_error text = {""}, why = {""};
-	enum err err = f->driver->prepare(f->ctx, &s, 1, &result, &text, &why);
-
-	if (err != OK || result != expected)
-		fail_msg("prepare: %s (%s), result %d: %s", err_str(err), why.text,
-		    (int)result, text.text);
-}
-
-static void
-make_op(struct backend_op *op, enum backend_op_kind kind, const char *zone,
-    struct settings *s)
-{
-	memset(op, 0, sizeof(*op));
-	op->kind = kind;
-	assert_int_equal(dname_parse(zone, &op->zone), OK);
-	op->settings = s;
-}
-
-static void
-apply_one(struct fixture *f, enum backend_op_kind kind, const char *zone,
-    struct settings *s, enum backend_result expected)
-{
-	struct backend_op op;
-	struct backend_error why = {""};
-	char *file = NULL;
-	enum err err;
-
-	make_op(&op, kind, zone, kind == OP_ADD || kind == OP_CHANGE ? s : NULL);
-	if (kind == OP_PURGE)
-		op.zonefile = file = settings_file_record(s, &op.zone);
-	err = f->driver->apply(f->ctx, &op, 1, &why);
-	free(file);
-	if (err != OK || op.result != expected)
-		fail_msg("%s: %s (%s), result %d: %s", zone, err_str(err), why.text,
-		    (int)op.result, op.text);
-}
-
-struct count {
-	size_t n, n_ours;
-};
-
-static enum err
-count_zone(void *arg, const struct dname *zone, const char *mark)
-{
-	struct count *c = arg;
-
-	(void)zone;
-	c->n++;
-	c->n_ours += mark != NULL;
-	return OK;
-}
-
-static struct count
-inventory(struct fixture *f)
-{
-	struct count c = {0, 0};
-	struct backend_error why = {""};
-
-	if (f->driver->inventory(f->ctx, count_zone, &c, &why) != OK)
-		fail_msg("inventory: %s", why.text);
-	return c;
-}
-
-/* A query over UDP for the SOA: its rcode, or -1; *aa. */
-static int
-ask(struct fixture *f, const char *zone, bool *aa)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)f->server.port)};
-	uint8_t query[512] = {0x12, 0x34, 0, 0, 0, 1}, answer[4096];
-	struct dname name;
-	struct pollfd pfd;
-	ssize_t n;
-	size_t size;
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(dname_parse(zone, &name), OK);
-	memcpy(query + 12, name.wire, name.size);
-	size = 12 + (size_t)name.size;
-	query[size + 1] = 6;
-	query[size + 3] = 1;
-	size += 4;
-	pfd.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	pfd.events = POLLIN;
-	n = sendto(pfd.fd, query, size, 0, (struct sockaddr *)&sin, sizeof(sin));
-	assert_int_equal(n, (ssize_t)size);
-	n = poll(&pfd, 1, 1000) == 1 ? recv(pfd.fd, answer, sizeof(answer), 0) : -1;
-	close(pfd.fd);
-	*aa = n >= 12 && (answer[2] & 4) != 0;
-	return n >= 12 ? answer[3] & 15 : -1;
-}
-
-static void
-wait_rcode(struct fixture *f, const char *zone, int rcode, bool want_aa)
-{
-	bool aa = false;
-	int seen = -1;
-
-	for (int i = 0; i < 500; i++) {
-		seen = ask(f, zone, &aa);
-		if (seen == rcode && aa == want_aa)
-			return;
-		usleep(20000);
-	}
-	fail_msg("%s: rcode %d aa %d", zone, seen, aa);
 }
 
 /* -- tests ----------------------------------------------------------------- */
@@ -520,16 +151,16 @@ nsd_apply__primary_added_and_removed__is_served_and_gone(void **state)
 	struct settings *s;
 	char *path;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_ALREADY);
 	apply_one(f, OP_CHANGE, "a.example", s, RESULT_ALREADY);
 	apply_one(f, OP_PURGE, "a.example", s, RESULT_RETRY);
 	apply_one(f, OP_REMOVE, "a.example", NULL, RESULT_OK);
-	wait_rcode(f, "a.example", 5, false);
+	wait_rcode(f, "a.example", REFUSED);
 	apply_one(f, OP_REMOVE, "a.example", NULL, RESULT_ALREADY);
 	path = mem_printf("%s/zones/a.example.zone", f->server.dir);
 	assert_int_equal(access(path, F_OK), 0);
@@ -550,7 +181,7 @@ nsd_apply__thousand_zones__all_in_one_batch(void **state)
 	struct count c;
 	enum { N = 1000 };
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = secondary("bulk", "127.0.0.1@9");
 	prepare_one(f, s, RESULT_OK);
 	ops = mem_zalloc(N * sizeof(ops[0]));
@@ -635,11 +266,11 @@ nsd_apply__operators_zones__are_conflicts_and_untouched(void **state)
 {
 	struct fixture *f = *state;
 	struct backend_error why = {""};
-	struct count c = {0, 0};
+	struct count c = {.n = 0};
 	struct dname names[3];
 	struct settings *s;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	control(f, "addzone op.example operators");
 	s = primary("web", NULL);
 	prepare_one(f, s, RESULT_OK);
@@ -683,7 +314,7 @@ nsd_apply__operators_zones_in_a_large_batch__are_conflicts(void **state)
 	struct backend_error why = {""};
 	struct settings *s;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	control(f, "addzone Op.Example. operators");
 	s = primary("web", NULL);
 	prepare_one(f, s, RESULT_OK);
@@ -717,25 +348,25 @@ nsd_apply__odd_names__are_served_or_rejected(void **state)
 	struct settings *s;
 	char *name;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("odd", template);
 	prepare_one(f, s, RESULT_OK);
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		apply_one(f, OP_ADD, good[i], s, RESULT_OK);
-		wait_rcode(f, good[i], 0, true);
+		wait_rcode(f, good[i], NOERROR);
 		apply_one(f, OP_ADD, good[i], s, RESULT_ALREADY);
 	}
 	name = mem_printf("%s.example", l63);
 	apply_one(f, OP_ADD, name, s, RESULT_OK);
-	wait_rcode(f, name, 0, true);
+	wait_rcode(f, name, NOERROR);
 	free(name);
 	/* 240 characters are the most that the file name can have */
 	name = mem_printf("%s.%s.%s.%.48s", l63, l63, l63, l63);
 	assert_int_equal(strlen(name), 240);
 	apply_one(f, OP_ADD, name, s, RESULT_OK);
-	wait_rcode(f, name, 0, true);
+	wait_rcode(f, name, NOERROR);
 	apply_one(f, OP_REMOVE, name, s, RESULT_OK);
-	wait_rcode(f, name, 5, false);
+	wait_rcode(f, name, REFUSED);
 	apply_one(f, OP_PURGE, name, s, RESULT_OK);
 	free(name);
 	name = mem_printf("%s.%s.%s.%.61s", l63, l63, l63, l63);
@@ -746,7 +377,7 @@ nsd_apply__odd_names__are_served_or_rejected(void **state)
 	apply_one(f, OP_ADD, ".", s, RESULT_REJECTED);
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		apply_one(f, OP_REMOVE, good[i], s, RESULT_OK);
-		wait_rcode(f, good[i], 5, false);
+		wait_rcode(f, good[i], REFUSED);
 		apply_one(f, OP_PURGE, good[i], s, RESULT_OK);
 	}
 	settings_unref(s);
@@ -758,13 +389,13 @@ nsd_apply__other_pattern__is_changed_without_a_gap(void **state)
 	struct fixture *f = *state;
 	struct settings *one, *two;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	one = primary("one", template);
 	two = primary("two", template);
 	prepare_one(f, one, RESULT_OK);
 	prepare_one(f, two, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", one, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	/* The server processes from before a reload answer a little longer. */
 	usleep(300000);
 	for (int i = 0; i < 10; i++) {
@@ -772,12 +403,12 @@ nsd_apply__other_pattern__is_changed_without_a_gap(void **state)
 
 		apply_one(f, i % 2 ? OP_ADD : OP_CHANGE, "a.example", i % 2 ? one : two,
 		    RESULT_OK);
-		assert_int_equal(ask(f, "a.example", &aa), 0);
+		assert_int_equal(ask(&f->server, "a.example", &aa), 0);
 		assert_true(aa);
 	}
 	expect_pattern(f, "a.example", "nsherd-one.01234567.0");
 	apply_one(f, OP_CHANGE, "new.example", two, RESULT_OK);
-	wait_rcode(f, "new.example", 0, true);
+	wait_rcode(f, "new.example", NOERROR);
 	settings_unref(one);
 	settings_unref(two);
 }
@@ -790,7 +421,7 @@ nsd_apply__other_zonefile_of_a_primary__is_made_of_the_template(void **state)
 	struct settings *one, *two, *gone;
 	char *path, *text;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	one = primary("one", template);
 	two = primary("two", template);
 	free(two->zonefile);
@@ -800,7 +431,7 @@ nsd_apply__other_zonefile_of_a_primary__is_made_of_the_template(void **state)
 	prepare_one(f, two, RESULT_OK);
 	prepare_one(f, gone, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", one, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	path = mem_printf("%s/zones/a.example.zone", f->server.dir);
 	write_text(path, "we", "@ 60 SOA a. b. 77 1 1 1 1\n@ 60 NS a.\n");
 	apply_one(f, OP_CHANGE, "a.example", two, RESULT_OK);
@@ -809,7 +440,7 @@ nsd_apply__other_zonefile_of_a_primary__is_made_of_the_template(void **state)
 	text = read_text(path);
 	assert_non_null(strstr(text, "ns.invalid."));
 	free(text);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	/* What somebody wrote there stays. */
 	apply_one(f, OP_CHANGE, "a.example", one, RESULT_OK);
 	write_text(path, "we", "@ 60 SOA a. b. 78 1 1 1 1\n@ 60 NS a.\n");
@@ -819,9 +450,9 @@ nsd_apply__other_zonefile_of_a_primary__is_made_of_the_template(void **state)
 	free(text);
 	/* The pattern of a zone without a file gets a template. */
 	apply_one(f, OP_ADD, "b.example", gone, RESULT_OK);
-	wait_rcode(f, "b.example", 2, false);
+	wait_rcode(f, "b.example", SERVFAIL);
 	apply_one(f, OP_CHANGE, "b.example", one, RESULT_OK);
-	wait_rcode(f, "b.example", 0, true);
+	wait_rcode(f, "b.example", NOERROR);
 	free(path);
 	settings_unref(one);
 	settings_unref(two);
@@ -835,7 +466,7 @@ nsd_apply__existing_zone_file__is_not_overwritten(void **state)
 	struct settings *s;
 	char *path, *text;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("web", template);
 	prepare_one(f, s, RESULT_OK);
 	path = mem_printf("%s/zones/a.example.zone", f->server.dir);
@@ -857,7 +488,7 @@ nsd_purge__symbolic_links__are_not_followed(void **state)
 	struct backend_error why = {""};
 	char *victim, *link, *ixfr;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("web", NULL);
 	victim = mem_printf("%s/v.example.zone", f->server.dir);
 	link = mem_printf("%s/zones/sub", f->server.dir);
@@ -898,13 +529,13 @@ nsd_apply__zone_file_in_directory__directory_is_made(void **state)
 	struct fixture *f = *state;
 	struct settings *s;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("deep", template);
 	free(s->zonefile);
 	s->zonefile = mem_strdup("p/${zone}/db");
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	settings_unref(s);
 }
 
@@ -919,8 +550,8 @@ nsd_prepare__keys__are_written_and_follow_the_ring(void **state)
 	struct stat st;
 	char *path, *text;
 
-	NEED_NSD(f);
-	add_key(f, "xfr.example", "first secret");
+	NEED_SERVER(f);
+	add_key(f->ring, "xfr.example", "first secret");
 	s = secondary("sec", "127.0.0.1@9 key xfr.example");
 	unknown = secondary("unk", "127.0.0.1@9 key nope.example");
 	prepare_one(f, unknown, RESULT_REJECTED);
@@ -937,7 +568,7 @@ nsd_prepare__keys__are_written_and_follow_the_ring(void **state)
 	/* another secret under the same name */
 	old = f->ring;
 	f->ring = keyring_new();
-	add_key(f, "xfr.example", "other secret");
+	add_key(f->ring, "xfr.example", "other secret");
 	f->driver->close(f->ctx);
 	f->conf.keys = f->ring;
 	open_driver(f);
@@ -962,7 +593,7 @@ nsd_apply__zone_dir_is_gone__is_tried_again(void **state)
 	struct settings *s;
 	char *away;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("one", template);
 	prepare_one(f, s, RESULT_OK);
 	away = mem_printf("%s/away", f->server.dir);
@@ -970,18 +601,9 @@ nsd_apply__zone_dir_is_gone__is_tried_again(void **state)
 	apply_one(f, OP_ADD, "a.example", s, RESULT_RETRY);
 	assert_int_equal(rename(away, f->conf.zone_dir), 0);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	settings_unref(s);
 	free(away);
-}
-
-static void
-add_setting_option(struct settings *s, const char *text)
-{
-	s->options =
-	    mem_realloc(s->options, (s->n_options + 1) * sizeof(s->options[0]));
-	s->options[s->n_options].driver = mem_strdup("nsd");
-	s->options[s->n_options++].text = mem_strdup(text);
 }
 
 static void
@@ -994,18 +616,18 @@ nsd_prepare__bad_settings__are_rejected_alone(void **state)
 	const enum backend_result expected[6] = {RESULT_OK, RESULT_REJECTED,
 	    RESULT_REJECTED, RESULT_OK, RESULT_REJECTED, RESULT_REJECTED};
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s[0] = primary("good", NULL);
 	s[1] = primary("badoption", NULL); /* NSD's own check finds it */
-	add_setting_option(s[1], "no-such-option: yes");
+	put_option(s[1], "nsd", "no-such-option: yes");
 	s[2] = primary("badvalue", NULL);
-	add_setting_option(s[2], "max-refresh-time: soon");
+	put_option(s[2], "nsd", "max-refresh-time: soon");
 	s[3] = primary("goodoption", NULL);
-	add_setting_option(s[3], "size-limit-xfr: 500000000");
+	put_option(s[3], "nsd", "size-limit-xfr: 500000000");
 	s[4] = primary("signed", NULL);
 	s[4]->dnssec = mem_strdup("default");
 	s[5] = primary("block", NULL);
-	add_setting_option(s[5], "zone: x");
+	put_option(s[5], "nsd", "zone: x");
 	assert_int_equal(f->driver->prepare(f->ctx, s, 6, results, texts, &why), OK);
 	for (int i = 0; i < 6; i++) {
 		if (results[i] != expected[i])
@@ -1027,7 +649,7 @@ nsd_prepare__too_many_variants__are_rejected(void **state)
 	enum backend_result results[5];
 	struct backend_error texts[5], why = {""};
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	f->driver->close(f->ctx);
 	f->conf.max_variants = 3;
 	open_driver(f);
@@ -1048,7 +670,7 @@ nsd_prepare__same_name_other_settings__is_rejected(void **state)
 	struct fixture *f = *state;
 	struct settings *one, *two;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	one = secondary("same", "127.0.0.1@9");
 	two = secondary("same", "127.0.0.2@9");
 	prepare_one(f, one, RESULT_OK);
@@ -1067,7 +689,7 @@ nsd_prepare__operators_file_broken__waits_and_old_patterns_go_on(void **state)
 	struct backend_error text = {""}, why = {""};
 	char *before, *after, *path;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	one = primary("one", NULL);
 	two = primary("two", NULL);
 	prepare_one(f, one, RESULT_OK);
@@ -1100,7 +722,7 @@ nsd_prepare__hold_and_operators_file_newer__waits_for_the_operator(void **state)
 	enum backend_result result;
 	struct backend_error text = {""}, why = {""};
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	f->driver->close(f->ctx);
 	f->conf.reconfig_hold = true;
 	usleep(50000);
@@ -1135,7 +757,7 @@ nsd_prepare__not_included__says_so_and_does_not_reconfig(void **state)
 	struct backend_error text = {""}, why = {""};
 	char *command;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	command = mem_printf("sed -i /include/d %s", f->server.conf);
 	assert_int_equal(system(command), 0);
 	free(command);
@@ -1154,7 +776,7 @@ nsd_prepare__operators_pattern_gone_while_used__does_not_reconfig(void **state)
 	enum backend_result result;
 	struct backend_error text = {""}, why = {""};
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	control(f, "addzone op.example operators");
 	server_configure(&f->server, "");
 	s = primary("one", NULL);
@@ -1172,7 +794,7 @@ nsd_apply__nsd_forgot_the_pattern__is_made_to_read_it(void **state)
 	struct settings *s;
 	char *path, *text;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("one", template);
 	prepare_one(f, s, RESULT_OK);
 	path = mem_printf("%s/conf/nsherd.conf", f->server.dir);
@@ -1181,7 +803,7 @@ nsd_apply__nsd_forgot_the_pattern__is_made_to_read_it(void **state)
 	control(f, "reconfig");
 	write_text(path, "we", text);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	free(text);
 	free(path);
 	settings_unref(s);
@@ -1207,7 +829,7 @@ nsd_prepare__include_lost__patterns_in_use_are_kept_and_recovered(void **state)
 	size_t n_lost = 0;
 	char *path, *text;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	one = primary("one", template);
 	two = primary("two", template);
 	three = primary("three", NULL);
@@ -1215,7 +837,7 @@ nsd_prepare__include_lost__patterns_in_use_are_kept_and_recovered(void **state)
 	prepare_one(f, two, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", one, RESULT_OK);
 	apply_one(f, OP_ADD, "b.example", two, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	/* the agent is away, and somebody spoils the block of pattern one */
 	f->driver->close(f->ctx);
 	path = mem_printf("%s/conf/nsherd.conf", f->server.dir);
@@ -1232,7 +854,7 @@ nsd_prepare__include_lost__patterns_in_use_are_kept_and_recovered(void **state)
 	n_lost = 0;
 	assert_int_equal(f->driver->inventory(f->ctx, expect_lost, &n_lost, &why), OK);
 	assert_int_equal(n_lost, 0);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	/* the whole file is gone: the agent sees it at once */
 	f->driver->close(f->ctx);
 	assert_int_equal(unlink(path), 0);
@@ -1258,7 +880,7 @@ nsd_retire__unused_patterns__go_and_used_ones_stay(void **state)
 	const char *marks[] = {"nsherd-marked.01234567.0"};
 	char *path, *text;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	used = primary("used", NULL);
 	marked = primary("marked", NULL);
 	unused = primary("unused", NULL);
@@ -1292,7 +914,7 @@ nsd_apply__server_stopped__times_out_or_is_canceled(void **state)
 	struct settings *s;
 	int64_t start;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = secondary("one", "127.0.0.1@9");
 	prepare_one(f, s, RESULT_OK);
 	f->driver->close(f->ctx);
@@ -1300,10 +922,10 @@ nsd_apply__server_stopped__times_out_or_is_canceled(void **state)
 	open_driver(f);
 	assert_int_equal(kill(f->server.pid, SIGSTOP), 0);
 	make_op(&op, OP_ADD, "a.example", s);
-	start = now_ms();
+	start = clock_ms();
 	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), ERR_TIMEOUT);
 	assert_int_equal(op.result, RESULT_UNKNOWN);
-	assert_in_range(now_ms() - start, 600, 5000);
+	assert_in_range(clock_ms() - start, 600, 5000);
 	assert_int_equal(f->driver->identify(f->ctx, &id, &why), ERR_TIMEOUT);
 	f->driver->close(f->ctx);
 	f->conf.timeout_ms = 30000;
@@ -1312,10 +934,10 @@ nsd_apply__server_stopped__times_out_or_is_canceled(void **state)
 		usleep(300000);
 		_exit(write(f->cancel[1], "x", 1) != 1);
 	}
-	start = now_ms();
+	start = clock_ms();
 	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), ERR_CANCELED);
 	assert_int_equal(op.result, RESULT_UNKNOWN);
-	assert_in_range(now_ms() - start, 200, 5000);
+	assert_in_range(clock_ms() - start, 200, 5000);
 	assert_int_equal(f->driver->inventory(f->ctx, count_zone, NULL, &why),
 	    ERR_CANCELED);
 	wait(NULL);
@@ -1334,7 +956,7 @@ nsd_apply__server_killed_in_a_batch__unknown_or_not_tried(void **state)
 	enum err err;
 	pid_t killer;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = secondary("one", "127.0.0.1@9");
 	prepare_one(f, s, RESULT_OK);
 	ops = mem_zalloc(N * sizeof(ops[0]));
@@ -1363,7 +985,7 @@ nsd_apply__server_killed_in_a_batch__unknown_or_not_tried(void **state)
 	}
 	assert_true(n_unknown == 0 || n_unknown == N);
 	waitpid(killer, NULL, 0);
-	server_stop(&f->server, SIGKILL);
+	stop_process(&f->server.pid, SIGKILL);
 	assert_int_equal(f->driver->apply(f->ctx, ops, N, &why), ERR_CLOSED);
 	assert_int_equal(ops[0].result, RESULT_NONE);
 	free(ops);
@@ -1378,7 +1000,7 @@ nsd_identify__server_restarted__is_another_process(void **state)
 	struct backend_error why = {""};
 	struct settings *s;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("one", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
@@ -1387,7 +1009,7 @@ nsd_identify__server_restarted__is_another_process(void **state)
 	assert_string_equal(before.version, "4.6.1");
 	assert_int_equal(f->driver->identify(f->ctx, &after, &why), OK);
 	assert_string_equal(before.process, after.process);
-	server_stop(&f->server, SIGTERM);
+	stop_process(&f->server.pid, SIGTERM);
 	assert_int_equal(f->driver->identify(f->ctx, &after, &why), ERR_CLOSED);
 	wait_port_free(f->server.port);
 	server_start(&f->server);
@@ -1396,7 +1018,7 @@ nsd_identify__server_restarted__is_another_process(void **state)
 	assert_string_not_equal(before.process, after.process);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_ALREADY);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	settings_unref(s);
 }
 
@@ -1423,7 +1045,7 @@ nsd_identify__nothing_changed__nsd_is_not_asked(void **state)
 	struct backend_error why = {""};
 	size_t before;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	assert_int_equal(f->driver->identify(f->ctx, &one, &why), OK);
 	before = count_in_log(f, "control cmd:");
 	assert_true(before > 0);
@@ -1452,20 +1074,20 @@ nsd_identify__include_deleted_and_server_down__is_made_again(void **state)
 	struct settings *s;
 	char *path;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	path = mem_printf("%s/conf/nsherd.conf", f->server.dir);
 	s = primary("one", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	assert_int_equal(unlink(path), 0);
-	server_stop(&f->server, SIGTERM);
+	stop_process(&f->server.pid, SIGTERM);
 	wait_port_free(f->server.port);
 	assert_int_not_equal(f->driver->identify(f->ctx, &id, &why), OK);
 	assert_int_equal(access(path, R_OK), 0);
 	server_start(&f->server);
 	wait_up(f);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	/* the agent's first start, before NSD's */
 	f->driver->close(f->ctx);
 	assert_int_equal(unlink(path), 0);
@@ -1494,7 +1116,7 @@ nsd_lookup__name_longer_than_an_answer__is_not_there(void **state)
 	struct settings *s;
 	size_t n = 0;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("one", template);
 	prepare_one(f, s, RESULT_OK);
 	make_op(&op, OP_REMOVE, "a.example", NULL);
@@ -1545,7 +1167,7 @@ nsd_prepare__option_with_unknown_key__is_rejected_alone(void **state)
 	char *path, *text, *bad, hex[DIGEST_HEX_MAX + 1];
 	const char *end;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	list[0] = primary("one", template);
 	list[1] = with_option("two", "provide-xfr: 192.0.2.1 nosuchkey");
 	list[2] = with_option("three", "zonestats: \"nobodys.\"");
@@ -1557,7 +1179,7 @@ nsd_prepare__option_with_unknown_key__is_rejected_alone(void **state)
 	if (results[2] != RESULT_OK)
 		assert_null(strstr(texts[2].text, "not configured in the agent"));
 	apply_one(f, OP_ADD, "a.example", list[0], RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	path = mem_printf("%s/conf/.nsherd-check.tmp", f->server.dir);
 	assert_int_equal(access(path, F_OK), -1);
 	free(path);
@@ -1591,7 +1213,7 @@ nsd_prepare__two_options_in_one__are_rejected(void **state)
 	    "notify-retry: 5 zone: name: x",
 	};
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct settings *s = with_option("one", texts[i]);
 
@@ -1609,8 +1231,8 @@ nsd_identify__server_is_a_daemon__its_configuration_is_found(void **state)
 	struct backend_error why = {""};
 	struct settings *s;
 
-	NEED_NSD(f);
-	server_stop(&f->server, SIGTERM);
+	NEED_SERVER(f);
+	stop_process(&f->server.pid, SIGTERM);
 	wait_port_free(f->server.port);
 	server_start_daemon(&f->server);
 	wait_up(f);
@@ -1619,7 +1241,7 @@ nsd_identify__server_is_a_daemon__its_configuration_is_found(void **state)
 	s = primary("one", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
-	wait_rcode(f, "a.example", 0, true);
+	wait_rcode(f, "a.example", NOERROR);
 	assert_int_equal(f->driver->identify(f->ctx, &two, &why), OK);
 	assert_string_equal(one.process, two.process);
 	settings_unref(s);
@@ -1636,7 +1258,7 @@ nsd_apply__over_tls__works_and_needs_the_right_keys(void **state)
 	char *other, *command;
 	enum { N = 3000 };
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	assert_int_equal(f->driver->identify(f->ctx, &id, &why), OK);
 	assert_string_equal(id.version, "4.6.1");
 	assert_non_null(strchr(id.process, '@'));
@@ -1694,7 +1316,7 @@ nsd_check__faults__have_file_and_line(void **state)
 	const char *dir;
 	char *path;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	if (f->driver->check(&f->conf, &where) != OK)
 		fail_msg("%s:%u: %s", where.file, where.line, where.what);
 	dir = f->conf.zone_dir;
@@ -1737,7 +1359,7 @@ nsd_command__own_zone__is_done(void **state)
 	struct settings *s;
 	struct dname zone;
 
-	NEED_NSD(f);
+	NEED_SERVER(f);
 	s = primary("one", template);
 	prepare_one(f, s, RESULT_OK);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
