@@ -180,6 +180,13 @@ enum err nsd_retire(void *ctx, const char *const *marks, size_t n,
 
 /* A file that other zones share, such as a template, is not the zone's own. */
 /*
+ * May a zone that was found so start from the template under settings s, if it has
+ * no file? Not one that has data which NSD is about to write there, or of whose
+ * former settings nothing is known: better none than the template's in its place.
+ */
+bool nsd_files_start_anew(const struct nsd *nsd, const struct nsd_found *found,
+    const struct settings *s);
+/*
  * The directories of the zone's file and, if it is new, there is a template and
  * no file yet, the file: into the batch files of the zone directory. As of
  * spool.h; errno is set.

@@ -323,23 +323,6 @@ settle_no_file(struct batch *b, struct task *t, enum err err)
 	t->op->retry_s = 10;
 }
 
-/* Of a zone that only changes, of whose former settings nothing is known, better
- * no data than the template's in the place of its own. */
-static bool
-starts_anew(const struct nsd *nsd, const struct task *t)
-{
-	const struct nsd_native *had, *next;
-	char mark[MARK_MAX];
-
-	if (t->found.state == NSD_ZONE_NONE)
-		return true;
-	mark_print(t->op->settings, mark);
-	had = nsd_include_find(&nsd->inc, t->found.mark);
-	next = nsd_include_find(&nsd->inc, mark);
-	return had != NULL && strcmp(had->digest, "-") != 0 && next != NULL &&
-	       nsd_native_starts_anew(had->block, next->block);
-}
-
 static void
 make_files(struct batch *b, bool (*which)(const struct task *t))
 {
@@ -356,7 +339,7 @@ make_files(struct batch *b, bool (*which)(const struct task *t))
 			if (!which(t))
 				continue;
 			err = nsd_files_make(&files, t->op->settings, &t->op->zone,
-			    starts_anew(b->nsd, t));
+			    nsd_files_start_anew(b->nsd, &t->found, t->op->settings));
 			if (err != OK)
 				settle_no_file(b, t, err);
 		}
@@ -428,16 +411,19 @@ add_again(struct batch *b)
 }
 
 /*
- * A secondary that becomes a primary keeps its data: NSD has it in memory only,
- * until told to write it. It does so, and then changes the zone, in order. A
+ * NSD changes a zone by taking it away and adding it, at one blow, and reads the
+ * file of the one it adds. What a secondary got is in no file until NSD is told to
+ * write it, and without that it had no data until the next transfer, or for good
+ * when it becomes a primary. NSD writes, and then changes the zone, in order. A
  * file that holds what NSD has is left as it is.
  */
 static enum err
 write_data(struct batch *b, struct task *t)
 {
+	const struct nsd_native *had = nsd_include_find(&b->nsd->inc, t->found.mark);
 	struct nsd_single single;
 
-	if (t->op->settings->role != ROLE_PRIMARY)
+	if (had != NULL && nsd_native_is_primary(had))
 		return OK;
 	nsd_single_init(&single);
 	return nsd_chan_command(&b->nsd->chan, nsd_single_line, &single, b->why,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/backend/mark.h"
 #include "agent/backend/nsd.h"
 #include "agent/backend/spool.h"
 #include "lib/clock.h"
@@ -12,6 +13,22 @@
  * Zone files, all below zone-dir. NSD leaves them when a zone is removed, and
  * would serve them at once if it were added again.
  */
+
+bool
+nsd_files_start_anew(const struct nsd *nsd, const struct nsd_found *found,
+    const struct settings *s)
+{
+	const struct nsd_native *had, *next;
+	char mark[MARK_MAX];
+
+	if (found->state == NSD_ZONE_NONE)
+		return true;
+	mark_print(s, mark);
+	had = nsd_include_find(&nsd->inc, found->mark);
+	next = nsd_include_find(&nsd->inc, mark);
+	return had != NULL && next != NULL &&
+	       (nsd_native_is_primary(had) || nsd_native_has_other_file(had, next));
+}
 
 enum err
 nsd_files_make(struct spool_batch *files, const struct settings *s,

@@ -85,12 +85,10 @@ extern const char nsd_native_raw[];
 NODISCARD enum err nsd_native_print(const struct settings *s, const char *zone_dir,
     const struct keyring *ring, char **block, char digest[static NSD_DIGEST_MAX],
     struct backend_error *why);
-/*
- * When a zone goes from block had to block next, and has no file under that: is
- * there no data that a file made of the template would take the place of? A
- * secondary's is written to its file by NSD.
- */
-bool nsd_native_starts_anew(const char *had, const char *next);
+/* What it says of the zones under it. Of a placeholder nothing is known: neither
+ * of these is so. */
+bool nsd_native_is_primary(const struct nsd_native *native);
+bool nsd_native_has_other_file(const struct nsd_native *a, const struct nsd_native *b);
 /* A block that keeps NSD whole while the settings are not known. */
 char *nsd_native_placeholder(const char *name, const char *zone_dir);
 

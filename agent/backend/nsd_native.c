@@ -153,19 +153,32 @@ nsd_native_print(const struct settings *s, const char *zone_dir,
 	return err;
 }
 
+static bool
+is_placeholder(const struct nsd_native *native)
+{
+	return strcmp(native->digest, "-") == 0;
+}
+
 bool
-nsd_native_starts_anew(const char *had, const char *next)
+nsd_native_is_primary(const struct nsd_native *native)
+{
+	return !is_placeholder(native) &&
+	       strstr(native->block, "\n\trequest-xfr: ") == NULL;
+}
+
+bool
+nsd_native_has_other_file(const struct nsd_native *a, const struct nsd_native *b)
 {
 	static const char file[] = "\n\tzonefile: ";
-	const char *from = strstr(had, file), *to = strstr(next, file);
+	const char *left = strstr(a->block, file), *right = strstr(b->block, file);
+	size_t size;
 
-	if (from == NULL || to == NULL)
+	if (is_placeholder(a) || is_placeholder(b) || left == NULL || right == NULL)
 		return false;
-	from += sizeof(file) - 1;
-	to += sizeof(file) - 1;
-	return strstr(had, "\n\trequest-xfr: ") == NULL ||
-	       strcspn(from, "\n") != strcspn(to, "\n") ||
-	       strncmp(from, to, strcspn(from, "\n")) != 0;
+	left += sizeof(file) - 1;
+	right += sizeof(file) - 1;
+	size = strcspn(left, "\n") + 1;
+	return strncmp(left, right, size) != 0;
 }
 
 char *
