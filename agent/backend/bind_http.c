@@ -23,8 +23,8 @@ struct answer {
 static enum err
 bad(struct answer *a, const char *text)
 {
-	snprintf(a->why->text, sizeof(a->why->text), "%s%s: %.100s", a->chan->peer_text,
-	    a->path, text);
+	snprintf(a->why->text, sizeof(a->why->text), "%.80s%.40s: %.70s",
+	    a->chan->peer_text, a->path, text);
 	return ERR_FORM;
 }
 
