@@ -3,6 +3,7 @@
 #include "tests/unit/tls_fixture.h"
 
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/ssl.h>
 
 /* The sockets with TLS: what is other than with TCP alone. */
@@ -435,6 +436,105 @@ bounds__key_updates__answered_between_messages(void **state)
 	stop(f);
 }
 
+/* What the client's records are encrypted with. */
+static uint8_t client_secret[32];
+
+static void
+on_keylog(const SSL *ssl, const char *line)
+{
+	const char *hex = strrchr(line, ' ') + 1;
+
+	(void)ssl;
+	if (strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) != 0)
+		return;
+	for (size_t i = 0; i < sizeof(client_secret); i++)
+		assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &client_secret[i]), 1);
+}
+
+/* HKDF-Expand-Label (RFC 8446 section 7.1), at most 32 octets. */
+static void
+expand(const char *label, uint8_t *out, size_t size)
+{
+	uint8_t info[32], hash[32];
+	int n = snprintf((char *)info, sizeof(info), "%c%c%ctls13 %s%c\1", 0, (int)size,
+	    (int)(6 + strlen(label)), label, 0);
+
+	assert_non_null(HMAC(EVP_sha256(), client_secret, sizeof(client_secret), info,
+	    (size_t)n, hash, NULL));
+	memcpy(out, hash, size);
+}
+
+/* A record of handshake octets, by the library's key and with its next number. */
+static void
+send_handshake(struct fixture *f, int fd, uint8_t number, const char *data, int size)
+{
+	uint8_t key[16], iv[12], record[64] = {0x17, 3, 3, 0, (uint8_t)(size + 17)};
+	uint8_t inner[32];
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n;
+
+	expand("key", key, sizeof(key));
+	expand("iv", iv, sizeof(iv));
+	iv[11] ^= number;
+	memcpy(inner, data, (size_t)size);
+	inner[size] = 0x16;
+	assert_int_equal(EVP_EncryptInit(ctx, EVP_aes_128_gcm(), key, iv), 1);
+	assert_int_equal(EVP_EncryptUpdate(ctx, NULL, &n, record, 5), 1);
+	assert_int_equal(EVP_EncryptUpdate(ctx, record + 5, &n, inner, size + 1), 1);
+	assert_int_equal(EVP_EncryptFinal(ctx, record + 5 + n, &n), 1);
+	assert_int_equal(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16,
+			     record + 5 + size + 1),
+	    1);
+	EVP_CIPHER_CTX_free(ctx);
+	send_all(f, fd, record, (size_t)size + 22);
+}
+
+/* Half of a message of TLS itself, and we have something to send: that waits for the
+ * other half, and not by asking all the time. */
+static void
+bounds__half_a_key_update__waited_for(void **state)
+{
+	(void)state;
+	struct fixture *f = start_tls((struct net_conf){0});
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	int fd = connect_to(net_tls_address(f->net, 0)), rc;
+	unsigned n_turns = 0;
+	char reply[8];
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	SSL_CTX_set_keylog_callback(ctx, on_keylog);
+	SSL_set_ciphersuites(ssl, "TLS_AES_128_GCM_SHA256");
+	SSL_set_alpn_protos(ssl, (const unsigned char *)"\3dot", 4);
+	SSL_set_fd(ssl, fd);
+	SSL_set_connect_state(ssl);
+	while (SSL_do_handshake(ssl) != 1)
+		run_until(f, fd, POLLIN);
+	assert_int_equal(SSL_write(ssl, "\0\3Dey", 5), 5);
+	send_handshake(f, fd, 1, "\x18\0\0\1", 4);
+	while (n_received == 0)
+		uv_run(&f->loop, UV_RUN_NOWAIT);
+	run_for(f, 50);
+	answer_laters();
+	uint64_t end = now_ms() + 600;
+	while (now_ms() < end) {
+		uv_run(&f->loop, UV_RUN_ONCE); /* the tick of the net is every 250 ms */
+		n_turns++;
+	}
+	assert_true(n_turns < 50);
+	assert_int_equal(recv(fd, reply, 1, MSG_PEEK | MSG_DONTWAIT), -1);
+	send_handshake(f, fd, 2, "\0", 1);
+	while ((rc = SSL_read(ssl, reply, sizeof(reply))) <= 0) {
+		assert_int_equal(SSL_get_error(ssl, rc), SSL_ERROR_WANT_READ);
+		run_until(f, fd, POLLIN);
+	}
+	assert_memory_equal(reply, "\0\3Dey", 5);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	close(fd);
+	stop(f);
+}
+
 /* -- certificates --------------------------------------------------------------- */
 
 static void
@@ -522,6 +622,7 @@ main(void)
 	    cmocka_unit_test(bounds__idle__closed_with_notice),
 	    cmocka_unit_test(bounds__connections__oldest_idle_one_gives_way),
 	    cmocka_unit_test(bounds__key_updates__answered_between_messages),
+	    cmocka_unit_test(bounds__half_a_key_update__waited_for),
 	    cmocka_unit_test(set_tls__while_connected__for_new_connections_alone),
 	    cmocka_unit_test(open__address_of_tls_in_use__says_which),
 	};
