@@ -27,6 +27,7 @@ unpack_entry(const MDB_val *v, struct ledger_entry *e)
 	e->state = (enum ledger_state)wire_get_u8(&in);
 	unpack_text(&in, e->mark, sizeof(e->mark));
 	unpack_text(&in, e->zonefile, sizeof(e->zonefile));
+	e->shape = wire_left(&in) > 0 ? wire_get_u32(&in) : 0;
 	if (e->state < LEDGER_INTENT || e->state > LEDGER_REMOVING)
 		return ERR_CORRUPT;
 	return unpack_end(&in);
@@ -60,6 +61,7 @@ ledger_put(struct store_txn *txn, uint8_t backend, const struct ledger_entry *e)
 	buf_put_u8(&txn->buf, (uint8_t)e->state);
 	pack_text(&txn->buf, e->mark);
 	pack_text(&txn->buf, e->zonefile);
+	buf_put_u32(&txn->buf, e->shape);
 	txn_put_buf(txn, TABLE_LEDGER, &key);
 }
 

@@ -26,6 +26,9 @@ struct ledger_entry {
 	enum ledger_state state;
 	char mark[128];     /* what the server carries, such as the native pattern */
 	char zonefile[256]; /* relative to the zone directory; "/": a shared one */
+	/* Of the settings it has, what no server changes without a gap in service,
+	 * as deploy sums it up; 0: not known. */
+	uint32_t shape;
 };
 
 NODISCARD enum err ledger_get(struct store_txn *txn, uint8_t backend,

@@ -25,6 +25,7 @@ static const struct {
     [TABLE_LEDGER] = {"ledger", STORE_CATALOG},
     [TABLE_GRAVES] = {"graves", STORE_CATALOG},
     [TABLE_REPLAY] = {"replay", STORE_CATALOG},
+    [TABLE_GUARD] = {"guard", STORE_CATALOG},
     [TABLE_STATUS_META] = {"meta", STORE_STATUS},
     [TABLE_STATES] = {"states", STORE_STATUS},
     [TABLE_DUE] = {"due", STORE_STATUS},

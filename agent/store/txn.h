@@ -34,6 +34,7 @@ enum table {
 	TABLE_LEDGER,   /* backend zone -> entry */
 	TABLE_GRAVES,   /* backend zone -> grave */
 	TABLE_REPLAY,   /* time MAC -> answer */
+	TABLE_GUARD,    /* 'r' catalog, 'h' catalog zone, 'a' catalog zone */
 	/* status.mdb */
 	TABLE_STATUS_META,
 	TABLE_STATES, /* catalog zone 0 0 backend -> state */

@@ -29,8 +29,8 @@ enum verb_kind {
 	VERB_KIND_THAW,
 	VERB_KIND_RECONCILE,
 	VERB_KIND_RECONFIGURE,
-	VERB_KIND_RELEASE, /* from here on: not offered yet */
-	VERB_KIND_BEGIN,
+	VERB_KIND_RELEASE,
+	VERB_KIND_BEGIN, /* from here on: not offered yet */
 	VERB_KIND_COMMIT,
 	VERB_KIND_ABORT,
 	VERB_KIND_LOCK,

@@ -15,6 +15,7 @@
  */
 
 enum {
+	HELD_FLAG = 0x80, /* in the octet of the kind */
 	/* Entries that one append may prune: it works off a log of small entries
 	 * faster than large ones can follow each other, and stays bounded. */
 	PRUNE_MAX = 64,
@@ -65,7 +66,7 @@ static void
 pack(struct buf *out, const struct work *w)
 {
 	buf_reset(out);
-	buf_put_u8(out, (uint8_t)w->kind);
+	buf_put_u8(out, (uint8_t)((unsigned)w->kind | (w->held ? HELD_FLAG : 0u)));
 	buf_put_u8(out, w->catalog);
 	buf_put_u64(out, w->time);
 	buf_put_u32(out, w->serial_from);
@@ -84,7 +85,9 @@ pack(struct buf *out, const struct work *w)
 static void
 unpack_head(struct wire_in *in, struct work *w)
 {
-	w->kind = (enum work_kind)wire_get_u8(in);
+	uint8_t kind = wire_get_u8(in);
+	w->kind = (enum work_kind)(kind & ~HELD_FLAG);
+	w->held = (kind & HELD_FLAG) != 0;
 	w->catalog = wire_get_u8(in);
 	w->time = unpack_u64(in);
 	w->serial_from = wire_get_u32(in);

@@ -2,6 +2,7 @@
 #ifndef AGENT_STORE_WORKLOG_H
 #define AGENT_STORE_WORKLOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,7 @@
 enum work_kind {
 	WORK_MEMBER = 1, /* a catalog went from serial_from to serial_to */
 	WORK_COMMAND,    /* a verb; text */
-	WORK_RELEASE,    /* the guard was released */
+	WORK_RELEASE,    /* the guard lets go what it held: del removals, add others */
 	WORK_PATTERN,    /* patterns were read again */
 	WORK_RESYNC,     /* reconcile now */
 	WORK_REFUSED,    /* history only: a signed request that was refused; text */
@@ -27,6 +28,7 @@ enum work_kind {
 struct work {
 	uint64_t seq; /* given by worklog_append */
 	enum work_kind kind;
+	bool held;       /* the guard holds the removals in it: no backend sees them */
 	uint8_t catalog; /* its number; 0: none */
 	uint64_t time;   /* Unix */
 	uint32_t serial_from, serial_to;
