@@ -65,8 +65,8 @@ CTL_LDLIBS   := -ljansson $(LIB_LDLIBS)
 
 # The architecture: one archive per room, lowest layer first. What a room's
 # tests link is what doc/LAYERS lets the room see.
-ROOMS := lib agent/store agent/catalog agent/proto agent/net agent/pattern \
-         agent/backend agent/probe agent/deploy
+ROOMS := lib agent/store agent/guard agent/catalog agent/proto agent/net \
+         agent/pattern agent/backend agent/probe agent/deploy
 HEADERS = $(wildcard lib/*.h agent/*.h agent/*/*.h ctl/*.h)
 SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c tests/unit/*.c tests/fuzz/*.c bench/*.c)
 
@@ -74,7 +74,7 @@ room = $(B)/$(subst /,_,$(1)).a
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 # each room's archive, highest layer first, as the linker wants them
 archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agent/net \
-           agent/proto agent/catalog agent/store lib,$(if $(filter $(r),$(1)),$(call room,$(r))))
+           agent/proto agent/catalog agent/guard agent/store lib,$(if $(filter $(r),$(1)),$(call room,$(r))))
 
 PROGRAMS := $(B)/nsherdd $(B)/nsherdctl
 
@@ -122,9 +122,10 @@ $(B)/nsherdctl: $(call objs,ctl) $(call archives,lib)
 
 SEES_lib           := lib
 SEES_agent_store   := lib agent/store
-SEES_agent_catalog := $(SEES_agent_store) agent/catalog
+SEES_agent_guard   := $(SEES_agent_store) agent/guard
+SEES_agent_catalog := $(SEES_agent_guard) agent/catalog
 SEES_agent_proto   := $(SEES_agent_catalog) agent/proto
-SEES_agent_net     := lib agent/proto agent/net agent/catalog agent/store
+SEES_agent_net     := $(SEES_agent_proto) agent/net
 SEES_agent_pattern := lib agent/pattern
 SEES_agent_backend := lib agent/pattern agent/backend
 SEES_agent_probe   := lib agent/store agent/probe
