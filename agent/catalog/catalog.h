@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 #include "agent/store/catalogs.h"
+#include "agent/store/holds.h"
 #include "agent/store/store.h"
 #include "lib/buf.h"
+#include "lib/limit.h"
 #include "lib/member.h"
 #include "lib/rr.h"
 
@@ -82,6 +84,8 @@ struct catalog_origin {
 	const char *by;     /* key */
 	const char *source; /* address and transport */
 	uint64_t now;       /* Unix time */
+	/* Of removals, before the guard holds them; NULL: the default. */
+	const struct limit *limit;
 };
 
 /*
@@ -91,6 +95,21 @@ struct catalog_origin {
  */
 NODISCARD enum err catalog_edit_commit(struct catalog_edit *edit,
     const struct catalog_origin *origin, uint32_t *serial, bool *changed);
+/* What the guard made of it; valid as long as edit. */
+const struct guard_verdict *catalog_edit_verdict(const struct catalog_edit *edit);
+
+/* -- the guard, for those who may not see it --------------------------------- */
+
+/* Let go what is held; *seq: the log entry. */
+NODISCARD enum err catalog_release(struct store_txn *txn,
+    const struct catalog_head *head, const struct catalog_origin *origin, uint64_t *seq,
+    uint64_t *n);
+NODISCARD enum err catalog_guard_facts(struct store_txn *txn,
+    const struct catalog_head *head, const struct limit *limit, uint64_t now,
+    struct guard_facts *facts);
+/* After the commit of what it is the verdict on. */
+void catalog_guard_log(const struct guard_verdict *v, const char *catalog,
+    const char *by);
 
 /* -- reading ---------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@ catalog_edit_new(struct store_txn *txn, const struct catalog_head *head,
 	edit->bytes_max = bytes_max > 0 ? bytes_max : EDIT_BYTES_MAX;
 	edit->n_global = 0;
 	edit->n_nodes = 0;
+	memset(&edit->guard, 0, sizeof(edit->guard));
 	member_init(&edit->unpacked);
 	member_init(&edit->view[0]);
 	member_init(&edit->view[1]);
@@ -203,6 +204,9 @@ take_member(struct catalog_edit *edit, const struct member *m, struct edit_node 
 	copy_rr(edit, &ptr, &node->before[node->n_before++]);
 	for (size_t i = 0; i < m->n_rrs; i++)
 		copy_rr(edit, &m->rrs[i], &node->before[node->n_before++]);
+	node->seq = m->seq;
+	node->changed_at = m->changed;
+	node->by = (const char *)arena_copy(&edit->arena, m->by, strlen(m->by) + 1);
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include "agent/catalog/arena.h"
 #include "agent/catalog/catalog.h"
+#include "agent/guard/guard.h"
 #include "lib/catz.h"
 
 /*
@@ -35,6 +36,10 @@ struct edit_node {
 	/* The PTR at a member node is among them, with no prefix. */
 	struct member_rr *before, *after;
 	size_t n_before, n_after, room;
+	/* Of the member before. */
+	uint64_t seq, changed_at;
+	const char *by;
+	bool counted; /* by the guard */
 };
 
 struct catalog_edit {
@@ -50,6 +55,7 @@ struct catalog_edit {
 	size_t n_slots;  /* a power of two */
 	struct member unpacked;
 	struct member view[2]; /* for catalog_edit_each_node */
+	struct guard guard;    /* the verdict is of the last commit */
 	struct arena arena;
 };
 
@@ -72,6 +78,21 @@ bool edit_rr_equal(const struct member_rr *a, const struct member_rr *b);
  * where to look first, and then where the next is likely; begin with 0. */
 bool edit_rr_among(const struct member_rr *rr, bool with_ttl,
     const struct member_rr *rrs, size_t n, size_t *hint);
+
+/* The member that the list makes of a node; m borrows from it. False: none. */
+bool edit_fill_member(const struct edit_node *node, const struct member_rr *rrs,
+    size_t n, struct member *m);
+/* The node has a zone, and the same one, before and after. */
+bool edit_same_zone(const struct edit_node *node);
+
+/* -- edit_guard.c ------------------------------------------------------------ */
+
+/* Before anything is written. Returns whether the removals are to be held. */
+bool edit_guard_weigh(struct catalog_edit *edit, struct edit_node *const *nodes,
+    size_t n, const struct catalog_origin *origin);
+/* When all is written. */
+void edit_guard_settle(struct catalog_edit *edit, struct edit_node *const *nodes,
+    size_t n);
 
 /* How many zones the list gives its node; *ptr: the last of them. */
 size_t edit_count_ptrs(const struct member_rr *rrs, size_t n,

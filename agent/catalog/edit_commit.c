@@ -149,9 +149,9 @@ difference_err(const struct difference *d)
 
 /* -- writing ---------------------------------------------------------------- */
 
-static bool
-fill_member(struct member *m, const struct edit_node *node, const struct member_rr *rrs,
-    size_t n)
+bool
+edit_fill_member(const struct edit_node *node, const struct member_rr *rrs, size_t n,
+    struct member *m)
 {
 	const struct member_rr *ptr = NULL;
 	if (edit_count_ptrs(rrs, n, &ptr) != 1 ||
@@ -167,8 +167,8 @@ fill_member(struct member *m, const struct edit_node *node, const struct member_
 	return true;
 }
 
-static bool
-same_zone(const struct edit_node *node)
+bool
+edit_same_zone(const struct edit_node *node)
 {
 	const struct member_rr *a = NULL, *b = NULL;
 	return edit_count_ptrs(node->before, node->n_before, &a) == 1 &&
@@ -183,8 +183,8 @@ write_gone(struct catalog_edit *edit, const struct difference *d)
 	struct member *m = &edit->view[0];
 	for (size_t i = 0; i < d->n_nodes; i++) {
 		const struct edit_node *n = d->nodes[i];
-		if (!n->is_member || same_zone(n) ||
-		    !fill_member(m, n, n->before, n->n_before))
+		if (!n->is_member || edit_same_zone(n) ||
+		    !edit_fill_member(n, n->before, n->n_before, m))
 			continue;
 		members_del(edit->txn, edit->before.nr, m);
 		edit->after.n_members--;
@@ -202,10 +202,10 @@ write_members(struct catalog_edit *edit, const struct difference *d,
 	memcpy(m->by, w->by, sizeof(m->by));
 	for (size_t i = 0; i < d->n_nodes; i++) {
 		const struct edit_node *n = d->nodes[i];
-		if (!n->is_member || !fill_member(m, n, n->after, n->n_after))
+		if (!n->is_member || !edit_fill_member(n, n->after, n->n_after, m))
 			continue;
 		members_put(edit->txn, edit->before.nr, m);
-		edit->after.n_members += !same_zone(n);
+		edit->after.n_members += !edit_same_zone(n);
 	}
 }
 
@@ -262,10 +262,12 @@ write_all(struct catalog_edit *edit, const struct difference *d,
 	    .text = buf_text(&d->text)};
 	snprintf(w.by, sizeof(w.by), "%s", origin->by);
 	snprintf(w.source, sizeof(w.source), "%s", origin->source);
+	w.held = edit_guard_weigh(edit, d->nodes, d->n_nodes, origin);
 	worklog_append(edit->txn, &w);
 	write_gone(edit, d);
 	write_members(edit, d, &w);
 	write_globals(edit, d);
+	edit_guard_settle(edit, d->nodes, d->n_nodes);
 	head->seq = w.seq;
 	if (soa_fields_differ(&edit->before, head))
 		head->soa_seq = w.seq;
@@ -291,4 +293,10 @@ catalog_edit_commit(struct catalog_edit *edit, const struct catalog_origin *orig
 	}
 	difference_fini(&d);
 	return err;
+}
+
+const struct guard_verdict *
+catalog_edit_verdict(const struct catalog_edit *edit)
+{
+	return &edit->guard.verdict;
 }

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "agent/catalog/edit.h"
+#include "agent/store/members.h"
+
+/*
+ * The edit before the guard: every zone that leaves its id counts, whatever made
+ * it do so. Only one that is handed over to another catalog, as RFC 9432 section
+ * 4.3.1 has it, goes on being served with all it has.
+ */
+
+static bool
+is_heir(const struct catalog_edit *edit, uint8_t catalog)
+{
+	const uint8_t *heirs = edit->guard.limit.heirs;
+	return catalog != edit->before.nr && (heirs[catalog / 8] >> catalog % 8 & 1);
+}
+
+/* Its coo property, as it was, names a catalog that has it, under the same id. */
+static bool
+is_handed_over(struct catalog_edit *edit, const struct member *m)
+{
+	static const uint8_t coo[] = {3, 'c', 'o', 'o'};
+	for (size_t i = 0; i < m->n_rrs; i++) {
+		const struct member_rr *rr = &m->rrs[i];
+		struct catalog_head head;
+		struct dname name;
+		struct label id;
+		if (rr->type == RR_PTR && edit_rr_is_at(rr, coo, sizeof(coo)) &&
+		    dname_from_wire(rr->rdata, rr->rdata_size, &name) == OK &&
+		    catalogs_find(edit->txn, &name, &head) == OK &&
+		    is_heir(edit, head.nr) &&
+		    members_find_zone(edit->txn, head.nr, &m->zone, &id) == OK &&
+		    label_equal(&id, &m->id))
+			return true;
+	}
+	return false;
+}
+
+bool
+edit_guard_weigh(struct catalog_edit *edit, struct edit_node *const *nodes, size_t n,
+    const struct catalog_origin *origin)
+{
+	struct guard *g = &edit->guard;
+	struct member *m = &edit->view[0];
+
+	guard_begin(g, edit->txn, edit->before.nr, origin->limit,
+	    edit->before.n_members, origin->now, origin->by);
+	for (size_t i = 0; i < n; i++) {
+		struct edit_node *node = nodes[i];
+		node->counted =
+		    node->is_member && !edit_same_zone(node) &&
+		    edit_fill_member(node, node->before, node->n_before, m) &&
+		    !is_handed_over(edit, m) && guard_count(g, &m->zone);
+	}
+	for (size_t i = 0; i < n && !guard_is_idle(g); i++) {
+		const struct edit_node *node = nodes[i];
+		if (node->is_member && !edit_same_zone(node) &&
+		    edit_fill_member(node, node->after, node->n_after, m))
+			guard_came(g, &m->zone, &m->id);
+	}
+	return guard_weigh(g);
+}
+
+void
+edit_guard_settle(struct catalog_edit *edit, struct edit_node *const *nodes, size_t n)
+{
+	struct guard *g = &edit->guard;
+	struct member *m = &edit->view[0];
+	struct label id;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct edit_node *node = nodes[i];
+		if (!node->counted ||
+		    !edit_fill_member(node, node->before, node->n_before, m))
+			continue;
+		m->seq = node->seq;
+		m->changed = node->changed_at;
+		memcpy(m->by, node->by, strlen(node->by) + 1);
+		bool again =
+		    members_find_zone(edit->txn, edit->before.nr, &m->zone, &id) == OK;
+		guard_settle(g, m, again ? HOLD_RESET : HOLD_REMOVAL);
+	}
+	guard_end(g);
+}
+
+enum err
+catalog_release(struct store_txn *txn, const struct catalog_head *head,
+    const struct catalog_origin *origin, uint64_t *seq, uint64_t *n)
+{
+	struct guard_origin o = {.by = origin->by,
+	    .source = origin->source,
+	    .now = origin->now,
+	    .serial = head->soa.serial};
+	return guard_release(txn, head->nr, &o, seq, n);
+}
+
+enum err
+catalog_guard_facts(struct store_txn *txn, const struct catalog_head *head,
+    const struct limit *limit, uint64_t now, struct guard_facts *facts)
+{
+	return guard_get_facts(txn, head->nr, limit, head->n_members, now, facts);
+}
+
+void
+catalog_guard_log(const struct guard_verdict *v, const char *catalog, const char *by)
+{
+	guard_log(v, catalog, by);
+}
