@@ -171,7 +171,8 @@ change_end(struct change *c)
 	struct update *u = c->u;
 	struct catalog_origin origin = {.by = key_name_text(u->req.tsig.key),
 	    .source = u->source,
-	    .now = u->req.now};
+	    .now = u->req.now,
+	    .limit = &u->catalog->limit};
 	enum err err = judge(c);
 
 	if (err == ERR_DENIED) {
@@ -181,5 +182,7 @@ change_end(struct change *c)
 	}
 	if (err != OK || u->rcode != RCODE_NOERROR)
 		return err;
-	return catalog_edit_commit(c->edit, &origin, &u->serial, &u->changed);
+	err = catalog_edit_commit(c->edit, &origin, &u->serial, &u->changed);
+	u->verdict = *catalog_edit_verdict(c->edit);
+	return err;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/catalog/catalog.h"
 #include "agent/proto/rights.h"
 #include "agent/store/members.h"
 #include "agent/store/verb.h"
@@ -15,8 +16,15 @@ struct command {
 	struct update *u;
 	struct dname apex; /* _command.C */
 	struct buf text;   /* of the entry */
-	bool reconfigure;
+	bool reconfigure, release;
 };
+
+/* Those that are about the agent, and need admin. */
+static bool
+is_admins(enum verb_kind kind)
+{
+	return kind == VERB_KIND_RECONFIGURE || kind == VERB_KIND_RELEASE;
+}
 
 /* A record is refused. */
 static enum err
@@ -62,13 +70,12 @@ parse_strings(struct command *c, const struct rr *rr, struct verb *verb)
 	if (!txt_next(rr->rdata, rr->rdata_size, &pos, &s, &n) ||
 	    !verb_find(s, n, &verb->kind))
 		return deny(c, "unknown-verb");
-	if (verb->kind >= VERB_KIND_RELEASE)
+	if (verb->kind > VERB_KIND_RELEASE)
 		return deny(c, "not-offered-yet");
 	while (txt_next(rr->rdata, rr->rdata_size, &pos, &s, &n)) {
 		bool fits = n > head && n - head < sizeof(verb->backend) &&
 			    memcmp(s, backend, head) == 0 && memchr(s, 0, n) == NULL;
-		if (!fits || verb->backend[0] != '\0' ||
-		    verb->kind == VERB_KIND_RECONFIGURE)
+		if (!fits || verb->backend[0] != '\0' || is_admins(verb->kind))
 			return deny(c, "unknown-argument");
 		memcpy(verb->backend, s + head, n - head);
 	}
@@ -81,7 +88,7 @@ static enum err
 check_right(struct command *c, const struct verb *verb)
 {
 	const struct proto_key *key = c->u->req.key;
-	bool admin = verb->kind == VERB_KIND_RECONFIGURE;
+	bool admin = is_admins(verb->kind);
 
 	if (!rights_have(key, admin ? RIGHT_ADMIN : RIGHT_COMMAND))
 		return deny(c, admin ? "no-admin-right" : "no-command-right");
@@ -195,8 +202,24 @@ take(struct command *c, const struct rr *rr)
 	if (err != OK)
 		return err;
 	c->reconfigure |= verb.kind == VERB_KIND_RECONFIGURE;
-	verb_put(&c->text, &verb);
+	c->release |= verb.kind == VERB_KIND_RELEASE;
+	/* That one has a log entry of its own. */
+	if (verb.kind != VERB_KIND_RELEASE)
+		verb_put(&c->text, &verb);
 	return c->text.err;
+}
+
+/* Those who carry out the others look for them in WORK_COMMAND. */
+static enum err
+release(struct command *c, const struct catalog_head *head)
+{
+	struct update *u = c->u;
+	struct catalog_origin origin = {.by = key_name_text(u->req.tsig.key),
+	    .source = u->source,
+	    .now = u->req.now};
+
+	u->changed = u->release = true;
+	return catalog_release(c->txn, head, &origin, &u->seq, &u->n_released);
 }
 
 enum err
@@ -218,7 +241,7 @@ command_append(struct store_txn *txn, struct update *u, struct buf *text)
 }
 
 static enum err
-take_all(struct command *c)
+take_all(struct command *c, const struct catalog_head *head)
 {
 	struct update *u = c->u;
 	enum err err = OK;
@@ -233,7 +256,9 @@ take_all(struct command *c)
 	}
 	u->why.rr = 0;
 	u->reconfigure = err == OK && c->reconfigure;
-	return err == OK && u->updates.n > 0 ? command_append(c->txn, u, &c->text)
+	if (err == OK && c->release)
+		err = release(c, head);
+	return err == OK && c->text.size > 0 ? command_append(c->txn, u, &c->text)
 					     : err;
 }
 
@@ -250,7 +275,7 @@ command_run(struct store_txn *txn, struct update *u)
 		return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
 	u->serial = head.soa.serial;
 	buf_init(&c.text, 0);
-	err = take_all(&c);
+	err = take_all(&c, &head);
 	buf_fini(&c.text);
 	return err;
 }

@@ -10,6 +10,7 @@
 #include "lib/addr.h"
 #include "lib/dname.h"
 #include "lib/key.h"
+#include "lib/limit.h"
 
 /*
  * The DNS control protocol, without sockets: a message in, effects out. One
@@ -47,6 +48,7 @@ struct proto_catalog {
 	char default_pattern[64];
 	unsigned max_transaction; /* records */
 	unsigned max_lock_s;
+	struct limit limit; /* of removals */
 };
 
 struct proto_backend {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/proto/snapshot.h"
 
+#include <time.h>
+
 #include "agent/catalog/catalog.h"
 #include "agent/store/status.h"
 #include "agent/store/worklog.h"
@@ -22,6 +24,9 @@ find_serial(struct snapshot *s)
 	case ZONE_CATALOG: s->serial = s->head.soa.serial; break;
 	case ZONE_STATUS:
 		err = status_version(s->status, &version);
+		if (err == OK)
+			err = catalog_guard_facts(s->txn, &s->head,
+			    &s->zone->catalog->limit, (uint64_t)time(NULL), &s->guard);
 		if (err == OK)
 			s->serial = as_serial(version + s->log_last);
 		break;

@@ -4,6 +4,7 @@
 
 #include "agent/proto/view.h"
 #include "agent/store/catalogs.h"
+#include "agent/store/holds.h"
 #include "agent/store/store.h"
 
 /* One zone of ours as it stands at one moment. */
@@ -15,7 +16,8 @@ struct snapshot {
 	struct store_txn *txn;
 	struct catalog_head head; /* of C */
 	uint64_t log_first, log_last;
-	uint32_t serial; /* of the zone */
+	uint32_t serial;          /* of the zone */
+	struct guard_facts guard; /* of _status.C */
 };
 
 /* Borrows view and zone. Fails with nothing open. */

@@ -42,6 +42,15 @@ status_member_set(struct status_member *out, const struct member *m,
 	if (!member_group(m, 0, out->pattern))
 		snprintf(out->pattern, sizeof(out->pattern), "%s",
 		    catalog->default_pattern);
+	out->is_held = false;
+}
+
+void
+status_member_hold(struct status_member *out, const struct hold *h)
+{
+	out->is_held = true;
+	out->hold = *h;
+	memcpy(out->by, h->by, sizeof(out->by));
 }
 
 /* The member has changed, or is new, since that state was entered. */
@@ -61,6 +70,15 @@ state_without_member(const struct zone_status *z)
 		   : ZONE_REMOVING;
 }
 
+/* It is there as ever, and that is the point. */
+static bool
+shows_held(const struct status_member *m, enum zone_state state)
+{
+	return m && m->is_held &&
+	       (state == ZONE_APPLIED || state == ZONE_SERVING ||
+		   state == ZONE_REMOVING);
+}
+
 static void
 put_zone(struct buf *rdata, const char *backend, const struct status_member *m,
     const struct zone_status *z)
@@ -74,8 +92,17 @@ put_zone(struct buf *rdata, const char *backend, const struct status_member *m,
 	if (!pending && z && z->pattern[0])
 		pattern = z->pattern;
 
+	uint64_t since = pending ? m->changed : z->since;
+	if (shows_held(m, state)) {
+		state = ZONE_HELD;
+		since = m->hold.time;
+	}
 	txt_printf(rdata, "backend=%s", backend);
 	txt_printf(rdata, "state=%s", zone_state_str(state));
+	if (m && m->is_held) {
+		txt_printf(rdata, "held=%s", hold_kind_str(m->hold.kind));
+		txt_printf(rdata, "step=%" PRIu64, m->hold.step);
+	}
 	if (same && z->has_serial)
 		txt_printf(rdata, "serial=%" PRIu32, z->serial);
 	if (same && z->seen != 0)
@@ -85,7 +112,7 @@ put_zone(struct buf *rdata, const char *backend, const struct status_member *m,
 	put_id(rdata, m ? &m->id : &z->id);
 	if (m && m->by[0])
 		txt_printf(rdata, "by=%s", m->by);
-	txt_printf(rdata, "since=%" PRIu64, pending ? m->changed : z->since);
+	txt_printf(rdata, "since=%" PRIu64, since);
 	if (same && z->command[0])
 		txt_printf(rdata, "last-command=%s", z->command);
 	if (!pending && z->error[0])
@@ -172,7 +199,9 @@ read_backend(const struct snapshot *s, const struct proto_backend *backend,
 	uint64_t settled =
 	    f->counts.by_state[ZONE_SERVING] + f->counts.by_state[ZONE_FAILED] +
 	    f->counts.by_state[ZONE_CONFLICT] + f->counts.by_state[ZONE_UNASSIGNED];
-	f->pending = s->head.n_members > settled ? s->head.n_members - settled : 0;
+	uint64_t wanted = s->head.n_members + s->guard.n_removals;
+	f->pending = wanted > settled ? wanted - settled : 0;
+	f->counts.by_state[ZONE_HELD] += s->guard.n_held - s->guard.n_strays;
 	return OK;
 }
 
@@ -263,6 +292,23 @@ is_healthy(const struct snapshot *s, bool *healthy)
 	return OK;
 }
 
+static void
+put_guard(struct buf *rdata, const struct guard_facts *g)
+{
+	txt_printf(rdata, "guard=%s", g->holding ? "holding" : "open");
+	if (g->holding)
+		txt_printf(rdata, "guard-since=%" PRIu64, g->since);
+	if (g->n_held > 0)
+		txt_printf(rdata, "held=%" PRIu64, g->n_held);
+	if (g->off) {
+		txt_printf(rdata, "guard-limit=off");
+		return;
+	}
+	txt_printf(rdata, "guard-used=%" PRIu64, g->used);
+	txt_printf(rdata, "guard-limit=%" PRIu64, g->limit);
+	txt_printf(rdata, "guard-window=%u", g->window_s);
+}
+
 enum err
 status_text_agent(const struct snapshot *s, struct buf *rdata)
 {
@@ -278,7 +324,7 @@ status_text_agent(const struct snapshot *s, struct buf *rdata)
 	txt_printf(rdata, "role=%s",
 	    s->zone->catalog->primary ? "primary" : "follower");
 	txt_printf(rdata, "catalog=valid");
-	txt_printf(rdata, "guard=open");
+	put_guard(rdata, &s->guard);
 	txt_printf(rdata, "health=%s", healthy ? "ok" : "degraded");
 	return rdata->err;
 }

@@ -3,13 +3,14 @@
 #define AGENT_PROTO_STATUS_TEXT_H
 
 #include "agent/proto/snapshot.h"
+#include "agent/store/holds.h"
 #include "agent/store/status.h"
 #include "lib/member.h"
 
 /*
  * The TXT records of _status.C as text. Each call empties rdata first and puts
  * one record's strings. `pending` is derived here: the member as it is now
- * against the state as it was last seen.
+ * against the state as it was last seen; and so is `held`, but of strays.
  */
 
 /* What the status needs of a member; a copy. */
@@ -19,10 +20,14 @@ struct status_member {
 	uint64_t seq, changed;
 	char by[64];
 	char pattern[MEMBER_GROUP_MAX];
+	/* The guard holds what became of it: this is as the backends see it. */
+	bool is_held;
+	struct hold hold;
 };
 
 void status_member_set(struct status_member *out, const struct member *m,
     const struct proto_catalog *catalog);
+void status_member_hold(struct status_member *out, const struct hold *h);
 
 /*
  * One zone on one backend (NULL: the agent has none). m NULL: no member any

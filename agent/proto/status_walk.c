@@ -9,9 +9,10 @@
 
 /*
  * All of _status.C, one record at a time: the agent, backends, patterns, then
- * the zones. Those are two streams in canonical order of zone, members and
- * recorded states, merged: a zone is a member, or is on its way out, or both
- * under different ids. Each is read in batches, so that memory is constant.
+ * the zones. Those are three streams in canonical order of zone, members, what
+ * the guard holds, and recorded states, merged: a zone is a member, or is on its
+ * way out or kept from it, or both under different ids. Each is read in batches,
+ * so that memory is constant.
  */
 
 enum { BATCH = 64 };
@@ -37,6 +38,11 @@ struct status_walk {
 	size_t member_at, n_members;
 	struct dname last_member;
 	bool members_end;
+
+	struct status_member holds[BATCH];
+	size_t hold_at, n_holds;
+	struct dname last_hold;
+	bool holds_end;
 
 	struct zone_status states[BATCH]; /* one for each zone */
 	size_t state_at, n_states;
@@ -79,7 +85,7 @@ status_walk_free(struct status_walk *w)
 	free(w);
 }
 
-/* -- the two streams -------------------------------------------------------- */
+/* -- the three streams------------------------------------------------------ */
 
 static enum err
 take_member(void *arg, const struct member *m)
@@ -100,6 +106,33 @@ fill_members(struct status_walk *w)
 	enum err err = members_each_by_zone(w->s->txn, w->s->head.nr, after, BATCH,
 	    take_member, w);
 	w->members_end = w->n_members == 0;
+	return err;
+}
+
+/* With its member as the backends see it; without one, the zone alone. */
+static enum err
+take_hold(void *arg, const struct hold *h, const struct member *m)
+{
+	struct status_walk *w = arg;
+	struct status_member *sm = &w->holds[w->n_holds++];
+	*sm = (struct status_member){.zone = h->zone};
+	if (m)
+		status_member_set(sm, m, w->s->zone->catalog);
+	status_member_hold(sm, h);
+	w->last_hold = h->zone;
+	return OK;
+}
+
+static enum err
+fill_holds(struct status_walk *w)
+{
+	struct dname from = w->last_hold;
+	if (w->hold_at < w->n_holds || w->holds_end || w->s->guard.n_held == 0)
+		return OK;
+	w->hold_at = w->n_holds = 0;
+	enum err err = holds_each(w->s->txn, w->s->head.nr, from.size ? &from : NULL,
+	    BATCH, take_hold, w);
+	w->holds_end = w->n_holds == 0;
 	return err;
 }
 
@@ -130,32 +163,69 @@ fill_states(struct status_walk *w)
 
 /* -- zones ------------------------------------------------------------------ */
 
+static const struct dname *
+nearest(const struct dname *best, const struct dname *zone)
+{
+	return !best || (zone && dname_compare(zone, best) < 0) ? zone : best;
+}
+
+static bool
+is_at(const struct dname *zone, const struct dname *here)
+{
+	return zone && dname_equal(zone, here);
+}
+
+/* The guard's member goes before the catalog's; of a change, which has none, it
+ * only tells that it is held. */
+static void
+put_hold(struct status_walk *w, const struct status_member *h)
+{
+	if (h->id.size > 0) {
+		w->member = *h;
+		w->has_member = true;
+	} else if (w->has_member) {
+		status_member_hold(&w->member, &h->hold);
+	}
+}
+
 static enum err
 next_zone(struct status_walk *w)
 {
 	enum err err = fill_members(w);
+	if (err == OK)
+		err = fill_holds(w);
 	if (err == OK)
 		err = fill_states(w);
 	if (err != OK)
 		return err;
 	const struct status_member *m =
 	    w->member_at < w->n_members ? &w->members[w->member_at] : NULL;
+	const struct status_member *h =
+	    w->hold_at < w->n_holds ? &w->holds[w->hold_at] : NULL;
 	const struct zone_status *z =
 	    w->state_at < w->n_states ? &w->states[w->state_at] : NULL;
-	if (!m && !z)
+	const struct dname *here =
+	    nearest(nearest(m ? &m->zone : NULL, h ? &h->zone : NULL),
+		z ? &z->zone : NULL);
+	if (!here)
 		return ERR_NOTFOUND;
-	int order = !m ? 1 : !z ? -1 : dname_compare(&m->zone, &z->zone);
-	w->has_member = order <= 0;
+	w->zone = *here;
+	w->has_member = is_at(m ? &m->zone : NULL, &w->zone);
 	if (w->has_member) {
 		w->member = *m;
 		w->member_at++;
 	}
-	w->zone = w->has_member ? m->zone : z->zone;
-	w->id = w->has_member ? m->id : z->id;
-	if (order >= 0)
-		w->state_at++;
-	w->has_zone = true;
+	if (is_at(h ? &h->zone : NULL, &w->zone)) {
+		put_hold(w, h);
+		w->hold_at++;
+	}
+	bool state = is_at(z ? &z->zone : NULL, &w->zone);
+	w->state_at += state;
+	w->has_zone = w->has_member || state;
 	w->n = 0;
+	if (!w->has_zone)
+		return OK; /* a stray of which nothing is recorded yet */
+	w->id = w->has_member ? w->member.id : z->id;
 	return status_zone_owner(&w->s->zone->name, &w->zone, &w->id, &w->owner);
 }
 

@@ -218,17 +218,53 @@ may_see_gone(const struct lookup *l, const struct dname *zone)
 	return seen;
 }
 
+/* The member as the backends see it. */
+static enum err
+emit_member(struct lookup *l, const struct member *m, const struct hold *held)
+{
+	struct status_member sm;
+
+	if (rights_narrowed(l->key) && !rights_member(l->key, l->s->zone->catalog, m))
+		return ERR_DENIED;
+	status_member_set(&sm, m, l->s->zone->catalog);
+	if (held)
+		status_member_hold(&sm, held);
+	return emit_zone(l, &sm.zone, &sm);
+}
+
+/* What the guard holds of a zone; *seen: it was emitted, with its old member. */
+static enum err
+at_held(struct lookup *l, const struct dname *zone, struct hold *h, bool *has_hold,
+    bool *seen)
+{
+	struct member m;
+
+	*has_hold = *seen = false;
+	if (l->s->guard.n_held == 0)
+		return OK;
+	member_init(&m);
+	enum err err = holds_get(l->s->txn, l->s->head.nr, zone, h, &m);
+	*has_hold = err == OK;
+	if (err == OK && (h->kind == HOLD_REMOVAL || h->kind == HOLD_RESET)) {
+		*seen = true;
+		err = emit_member(l, &m, h);
+	}
+	member_fini(&m);
+	return err == ERR_NOTFOUND ? OK : err;
+}
+
 static enum err
 at_member(struct lookup *l, const struct label *id, bool by_id)
 {
 	struct member m;
-	struct status_member sm;
 	struct dname owner;
+	struct hold h;
+	bool has_hold = false, seen = false;
 	member_init(&m);
 	enum err err = members_get(l->s->txn, l->s->head.nr, id, &m);
 	if (err != OK)
 		goto out;
-	if (rights_narrowed(l->key) &&
+	if (by_id && rights_narrowed(l->key) &&
 	    !rights_member(l->key, l->s->zone->catalog, &m)) {
 		err = ERR_DENIED;
 		goto out;
@@ -236,8 +272,9 @@ at_member(struct lookup *l, const struct label *id, bool by_id)
 	if (by_id && (status_zone_owner(&l->s->zone->name, &m.zone, id, &owner) != OK ||
 			 !dname_equal(&owner, l->owner)))
 		goto out; /* it has a name of its own */
-	status_member_set(&sm, &m, l->s->zone->catalog);
-	err = emit_zone(l, &sm.zone, &sm);
+	err = at_held(l, &m.zone, &h, &has_hold, &seen);
+	if (err == OK && !seen)
+		err = emit_member(l, &m, has_hold ? &h : NULL);
 out:
 	member_fini(&m);
 	return err;
@@ -252,6 +289,11 @@ at_zone(struct lookup *l, const struct dname *zone)
 	if (err == OK)
 		return at_member(l, &id, false);
 	if (err != ERR_NOTFOUND)
+		return err;
+	struct hold h;
+	bool has_hold, seen;
+	err = at_held(l, zone, &h, &has_hold, &seen);
+	if (err != OK || seen)
 		return err;
 	if (rights_narrowed(l->key) && !may_see_gone(l, zone))
 		return ERR_DENIED;

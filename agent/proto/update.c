@@ -123,6 +123,20 @@ log_outcome(const struct update *u)
 		    rcode_str(u->rcode), u->why.reason);
 }
 
+/* What is on disk now. */
+static void
+log_guard(const struct update *u)
+{
+	if (u->rcode != RCODE_NOERROR || u->again || !u->catalog)
+		return;
+	catalog_guard_log(&u->verdict, u->catalog->label,
+	    key_name_text(u->req.tsig.key));
+	if (u->release)
+		log_warn("guard", "catalog=%s released=%" PRIu64 " by=%s source=%s",
+		    u->catalog->label, u->n_released, key_name_text(u->req.tsig.key),
+		    u->source);
+}
+
 void
 update_print_why(const struct update *u, char *out, size_t size)
 {
@@ -164,6 +178,8 @@ update_done(struct store_job *job, enum err err)
 	if (u->control != VERB_KINDS)
 		control_done(u);
 	log_outcome(u);
+	if (err == OK)
+		log_guard(u);
 	send_outcome(u);
 	const struct proto *proto = u->req.session->proto;
 	if (u->rcode == RCODE_NOERROR && u->reconfigure && proto->reconfigure != NULL)
@@ -191,7 +207,8 @@ update_new(struct request *req)
 	u->transaction = NULL;
 	u->staged = NULL;
 	u->seq = 0;
-	u->reconfigure = false;
+	u->reconfigure = u->release = false;
+	memset(&u->verdict, 0, sizeof(u->verdict));
 	memset(&u->prereqs, 0, sizeof(u->prereqs));
 	memset(&u->updates, 0, sizeof(u->updates));
 	u->early_rcode = RCODE_NOERROR;

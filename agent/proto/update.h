@@ -47,6 +47,9 @@ struct update {
 	bool changed;
 	uint64_t seq;     /* of commands: their log entry; 0: none */
 	bool reconfigure; /* is among them */
+	bool release;     /* the same */
+	uint64_t n_released;
+	struct guard_verdict verdict; /* of a change */
 };
 
 /* Takes a signed UPDATE; answers it now or later. */

@@ -143,7 +143,8 @@ update_run(struct store_txn *txn, struct store_job *job)
 
 	update_refuse(u, RCODE_NOERROR, 0, "");
 	u->serial = 0;
-	u->again = u->changed = u->reconfigure = false;
+	u->again = u->changed = u->reconfigure = u->release = false;
+	memset(&u->verdict, 0, sizeof(u->verdict));
 	u->seq = 0;
 	u->why_msg = 0;
 	if (u->staged != NULL)

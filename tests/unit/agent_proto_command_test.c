@@ -240,7 +240,6 @@ form__what_is_no_verb__is_refused(void **state)
 	    {"add absent._id._command TXT refresh", "no-such-member"},
 	    {"add shop.example._command TXT reconcile", "only-for-all"},
 	    {"add shop.example._command TXT reconfigure", "only-for-all"},
-	    {"add _all._command TXT release", "not-offered-yet"},
 	};
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		assert_refused(w, KEY_FULL, table[i][0], table[i][1]);

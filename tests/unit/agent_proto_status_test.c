@@ -224,6 +224,7 @@ status__backends_patterns_and_agent__then_their_lines(void **state)
 	assert_int_equal(query(w, "_status", RR_TXT), 0);
 	assert_has(w, "\"agent=ams1\" \"version=0.1\" \"catalog-serial=2\" "
 		      "\"role=primary\" \"catalog=valid\" \"guard=open\" "
+		      "\"guard-used=0\" \"guard-limit=10\" \"guard-window=600\" "
 		      "\"health=degraded\"");
 	assert_int_equal(query(w, "_status", RR_ANY), 0);
 	assert_int_equal(w->n_rrs, 3);
