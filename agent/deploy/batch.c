@@ -60,6 +60,8 @@ defer(struct watch_table *t, struct watch *w, const struct item *in)
 	struct item it = *in;
 	judge_touch(&it, &w->id);
 	w->lost |= it.lost;
+	w->stray |= it.stray;
+	w->look |= it.look;
 	w->del_own |= it.del_own;
 	w->add_other |= it.add_other;
 }
@@ -346,7 +348,8 @@ op_kind_of(enum action action, enum backend_op_kind *kind)
 	case ACT_ADOPT:
 	case ACT_CLASH:
 	case ACT_FORGET:
-	case ACT_GONE: return false;
+	case ACT_GONE:
+	case ACT_ASK: return false;
 	}
 	return false;
 }

@@ -13,6 +13,7 @@
 #include "lib/addr.h"
 #include "lib/dname.h"
 #include "lib/err.h"
+#include "lib/limit.h"
 
 /*
  * The back half: from the work log to the name server. One thread for each
@@ -24,6 +25,8 @@ struct deploy;
 
 struct deploy_catalog {
 	uint8_t nr;
+	const char *label;          /* of [catalog label] */
+	struct limit limit;         /* of removals, before the guard holds them */
 	char default_pattern[64];   /* "": none */
 	struct dname *accept_zones; /* suffixes; none: any */
 	size_t n_accept_zones;

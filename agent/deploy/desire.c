@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/deploy/engine.h"
+#include "agent/guard/guard.h"
 #include "agent/store/catalogs.h"
 #include "agent/store/members.h"
 #include "lib/rr.h"
@@ -33,29 +34,33 @@ successor(struct engine *e, struct store_txn *txn, const struct member *m)
 	return NULL;
 }
 
+/* As the guard shows it to the backends. */
 static bool
 member_of(struct store_txn *txn, uint8_t catalog, const struct dname *zone,
-    struct member *m)
+    struct member *m, bool *held)
 {
 	struct label id;
-	return members_find_zone(txn, catalog, zone, &id) == OK &&
-	       members_get(txn, catalog, &id, m) == OK;
+	struct hold h;
+	*held = guard_member(txn, catalog, zone, &h, m) == OK;
+	return *held || (members_find_zone(txn, catalog, zone, &id) == OK &&
+			    members_get(txn, catalog, &id, m) == OK);
 }
 
 static const struct deploy_catalog *
 find_member(struct engine *e, struct store_txn *txn, const struct dname *zone,
-    uint8_t owner, struct member *m)
+    uint8_t owner, struct member *m, bool *held)
 {
 	const struct deploy_catalog *c = owner != 0 ? engine_catalog(e, owner) : NULL;
-	if (c != NULL && member_of(txn, c->nr, zone, m)) {
+	if (c != NULL && member_of(txn, c->nr, zone, m, held)) {
 		const struct deploy_catalog *next = successor(e, txn, m);
-		if (next != NULL && next != c && member_of(txn, next->nr, zone, m))
+		if (next != NULL && next != c &&
+		    member_of(txn, next->nr, zone, m, held))
 			return next;
-		return member_of(txn, c->nr, zone, m) ? c : NULL;
+		return member_of(txn, c->nr, zone, m, held) ? c : NULL;
 	}
 	for (size_t i = 0; i < e->conf->n_catalogs; i++) {
 		c = &e->conf->catalogs[i];
-		if (c->nr != owner && member_of(txn, c->nr, zone, m))
+		if (c->nr != owner && member_of(txn, c->nr, zone, m, held))
 			return c;
 	}
 	return NULL;
@@ -122,7 +127,7 @@ desire_read(struct engine *e, struct store_txn *txn, const struct dname *zone,
 	struct member m;
 	*d = (struct desire){0};
 	member_init(&m);
-	const struct deploy_catalog *c = find_member(e, txn, zone, owner, &m);
+	const struct deploy_catalog *c = find_member(e, txn, zone, owner, &m, &d->held);
 	if (c != NULL) {
 		d->found = true;
 		d->catalog = c->nr;

@@ -15,6 +15,7 @@ struct engine;
  * settings, which it has a reference of. */
 struct desire {
 	bool found; /* it is a member of a catalog of ours */
+	bool held;  /* it was, and the guard holds what became of it */
 	uint8_t catalog;
 	struct label id;
 	uint64_t seq;              /* log entry of the member's last change */

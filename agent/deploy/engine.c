@@ -316,6 +316,8 @@ take_settled(struct engine *e)
 			struct again *a = engine_again(e, &w->zone);
 			a->seq = w->again_seq;
 			a->lost = w->lost;
+			a->stray = w->stray;
+			a->look = w->look;
 			a->del_own = w->del_own;
 			a->add_other = w->add_other;
 		}
@@ -347,6 +349,7 @@ turn(struct engine *e)
 		batch_run(&b);
 	more |= b.n_work > 0;
 	batch_fini(&b);
+	more |= asks_put(e);
 	return more;
 }
 
@@ -552,6 +555,7 @@ engine_close(struct engine *e)
 		return;
 	reconcile_end(e);
 	repattern_end(e);
+	asks_fini(&e->asks);
 	verbs_free(e->verbs);
 	if (e->opened)
 		e->driver->close(e->ctx);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/deploy/asks.h"
 #include "agent/deploy/deploy.h"
 #include "agent/deploy/plan.h"
 #include "agent/deploy/record.h"
@@ -30,7 +31,7 @@ enum {
 struct again {
 	struct again *next;
 	uint64_t seq; /* log entry that asked for it; 0: none */
-	bool del_own, add_other, lost;
+	bool del_own, add_other, lost, stray, look;
 	struct dname zone;
 };
 
@@ -94,6 +95,7 @@ struct engine {
 	struct reconcile *reconcile; /* under way, or NULL */
 	struct repattern *repattern; /* the same */
 	struct verbs *verbs;
+	struct asks asks; /* questions for the guard */
 
 	struct {
 		uint64_t at_us;

@@ -31,7 +31,9 @@ intake_again(struct batch *b)
 		    .touch_seq = a->seq,
 		    .del_own = a->del_own,
 		    .add_other = a->add_other,
-		    .lost = a->lost};
+		    .lost = a->lost,
+		    .stray = a->stray,
+		    .look = a->look};
 		enum gathered got = batch_gather(b, &item);
 		if (got == GATHER_FULL)
 			break;

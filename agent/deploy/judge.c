@@ -84,7 +84,10 @@ read_status(struct engine *e, struct store_txn *txn, struct item *it,
     struct zone_status *s)
 {
 	const struct desire *d = &it->desire;
-	uint8_t catalog = d->found ? d->catalog : it->ledger ? it->ledger->catalog : 0;
+	uint8_t catalog = d->found     ? d->catalog
+			  : it->ledger ? it->ledger->catalog
+			  : it->stray  ? asks_stray_catalog(e)->nr
+				       : 0;
 	if (catalog == 0 || status_get(txn, catalog, &it->zone, e->conf->nr, s) != OK)
 		return false;
 	it->has_status = true;
@@ -137,6 +140,43 @@ judge_same(struct engine *e, struct item *it, const struct zone_status *s, bool 
 		    error);
 }
 
+static const char held_text[] = "the guard holds its change";
+
+/* What the guard has to say to it, if anything has. Returns whether that settles
+ * it: asked, or kept as it is, with the reason in the desire. */
+static bool
+judge_guarded(struct item *it)
+{
+	if (it->guard.gate == GATE_OPEN)
+		return false;
+	if (it->guard.gate == GATE_ASK) {
+		it->asks = true;
+		it->action = ACT_ASK;
+		return true;
+	}
+	it->kept = true;
+	snprintf(it->desire.error, sizeof(it->desire.error), "%s", held_text);
+	return true;
+}
+
+/* It bears that mark, and is to bear another one. */
+static bool
+change_is_guarded(struct item *it, const char *mark)
+{
+	return asks_interrupts(it, mark) && judge_guarded(it);
+}
+
+/* A change was held that is not asked for any more. */
+static void
+drop_stale_hold(struct item *it)
+{
+	if (!it->guard.has_hold || it->asks || it->guard.hold.target == it->ask.target)
+		return;
+	it->asks = it->ask.moot = true;
+	if (it->action == ACT_NONE)
+		it->action = ACT_NOTE;
+}
+
 /* The server's own list says something else than the ledger. */
 static bool
 contradicted(const struct item *it)
@@ -159,17 +199,29 @@ judge_owned(struct engine *e, struct item *it, const struct zone_status *s,
 	bool reset =
 	    it->del_own && it->add_other && !(current && it->touch_seq <= s->seq);
 	bool other = reset || !label_equal(&it->ledger->id, &d->id);
+	if (other && it->replaced && it->ledger->state == LEDGER_OWNED &&
+	    judge_guarded(it)) {
+		if (it->kept)
+			judge_same(e, it, s, current);
+		return;
+	}
 	/* What cannot be put back under its new id is not taken away either. */
 	if (other && (d->settings != NULL || it->ledger->state == LEDGER_INTENT)) {
 		it->doomed = true;
 		it->action = it->ledger->state == LEDGER_INTENT ? ACT_LOOK : ACT_REMOVE;
-	} else if (it->ledger->state == LEDGER_INTENT || it->lost || contradicted(it)) {
+	} else if (it->ledger->state == LEDGER_INTENT || it->lost || it->look ||
+		   contradicted(it)) {
 		it->action = ACT_LOOK;
 	} else if (d->settings != NULL && strcmp(it->mark, it->ledger->mark) != 0) {
 		it->action = ACT_CHANGE;
+		if (change_is_guarded(it, it->ledger->mark) && it->kept)
+			judge_same(e, it, s, current);
 	} else {
 		judge_same(e, it, s, current);
 	}
+	drop_stale_hold(it);
+	if (it->action == ACT_ASK)
+		return;
 	/* Moved to another catalog of ours by its owner: the old one is done with. */
 	if (it->ledger->catalog != d->catalog && it->action != ACT_REMOVE &&
 	    it->action != ACT_LOOK && it->action != ACT_CHANGE)
@@ -252,13 +304,17 @@ judge_item(struct engine *e, struct views *v, struct item *it)
 	struct store_txn *txn = v->catalog;
 	struct zone_status s = {0};
 	it->action = ACT_NONE;
-	it->has_note = it->doomed = false;
+	it->has_note = it->doomed = it->kept = false;
+	it->shape = 0;
 	item_fini(it);
 	read_ledger(e, txn, it);
 	desire_read(e, txn, &it->zone, it->ledger != NULL ? it->ledger->catalog : 0, d);
 	judge_touch(it, it->ledger != NULL  ? &it->ledger->id
 			: it->grave != NULL ? &it->grave->id
 					    : NULL);
+	if (d->held) /* nothing became of it yet */
+		it->del_own = it->add_other = false;
+	asks_look(e, txn, it);
 	bool current = read_status(e, v->status, it, &s);
 	if (d->settings != NULL) {
 		e->driver->mark_of(e->ctx, d->settings, it->mark);
@@ -297,7 +353,11 @@ static void
 looked_there(struct item *it, const char *mark)
 {
 	const struct desire *d = &it->desire;
-	if (d->settings != NULL && strcmp(mark, it->mark) != 0) {
+	bool differs = d->settings != NULL && strcmp(mark, it->mark) != 0;
+	it->action = ACT_CHANGE;
+	if (differs && change_is_guarded(it, mark) && it->action == ACT_ASK)
+		return;
+	if (differs && !it->kept) {
 		it->action = ACT_CHANGE;
 	} else if (it->lost && it->ledger != NULL) {
 		it->action = ACT_NOTE;
@@ -326,6 +386,17 @@ looked_absent(struct item *it)
 	}
 }
 
+static void
+looked_stray(struct item *it, enum presence presence)
+{
+	it->action = presence == PRESENCE_OURS ? ACT_REMOVE : ACT_NONE;
+	if (presence != PRESENCE_OURS || !judge_guarded(it) || !it->kept)
+		return;
+	it->action = it->has_status && it->state == ZONE_HELD ? ACT_NONE : ACT_NOTE;
+	note(it, NOTE_STATE, ZONE_HELD, NOTE_SETTLED,
+	    "it is in no catalog, and the guard holds its removal");
+}
+
 void
 judge_looked(struct engine *e, struct item *it, enum presence presence,
     const char *mark)
@@ -333,7 +404,7 @@ judge_looked(struct engine *e, struct item *it, enum presence presence,
 	(void)e;
 	bool removing = it->ledger != NULL && it->ledger->state == LEDGER_REMOVING;
 	if (it->stray && it->ledger == NULL && !it->desire.found) {
-		it->action = presence == PRESENCE_OURS ? ACT_REMOVE : ACT_NONE;
+		looked_stray(it, presence);
 	} else if (removing) {
 		looked_removing(it, presence);
 	} else if (it->doomed || !it->desire.found) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "agent/backend/backend.h"
+#include "agent/deploy/asks.h"
 #include "agent/deploy/desire.h"
 #include "agent/deploy/plan.h"
 #include "agent/deploy/record.h"
@@ -36,6 +37,7 @@ enum action {
 	ACT_PURGE,
 	ACT_CHANGE,
 	ACT_ADD,
+	ACT_ASK, /* the guard, before any of these */
 };
 
 /* What led to the zone. */
@@ -52,6 +54,7 @@ struct item {
 	struct label touch_id;
 	bool del_own, add_other; /* its own id went; another one came */
 	bool lost;               /* it is ours, but does not answer: look */
+	bool look;               /* what the server has is in doubt */
 	uint8_t status_catalog;  /* FROM_RETRY: whose record */
 	/* FROM_WALK: in the server's own list, which may be seconds old */
 	enum presence presence;
@@ -59,8 +62,14 @@ struct item {
 	bool presence_fresh; /* so new that an absence need not be looked up */
 
 	enum action action;
-	bool doomed; /* REMOVE although it is desired: another id, another state */
-	bool stray;  /* ours by its mark, but neither in the ledger nor desired */
+	bool doomed;   /* REMOVE although it is desired: another id, another state */
+	bool stray;    /* ours by its mark, but neither in the ledger nor desired */
+	bool kept;     /* with the settings it has: the guard holds their change */
+	bool asks;     /* ask is to be put, also beside another action */
+	bool replaced; /* by the member of another catalog under another id */
+	struct guard_ask ask;
+	struct guard_view guard;
+	uint32_t shape; /* of the settings desired */
 	struct desire desire;
 	struct ledger_entry *ledger; /* NULL: not in it */
 	struct grave *grave;         /* NULL: nothing is left */

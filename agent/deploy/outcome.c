@@ -21,7 +21,7 @@ enum {
 
 static struct ledger_entry *
 put_entry(struct record *r, enum ledger_verb verb, const struct item *it,
-    enum ledger_state state, const char *mark)
+    enum ledger_state state, const char *mark, uint32_t shape)
 {
 	struct ledger_entry *e = &record_change(r, verb)->entry;
 	const char *zonefile = it->zonefile != NULL ? it->zonefile
@@ -33,6 +33,7 @@ put_entry(struct record *r, enum ledger_verb verb, const struct item *it,
 	e->state = state;
 	snprintf(e->mark, sizeof(e->mark), "%s", mark);
 	snprintf(e->zonefile, sizeof(e->zonefile), "%s", zonefile);
+	e->shape = shape;
 	return e;
 }
 
@@ -50,7 +51,7 @@ leaving(const struct engine *e, const struct item *it)
 	if (it->ledger != NULL)
 		entry = *it->ledger;
 	else
-		entry.catalog = e->conf->catalogs[0].nr;
+		entry.catalog = asks_stray_catalog(e)->nr;
 	/* Another id came: its data must not be used again, whatever comes next. */
 	if (it->doomed)
 		entry.id = judge_no_id;
@@ -63,7 +64,9 @@ outcome_intent(struct engine *e, struct record *r, const struct item *it,
     enum backend_op_kind kind)
 {
 	switch (kind) {
-	case OP_ADD: put_entry(r, LEDGER_WRITE, it, LEDGER_INTENT, it->mark); break;
+	case OP_ADD:
+		put_entry(r, LEDGER_WRITE, it, LEDGER_INTENT, it->mark, it->shape);
+		break;
 	case OP_REMOVE: record_change(r, LEDGER_WRITE)->entry = leaving(e, it); break;
 	case OP_CHANGE: /* sent again if its end is not seen: nothing to remember */
 	case OP_PURGE: break;
@@ -86,6 +89,9 @@ put_note(struct record *r, const struct item *it, enum note_kind kind,
 	} else if (it->ledger != NULL) {
 		n->catalog = it->ledger->catalog;
 		n->id = it->ledger->id;
+	} else if (it->stray) {
+		n->catalog = asks_stray_catalog(r->engine)->nr;
+		n->id = judge_no_id;
 	}
 	snprintf(n->error, sizeof(n->error), "%s", error);
 	return n;
@@ -107,7 +113,8 @@ put_removing(const struct engine *e, struct record *r, const struct item *it,
 {
 	struct note *n = record_note(r, NOTE_STATE, &it->zone);
 	n->state = ZONE_REMOVING;
-	n->catalog = it->ledger != NULL ? it->ledger->catalog : e->conf->catalogs[0].nr;
+	n->catalog =
+	    it->ledger != NULL ? it->ledger->catalog : asks_stray_catalog(e)->nr;
 	n->id = it->ledger != NULL ? it->ledger->id : judge_no_id;
 	snprintf(n->error, sizeof(n->error), "%s", error);
 	return n;
@@ -198,7 +205,8 @@ taken(const struct batch *b, struct record *r, struct item *it,
     const struct backend_op *op)
 {
 	enum ledger_verb verb = it->grave != NULL ? LEDGER_EXHUME : LEDGER_WRITE;
-	put_entry(r, verb, it, LEDGER_OWNED, op->mark[0] != '\0' ? op->mark : it->mark);
+	put_entry(r, verb, it, LEDGER_OWNED, op->mark[0] != '\0' ? op->mark : it->mark,
+	    it->shape);
 	if (it->ledger != NULL && it->ledger->catalog != it->desire.catalog)
 		record_note(r, NOTE_GONE, &it->zone)->catalog = it->ledger->catalog;
 	struct note *n = put_note(r, it, NOTE_STATE, ZONE_APPLIED, "");
@@ -287,7 +295,8 @@ op_failed(struct batch *b, struct record *r, struct item *it,
 		break;
 	case RESULT_UNKNOWN:
 		if (op->kind == OP_CHANGE && it->ledger != NULL)
-			put_entry(r, LEDGER_WRITE, it, LEDGER_INTENT, it->ledger->mark);
+			put_entry(r, LEDGER_WRITE, it, LEDGER_INTENT, it->ledger->mark,
+			    it->ledger->shape);
 		put_failure(b, r, it, b->err != OK ? NOTE_AT : NOTE_BACKOFF, soon,
 		    reason(b, op->text, "the outcome was not seen"));
 		break;
@@ -330,8 +339,14 @@ adopt(const struct batch *b, struct record *r, struct item *it)
 	if (moved)
 		record_note(r, NOTE_GONE, &it->zone)->catalog = it->ledger->catalog;
 	bool owned = it->ledger != NULL && it->ledger->state == LEDGER_OWNED;
+	/* That of the settings it has, which are not always those desired. */
+	bool known = it->ledger != NULL &&
+		     (it->kept || it->desire.settings == NULL || (moved && owned));
 	struct ledger_entry *entry = put_entry(r, verb, it, LEDGER_OWNED,
-	    moved && owned ? it->ledger->mark : it->mark);
+	    moved && owned ? it->ledger->mark : it->mark,
+	    known      ? it->ledger->shape
+	    : it->kept ? 0
+		       : it->shape);
 	if (owned) /* its data is still that of this id */
 		entry->id = it->ledger->id;
 	bool serving = it->has_status && it->state == ZONE_SERVING && !it->lost;
@@ -387,6 +402,7 @@ record_item(struct batch *b, struct record *r, struct item *it)
 			put_failure(b, r, it, NOTE_AT, engine_unix_ms() + SOON_MS,
 			    reason(b, "", "not tried"));
 		break;
+	case ACT_ASK: break; /* until there is an answer */
 	}
 }
 
@@ -399,6 +415,9 @@ outcome_mark(struct engine *e, struct record *r)
 		if (a->seq != 0 && a->seq < open)
 			open = a->seq;
 	}
+	uint64_t asked = asks_seq(e);
+	if (asked < open)
+		open = asked;
 	if (open != UINT64_MAX && mark >= open)
 		mark = open - 1;
 	uint64_t verbs = verbs_mark(e);
@@ -423,7 +442,7 @@ fill_watch(struct engine *e, const struct item *it)
 	bool wanted = d->found && !it->doomed;
 	w->catalog = wanted               ? d->catalog
 		     : it->ledger != NULL ? it->ledger->catalog
-		     : it->stray          ? e->conf->catalogs[0].nr
+		     : it->stray          ? asks_stray_catalog(e)->nr
 					  : 0;
 	w->id = wanted ? d->id : it->ledger ? it->ledger->id : judge_no_id;
 	w->seq = d->found ? d->seq : it->touch_seq;
@@ -464,6 +483,8 @@ outcome_record(struct batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		if (!b->items[i].recorded)
 			record_item(b, r, &b->items[i]);
+		if (b->items[i].asks)
+			asks_add(e, &b->items[i]);
 	}
 	if (b->err == OK)
 		outcome_mark(e, r);

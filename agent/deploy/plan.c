@@ -43,6 +43,16 @@ node_of(const struct work_rr *rr, struct label *id, bool *at_node)
 	return true;
 }
 
+static enum touch_kind
+kind_of(const struct work *w, bool add)
+{
+	if (w->kind == WORK_RELEASE)
+		return add ? TOUCH_PROPERTY : TOUCH_DEL;
+	if (!add)
+		return w->held ? TOUCH_PROPERTY : TOUCH_DEL;
+	return TOUCH_ADD;
+}
+
 /* ERR_NOTFOUND: nothing that touches a zone. */
 static enum err
 touch_of(struct reader *r, const struct work *w, const struct work_rr *rr, bool add,
@@ -53,7 +63,7 @@ touch_of(struct reader *r, const struct work *w, const struct work_rr *rr, bool 
 	if (!node_of(rr, &t->id, &at_node))
 		return ERR_NOTFOUND;
 	if (at_node && rr->type == RR_PTR) {
-		t->kind = add ? TOUCH_ADD : TOUCH_DEL;
+		t->kind = kind_of(w, add);
 		if (dname_from_wire(rr->rdata, rr->rdata_size, &t->zone) != OK)
 			return ERR_NOTFOUND;
 		return OK;
@@ -105,7 +115,8 @@ read_entry(void *arg, const struct work *w)
 	if (w->kind == WORK_RESYNC) {
 		struct touch t = {.kind = TOUCH_RESYNC, .seq = w->seq, .time = w->time};
 		err = r->fn(r->arg, &t);
-	} else if (w->kind == WORK_MEMBER && r->catalogs[w->catalog]) {
+	} else if ((w->kind == WORK_MEMBER || w->kind == WORK_RELEASE) &&
+		   r->catalogs[w->catalog]) {
 		if (!c->adds)
 			err = read_side(r, w, false);
 		if (err == OK) {

@@ -34,15 +34,16 @@ struct touch {
 };
 
 /*
- * Called for each touch. ERR_BUSY stops before it: the next read begins with
- * it. A TOUCH_RESYNC has no zone.
+ * Called for each touch. Of an entry whose removals are held, they touch as a
+ * property would: no backend sees them; a release has them as removals. ERR_BUSY stops
+ * before it: the next read begins with it. A TOUCH_RESYNC has no zone.
  */
 typedef enum err plan_fn(void *arg, const struct touch *touch);
 
 /*
  * Read on from the cursor, at most max entries. catalogs: for each number
  * whether it is of interest. ERR_BUSY: stopped by fn. ERR_NOTFOUND: what comes
- * next was pruned..
+ * next was pruned.
  */
 NODISCARD enum err plan_read(struct store_txn *txn, struct plan_cursor *cursor,
     const bool catalogs[static 256], size_t max, plan_fn *fn, void *arg);

@@ -6,6 +6,7 @@
 
 #include "agent/deploy/engine.h"
 #include "agent/deploy/roster.h"
+#include "agent/store/holds.h"
 #include "agent/store/members.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -14,6 +15,7 @@ enum { SLICE = 1000, LEDGER_SLICE = 4000, MARKS_MAX = 65536 };
 
 struct repattern {
 	bool walking; /* members; else the ledger */
+	bool holds;   /* after the catalog's members, what the guard holds of it */
 	size_t catalog;
 	struct dname after;
 	bool started;
@@ -90,6 +92,12 @@ repattern_end(struct engine *e)
 	e->repattern = NULL;
 }
 
+bool
+repattern_is_walking(const struct engine *e)
+{
+	return e->repattern != NULL && e->repattern->walking;
+}
+
 void
 repattern_begin(struct engine *e)
 {
@@ -146,6 +154,20 @@ take_member(void *arg, const struct member *m)
 	return OK;
 }
 
+/* Those that the guard shows to the backends alone. */
+static enum err
+take_hold(void *arg, const struct hold *h, const struct member *m)
+{
+	struct walk *w = arg;
+	struct repattern *rp = w->engine->repattern;
+	if (m != NULL)
+		return take_member(arg, m);
+	rp->after = h->zone;
+	rp->started = true;
+	w->n++;
+	return OK;
+}
+
 static bool
 walk_members(struct engine *e, struct batch *b)
 {
@@ -155,17 +177,20 @@ walk_members(struct engine *e, struct batch *b)
 		rp->walking = rp->started = false;
 		return true;
 	}
-	struct dname after = rp->after;
-	enum err err = members_each_by_zone(batch_views(b)->catalog,
-	    e->conf->catalogs[rp->catalog].nr, rp->started ? &after : NULL, SLICE,
-	    take_member, &w);
+	struct dname from = rp->after, *after = rp->started ? &from : NULL;
+	struct store_txn *txn = batch_views(b)->catalog;
+	uint8_t nr = e->conf->catalogs[rp->catalog].nr;
+	enum err err =
+	    rp->holds ? holds_each(txn, nr, after, SLICE, take_hold, &w)
+		      : members_each_by_zone(txn, nr, after, SLICE, take_member, &w);
 	if (w.full || w.late)
 		return w.full;
 	if (err != OK)
 		log_error("deploy", "backend=%s catalog=unreadable error=\"%s\"",
 		    e->conf->backend.name, err_str(err));
 	if (w.n < SLICE) {
-		rp->catalog++;
+		rp->catalog += rp->holds;
+		rp->holds = !rp->holds;
 		rp->started = false;
 	}
 	return true;
@@ -209,8 +234,9 @@ walk_ledger(struct engine *e, struct batch *b)
 {
 	struct repattern *rp = e->repattern;
 	struct walk w = {.engine = e};
-	/* What the last batches did must be in the ledger before it is read. */
-	if (!rp->started && atomic_load(&e->catalog_done) != e->catalog_sent)
+	/* What the walk found must be done, and in the ledger, before it is read. */
+	if (!rp->started && (e->asks.n > 0 || e->again != NULL || b->n_work > 0 ||
+				atomic_load(&e->catalog_done) != e->catalog_sent))
 		return false;
 	struct dname after = rp->after;
 	enum err err = ledger_each(batch_views(b)->catalog, e->conf->nr,

@@ -20,6 +20,8 @@ void repattern_retire(struct engine *e);
 /* The next slice. Returns whether there is more to do at once. */
 bool repattern_step(struct engine *e, struct batch *b);
 void repattern_end(struct engine *e);
+/* Members are still being judged. */
+bool repattern_is_walking(const struct engine *e);
 
 /* A zone is about to bear the mark: it must not be retired. */
 void repattern_used(struct engine *e, const char *mark);

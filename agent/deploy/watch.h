@@ -45,6 +45,7 @@ struct watch {
 	bool lost; /* and the server does not seem to have it */
 	uint64_t again_seq;
 	bool del_own, add_other; /* its own id went; another came */
+	bool stray, look;        /* as of struct item */
 };
 
 struct watch_table {

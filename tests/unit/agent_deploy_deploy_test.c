@@ -228,6 +228,10 @@ batch__of_many__removals_then_changes_then_additions(void **state)
 {
 	(void)state;
 	struct world *w = world_new(&toy_driver);
+	write_pattern(w, "other", /* no gap in service: nothing to ask the guard */
+	    "[pattern]\nrole = primary\nzonefile = ${zone}.zone\n"
+	    "notify = 127.0.0.1@5398\n");
+	load_patterns(w);
 	world_start(w);
 	const struct change first[] = {{CHANGE_ADD, "a.test", "m1", "primary", 0},
 	    {CHANGE_ADD, "b.test", "m2", "primary", 0}};
@@ -235,7 +239,7 @@ batch__of_many__removals_then_changes_then_additions(void **state)
 	EVENTUALLY(toy_n_ops() == 2);
 	EVENTUALLY(get_mark(w) == 1);
 	const struct change then[] = {{CHANGE_ADD, "c.test", "m3", "primary", 0},
-	    {CHANGE_GROUP, "b.test", "m2", "secondary", 0},
+	    {CHANGE_GROUP, "b.test", "m2", "other", 0},
 	    {CHANGE_DEL, "a.test", "m1", NULL, 0}};
 	EVENTUALLY(is_state(w, "b.test", ZONE_APPLIED));
 	nap(300); /* their outcome is on record, so they are free */
