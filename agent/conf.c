@@ -278,6 +278,7 @@ wire_proto(struct conf *conf, uint64_t started)
 		    .primary = true,
 		    .max_transaction = (unsigned)c->max_transaction,
 		    .max_lock_s = c->max_lock_s};
+		pc->limit = c->limit;
 		memcpy(pc->label, c->label, sizeof(pc->label));
 		memcpy(pc->default_pattern, c->default_pattern,
 		    sizeof(pc->default_pattern));
@@ -295,6 +296,29 @@ wire_proto(struct conf *conf, uint64_t started)
 	}
 }
 
+/* Each backend of the one serves the other, too. */
+static bool
+is_heir(const struct conf *conf, const struct conf_catalog *one,
+    const struct conf_catalog *other)
+{
+	for (size_t i = 0; i < conf->n_backends; i++) {
+		const struct conf_backend *b = conf->backends[i];
+		if (serves(b, one) && !serves(b, other))
+			return false;
+	}
+	return one != other;
+}
+
+static void
+find_heirs(const struct conf *conf, struct conf_catalog *c)
+{
+	for (size_t i = 0; i < conf->n_catalogs; i++) {
+		const struct conf_catalog *other = conf->catalogs[i];
+		if (is_heir(conf, c, other))
+			c->limit.heirs[other->nr / 8] |= (uint8_t)(1u << other->nr % 8);
+	}
+}
+
 /* The catalogs that b serves, as deploy and proto want them. */
 static const struct deploy_catalog *
 wire_catalogs(struct conf *conf, struct conf_backend *b)
@@ -308,6 +332,8 @@ wire_catalogs(struct conf *conf, struct conf_backend *b)
 			continue;
 		struct deploy_catalog *d = &all[b->n_catalog_nrs];
 		*d = (struct deploy_catalog){.nr = c->nr,
+		    .label = c->label,
+		    .limit = c->limit,
 		    .accept_zones = c->accept_zones,
 		    .n_accept_zones = c->n_accept_zones,
 		    .purge_after_s = c->purge_after_s,
@@ -325,6 +351,8 @@ conf_wire(struct conf *conf, const uint8_t *catalog_nrs, const uint8_t *backend_
 {
 	for (size_t i = 0; i < conf->n_catalogs; i++)
 		conf->catalogs[i]->nr = catalog_nrs[i];
+	for (size_t i = 0; i < conf->n_catalogs; i++)
+		find_heirs(conf, conf->catalogs[i]);
 	conf->deploy = mem_zalloc((conf->n_backends + 1) * sizeof(*conf->deploy));
 	for (size_t i = 0; i < conf->n_backends; i++) {
 		struct conf_backend *b = conf->backends[i];

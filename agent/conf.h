@@ -50,6 +50,7 @@ struct conf_catalog {
 	struct dname *accept_zones;
 	size_t n_accept_zones;
 	unsigned purge_after_s, apply_delay_s, max_lock_s;
+	struct limit limit;            /* its heirs are set by conf_wire() */
 	unsigned long max_transaction; /* records */
 	uint8_t nr;                    /* set by conf_wire() */
 	unsigned line;

@@ -356,7 +356,7 @@ set_default_pattern(struct conf_reader *r, const char *value)
 
 /* N% [min N] [in DURATION] */
 static bool
-is_guard_limit(const char *value)
+parse_limit(const char *value, struct limit *limit)
 {
 	char percent[8], word[2][8] = {"", ""}, text[2][16] = {"", ""}, rest;
 	int n = sscanf(value, "%7[0-9]%% %7s %15s %7s %15s %c", percent, word[0],
@@ -364,9 +364,11 @@ is_guard_limit(const char *value)
 	unsigned long number;
 	unsigned seconds;
 
+	*limit = (struct limit){.min = LIMIT_MIN, .window_s = LIMIT_WINDOW_S};
 	if ((n != 1 && n != 3 && n != 5) ||
 	    inifile_number(percent, 0, 100, &number) != OK)
 		return false;
+	limit->percent = (unsigned)number;
 	const char *p = strchr(value, '%');
 	if (p == NULL || (p[1] != '\0' && p[1] != ' ' && p[1] != '\t'))
 		return false;
@@ -374,10 +376,12 @@ is_guard_limit(const char *value)
 		if (next == 0 && strcmp(word[i], "min") == 0) {
 			if (inifile_number(text[i], 0, UINT32_MAX, &number) != OK)
 				return false;
+			limit->min = (unsigned)number;
 			next = 1;
 		} else if (next <= 1 && strcmp(word[i], "in") == 0) {
 			if (inifile_duration(text[i], &seconds) != OK || seconds == 0)
 				return false;
+			limit->window_s = seconds;
 			next = 2;
 		} else {
 			return false;
@@ -389,14 +393,15 @@ is_guard_limit(const char *value)
 static void
 set_guard_remove(struct conf_reader *r, const char *value)
 {
-	/* No limit is what there is. */
-	if (strcmp(value, "off") == 0 || strcmp(value, "100%") == 0)
-		return;
-	if (!is_guard_limit(value))
+	struct limit limit = {.off = true};
+
+	if (strcmp(value, "off") != 0 && !parse_limit(value, &limit)) {
 		conf_value_fault(r, "neither off nor such as `5% min 10 in 600`",
 		    value);
-	else
-		conf_value_unsupported(r);
+		return;
+	}
+	limit.off |= limit.percent == 100; /* all of them: that is no limit */
+	r->catalog->limit = limit;
 }
 
 static void

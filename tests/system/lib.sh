@@ -206,7 +206,8 @@ N
 # -- the agent ---------------------------------------------------------------
 
 # write_agent BACKEND-SECTIONS...: nsherd.conf with keys ctl.example (read,
-# update, command) and ro.example (read), catalog C, and the sections given.
+# update, command) and ro.example (read), catalog C, and the sections given. The
+# guard is off: most tests remove more than it would let go; GUARD=... sets it.
 write_agent() {
 	AGENT_PORT=${AGENT_PORT:-$(free_port)}
 	mkdir -p "$T/patterns"
@@ -235,6 +236,7 @@ file  = $T/xfr.example.key
 [catalog main]
 name = $C
 role = primary
+guard-remove = ${GUARD:-off}
 ${CATALOG_EXTRA-}
 
 $*

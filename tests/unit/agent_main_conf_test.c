@@ -437,21 +437,49 @@ faults__later_parts__said_to_be_unsupported(void **state)
 	       "role = follower\n"
 	       "primaries = 192.0.2.1 key k, 192.0.2.2@53 tls a.example\n"
 	       "notify = 192.0.2.1\n"
-	       "guard-remove = 5% min 10 in 600\n"
 	       "max-lock = 0\n"
 	       "max-transaction = 0\n",
 	    "2: metrics: not supported by this version",
 	    "6: role = follower: not supported by this version",
 	    "7: primaries: not supported by this version",
 	    "8: notify: not supported by this version",
-	    "9: guard-remove: not supported by this version",
-	    "10: max-lock: at least one second", "11: max-transaction: ");
+	    "9: max-lock: at least one second", "10: max-transaction: ");
 	EXPECT(REST "guard-remove = 5 percent\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% in 600 min 3\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% min\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 101%\n", "6: guard-remove: neither off");
-	EXPECT(REST "guard-remove = 7%\n", "6: guard-remove: not supported");
-	conf_free(load_good(REST "guard-remove = 100%\n"));
+	EXPECT(REST "guard-remove = 5% in 0\n", "6: guard-remove: neither off");
+}
+
+static void
+guard_remove__every_form__is_read(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line;
+		bool off;
+		unsigned percent, min, window_s;
+	} forms[] = {
+	    {"", false, 0, 0, 0}, /* the default */
+	    {"guard-remove = 7%\n", false, 7, 10, 600},
+	    {"guard-remove = 0% min 0\n", false, 0, 0, 600},
+	    {"guard-remove = 3% in 1h\n", false, 3, 10, 3600},
+	    {"guard-remove = 99% min 5 in 2d\n", false, 99, 5, 172800},
+	    {"guard-remove = off\n", true, 0, 0, 0},
+	    {"guard-remove = 100%\n", true, 100, 10, 600},
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		char text[2048];
+		snprintf(text, sizeof(text), "%s%s", REST, forms[i].line);
+		struct conf *conf = load_good(text);
+		const struct limit *l = &conf->catalogs[0]->limit;
+		assert_int_equal(l->off, forms[i].off);
+		assert_int_equal(l->percent, forms[i].percent);
+		assert_int_equal(l->min, forms[i].min);
+		assert_int_equal(l->window_s, forms[i].window_s);
+		conf_free(conf);
+	}
 }
 
 #define TLS_REST "[catalog main]\nname = catalog.example\n"
@@ -654,6 +682,7 @@ main(void)
 	    cmocka_unit_test(faults__of_tls__are_told),
 	    cmocka_unit_test(
 		check_all__tls_files__faults_are_at_the_line_that_names_them),
+	    cmocka_unit_test(guard_remove__every_form__is_read),
 	    cmocka_unit_test(check_all__this_machine__faults_are_told),
 	    cmocka_unit_test(changes__only_what_needs_a_restart__is_told),
 	};
