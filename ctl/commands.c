@@ -64,6 +64,33 @@ static const struct command table[] = {
 	.run = export_run,
     },
     {
+	.name = "plan",
+	.args = "FILE [--prune] [-p PATTERN] [-P NAME=VALUE]...",
+	.description = "Show what sync would do",
+	.more = "FILE is as for add --from, - for stdin: the zones as they shall be. "
+		"Zones that it\n"
+		"does not have stay, unless --prune is given. Changes that cannot be "
+		"made without a\n"
+		"gap in service are called interrupting.",
+	.options = OPTION_PATTERN | OPTION_PARAM | OPTION_PRUNE,
+	.min_args = 1,
+	.max_args = 1,
+	.run = plan_run,
+    },
+    {
+	.name = "sync",
+	.args = "FILE [--prune] [--yes] [-p PATTERN] [-P NAME=VALUE]...",
+	.description = "Make the catalog what FILE says, in one transaction",
+	.more = "Shows the plan, asks, and applies all of it or nothing. If the "
+		"catalog changed\n"
+		"meanwhile, nothing is done. FILE is as for plan.",
+	.options =
+	    OPTION_PATTERN | OPTION_PARAM | OPTION_PRUNE | OPTION_YES | OPTION_WAIT,
+	.min_args = 1,
+	.max_args = 1,
+	.run = sync_run,
+    },
+    {
 	.name = "status",
 	.args = "[ZONE...]",
 	.description = "Show what each backend answers for each zone",

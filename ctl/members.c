@@ -137,8 +137,11 @@ members_take(struct members *m, const struct rr *rr)
 	struct label param;
 	catz_classify(&rr->owner, &m->apex, &name);
 	if (name.kind == CATZ_APEX && rr->type == RR_SOA &&
-	    !soa_read(rr->rdata, rr->rdata_size, &soa))
+	    !soa_read(rr->rdata, rr->rdata_size, &soa)) {
 		m->serial = soa.serial;
+		m->soa = pool_dup(&m->pool, rr->rdata, rr->rdata_size);
+		m->soa_size = rr->rdata_size;
+	}
 	if (name.kind == CATZ_MEMBER && rr->type == RR_PTR)
 		take_zone(m, entry_of(m, &name.id), rr);
 	else if (name.kind == CATZ_GROUP && rr->type == RR_TXT)

@@ -30,6 +30,8 @@ struct members {
 	struct member_entry *items;
 	size_t n, room;
 	uint32_t serial;
+	const uint8_t *soa; /* its RDATA; pool */
+	size_t soa_size;
 	struct pool pool;
 	/* while reading */
 	struct dname apex;

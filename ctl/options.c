@@ -14,6 +14,8 @@ enum {
 	LONG_WAIT,
 	LONG_TIMEOUT,
 	LONG_SUMMARY,
+	LONG_PRUNE,
+	LONG_YES,
 	LONG_TLS,
 	LONG_TLS_CA,
 	LONG_TLS_CERT,
@@ -38,6 +40,8 @@ static const struct option long_options[] = {
     {"wait", optional_argument, NULL, LONG_WAIT},
     {"timeout", required_argument, NULL, LONG_TIMEOUT},
     {"summary", no_argument, NULL, LONG_SUMMARY},
+    {"prune", no_argument, NULL, LONG_PRUNE},
+    {"yes", no_argument, NULL, LONG_YES},
     {"tls", required_argument, NULL, LONG_TLS},
     {"tls-ca", required_argument, NULL, LONG_TLS_CA},
     {"tls-cert", required_argument, NULL, LONG_TLS_CERT},
@@ -60,6 +64,8 @@ static const struct {
 	"--wait[=SECONDS] wait until every backend has answered (60 s)"},
     {OPTION_TIMEOUT, "--timeout", "--timeout SECONDS  give up after that time (60 s)"},
     {OPTION_SUMMARY, "--summary", "--summary        the agent and its backends alone"},
+    {OPTION_PRUNE, "--prune", "--prune          remove zones that FILE does not have"},
+    {OPTION_YES, "--yes", "--yes            do not ask"},
     {OPTION_ALGORITHM, "-a",
 	"-a ALGORITHM     hmac-sha256 (default), hmac-sha384, hmac-sha512"},
     {OPTION_BACKEND, "-b", "-b BACKEND       on that backend alone"},
@@ -163,6 +169,8 @@ take_of_command(int c, struct options *opt)
 	case LONG_TIMEOUT:
 		opt->given |= OPTION_TIMEOUT;
 		return take_seconds("--timeout", optarg, opt);
+	case LONG_PRUNE: opt->given |= OPTION_PRUNE; return OK;
+	case LONG_YES: opt->given |= OPTION_YES; return OK;
 	default: opt->given |= OPTION_SUMMARY; return OK;
 	}
 }

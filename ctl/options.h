@@ -23,7 +23,9 @@ enum option_bit {
 	OPTION_ALGORITHM = 64,
 	OPTION_BACKEND = 128,
 	OPTION_COUNT = 256,
-	OPTION_LAST = OPTION_COUNT,
+	OPTION_PRUNE = 512,
+	OPTION_YES = 1024,
+	OPTION_LAST = OPTION_YES,
 };
 
 enum { OPTIONS_WAIT_S = 60 }; /* when --wait or wait names no time */

@@ -58,6 +58,9 @@ static const struct row_key pattern_keys[] = {
     {{"pattern", "PATTERN", CELL_TEXT, false}, NULL},
     {{"hash", "HASH", CELL_TEXT, false}, "hash"},
     {{"zones", "ZONES", CELL_NUMBER, false}, "zones"},
+    {{"role", "ROLE", CELL_TEXT, false}, "role"},
+    {{"zonefile", NULL, CELL_TEXT, false}, "zonefile"},
+    {{"dnssec", "DNSSEC", CELL_TEXT, false}, "dnssec"},
     {{"usable", "USABLE", CELL_TEXT, false}, "usable"},
     {{"error", "ERROR", CELL_TEXT, true}, "error"},
 };

@@ -361,6 +361,14 @@ session_limit_ms(struct session *s, uint64_t left_ms)
 		exchange_set_timeout(s->x, ms);
 }
 
+void
+session_allow_ms(struct session *s, unsigned ms)
+{
+	s->conf.timeout_ms = ms;
+	if (s->x)
+		exchange_set_timeout(s->x, ms);
+}
+
 bool
 session_is_lost(enum err err)
 {

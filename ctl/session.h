@@ -40,6 +40,8 @@ NODISCARD enum err session_reopen(struct session *s);
 /* Who waits for something has so much time left: no answer is waited for longer,
  * but for a second in any case. */
 void session_limit_ms(struct session *s, uint64_t left_ms);
+/* Some answers take long to make. */
+void session_allow_ms(struct session *s, unsigned ms);
 /* The error means that the connection is gone, but another may do. */
 bool session_is_lost(enum err err);
 

@@ -121,6 +121,7 @@ fill(const struct roster *r, const struct pattern *p, struct pattern_status *s)
 	*s = (struct pattern_status){0};
 	snprintf(s->name, sizeof(s->name), "%s", pattern_name(p));
 	snprintf(s->hash, sizeof(s->hash), "%s", pattern_hash(p));
+	pattern_service(p, s->service, sizeof(s->service));
 	snprintf(s->error, sizeof(s->error), "%s", fault != NULL ? fault : "");
 	for (size_t i = 0; i < r->n && at < sizeof(s->usable); i++) {
 		const struct rejected *no = find_rejected(r, i, s->name);

@@ -370,6 +370,21 @@ pattern_hash(const struct pattern *p)
 	return p->version;
 }
 
+char *
+pattern_service(const struct pattern *p, char *out, size_t size)
+{
+	const struct spec *spec = &p->spec;
+
+	if (size > 0)
+		out[0] = '\0';
+	if (p->error == NULL)
+		snprintf(out, size, "role=%s\nzonefile=%.200s\ndnssec=%.60s\n",
+		    spec->role_value == ROLE_PRIMARY ? "primary" : "secondary",
+		    spec_zonefile(spec),
+		    spec->dnssec.value != NULL ? spec->dnssec.value : "off");
+	return out;
+}
+
 const struct pattern *
 pattern_sharing(const struct pattern_set *set, const char *path)
 {

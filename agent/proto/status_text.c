@@ -269,6 +269,11 @@ status_text_pattern(const struct snapshot *s, const struct pattern_status *p,
 	txt_printf(rdata, "hash=%s", p->hash);
 	txt_printf(rdata, "zones=%" PRIu64, most);
 	txt_printf(rdata, "usable=%s", p->usable);
+	for (const char *at = p->service; *at != '\0';) {
+		size_t n = strcspn(at, "\n");
+		txt_printf(rdata, "%.*s", (int)(n > 255 ? 255 : n), at);
+		at += n + (at[n] == '\n');
+	}
 	if (p->error[0])
 		txt_printf(rdata, "error=%s", p->error);
 	return rdata->err;

@@ -91,6 +91,7 @@ status_put_pattern(struct store_txn *txn, const struct pattern_status *p)
 	pack_text(&txn->buf, p->hash);
 	pack_text(&txn->buf, p->usable);
 	pack_text(&txn->buf, p->error);
+	pack_text(&txn->buf, p->service);
 	put_line(txn, TABLE_PATTERN_STATES, &key);
 }
 
@@ -123,6 +124,7 @@ visit_pattern(void *arg, const MDB_val *key, const MDB_val *value)
 	unpack_text(&in, p.hash, sizeof(p.hash));
 	unpack_text(&in, p.usable, sizeof(p.usable));
 	unpack_text(&in, p.error, sizeof(p.error));
+	unpack_text(&in, p.service, sizeof(p.service));
 	enum err err = unpack_end(&in);
 	return err == OK ? each->visit(each->arg, &p) : txn_fail(each->txn, err);
 }

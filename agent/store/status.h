@@ -96,6 +96,8 @@ struct pattern_status {
 	char name[64];
 	char hash[17];
 	char usable[200]; /* "nsd1:yes knot1:no" */
+	/* What cannot change without a gap in service: key=value, a line each. */
+	char service[400];
 	char error[200];
 };
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/await.h"
+#include "ctl/commands.h"
+#include "ctl/options.h"
+#include "ctl/output.h"
+#include "ctl/plan.h"
+#include "ctl/say.h"
+#include "ctl/transact.h"
+
+enum { ROWS_SHOWN = 50 };
+
+/* -- asking ----------------------------------------------------------------- */
+
+static bool
+is_confirmed(void)
+{
+	char answer[16] = "";
+
+	fputs("Apply? [y/N] ", stderr);
+	fflush(stderr);
+	return fgets(answer, sizeof(answer), stdin) != NULL &&
+	       (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static enum exit_status
+ask(const struct ctl *ctl)
+{
+	if (ctl->opt->given & OPTION_YES)
+		return EXIT_DONE;
+	if (ctl->opt->json || strcmp(ctl->args[0], "-") == 0 || !isatty(STDIN_FILENO) ||
+	    !isatty(STDERR_FILENO)) {
+		say_error("nothing was changed: there is nobody to ask, and no --yes");
+		return EXIT_USAGE;
+	}
+	fflush(stdout);
+	if (is_confirmed())
+		return EXIT_DONE;
+	say_error("nothing was changed");
+	return EXIT_FAILED;
+}
+
+/* -- waiting ---------------------------------------------------------------- */
+
+/* Those that are to be served, or to be gone, as done orders. */
+static void
+collect(const struct diff *diff, bool gone, struct orders *orders)
+{
+	char zone[DNAME_TEXT_MAX];
+
+	memset(orders, 0, sizeof(*orders));
+	for (size_t i = 0; i < diff->n; i++) {
+		const struct diff_item *item = &diff->items[i];
+		if ((item->kind == DIFF_REMOVE) != gone ||
+		    orders_add(orders, diff_zone_text(item, zone), NULL, ""))
+			continue;
+		struct order *o = &orders->items[orders->n - 1];
+		order_set_id(orders, o, &item->id);
+		o->state = ORDER_DONE;
+	}
+}
+
+static enum exit_status
+wait_for(struct plan *plan, struct ctl *ctl, bool gone)
+{
+	struct orders orders;
+	struct await a = {.s = &plan->s,
+	    .orders = &orders,
+	    .end = gone ? AWAIT_GONE : AWAIT_SERVING,
+	    .timeout_s = ctl->opt->wait_s};
+	enum exit_status rc = EXIT_DONE;
+
+	collect(&plan->diff, gone, &orders);
+	if (orders.n > 0) {
+		rc = await_run(&a);
+		await_say(&a);
+		await_fini(&a);
+	}
+	orders_fini(&orders);
+	return rc;
+}
+
+/* -- the command ------------------------------------------------------------ */
+
+static enum exit_status
+apply(struct plan *plan, struct ctl *ctl)
+{
+	enum exit_status rc = ask(ctl);
+
+	if (!rc)
+		rc = transact(&plan->s, &plan->members, &plan->diff);
+	output_field(ctl->out, "result", NULL, CELL_TEXT,
+	    cell_text(rc ? "failed" : "done"));
+	if (rc)
+		return rc;
+	output_line(ctl->out, "done");
+	if (!(ctl->opt->given & OPTION_WAIT))
+		return EXIT_DONE;
+	rc = wait_for(plan, ctl, false);
+	enum exit_status gone = wait_for(plan, ctl, true);
+	return rc ? rc : gone;
+}
+
+enum exit_status
+sync_run(struct ctl *ctl)
+{
+	struct plan plan;
+	enum exit_status rc = plan_make(&plan, ctl);
+
+	if (!rc) {
+		plan_print(&plan, ctl, ctl->opt->json ? SIZE_MAX : ROWS_SHOWN);
+		if (plan.diff.n > 0)
+			rc = apply(&plan, ctl);
+		else
+			output_field(ctl->out, "result", NULL, CELL_TEXT,
+			    cell_text("done"));
+	}
+	plan_fini(&plan);
+	return rc;
+}
