@@ -68,6 +68,11 @@ sed "s#/etc/nsherd/patterns#$ROOT/patterns#; s# /\(etc\|var\|run\)/# $R/\1/#g" \
 	"$ROOT/packaging/nsherd.conf" >"$T/packaged.conf"
 check "$T/packaged.conf" || { cat "$T/out"; fail "packaging/nsherd.conf"; }
 # with every comment that is a setting as a setting
+mkdir -p "$R/etc/nsherd/tls"
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ams1.example -addext subjectAltName=DNS:ams1.example \
+	-keyout "$R/etc/nsherd/tls/key.pem" -out "$R/etc/nsherd/tls/cert.pem" 2>/dev/null || fail "openssl req"
+chmod 600 "$R/etc/nsherd/tls/key.pem"
+for f in clients ca; do cp "$R/etc/nsherd/tls/cert.pem" "$R/etc/nsherd/tls/$f.pem"; done
 sed 's/^#\([a-z-]* *= \)/\1/' "$T/packaged.conf" >"$T/all.conf"
 check "$T/all.conf" || { cat "$T/out"; fail "packaging/nsherd.conf with its comments"; }
 
