@@ -338,10 +338,8 @@ apply_adds(struct bind_batch *ba)
 {
 	enum err err = lift_tombs(ba);
 
-	for (size_t i = 0; err == OK && i < ba->n; i++) {
-		if (is_addition(&ba->tasks[i]))
-			bind_files_make(ba->b->zone_dir, &ba->tasks[i]);
-	}
+	if (err == OK)
+		bind_files_make(ba->b->zone_dir, ba->tasks, ba->n, is_addition);
 	if (err == OK)
 		err = add_bulk(ba);
 	if (err == OK)

@@ -75,6 +75,12 @@ keep_body(struct bind_batch *ba, struct bind_task *t)
 	return OK;
 }
 
+static bool
+is_open(const struct bind_task *t)
+{
+	return op_is_open(t->op);
+}
+
 /*
  * To be deleted, and added like a new one. It must not be lost over that: its
  * file must be there, and modzone, which reads the text as addzone does, must
@@ -85,7 +91,7 @@ try_renewal(struct bind_batch *ba, struct bind_task *t)
 {
 	enum err err = OK;
 
-	bind_files_make(ba->b->zone_dir, t);
+	bind_files_make(ba->b->zone_dir, t, 1, is_open);
 	if (op_is_open(t->op) && t->op->settings->role == ROLE_PRIMARY &&
 	    access(t->file, F_OK) == -1)
 		op_settle(t->op, RESULT_REJECTED, "%.150s: %s", t->file,

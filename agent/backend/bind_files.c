@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/backend/bind.h"
+#include "agent/backend/files.h"
 #include "agent/backend/spool.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
@@ -24,33 +25,60 @@ settle_failed(struct bind_task *t, const char *zone_dir, const char *path, enum 
 	t->op->retry_s = RETRY_S;
 }
 
-void
-bind_files_make(const char *zone_dir, struct bind_task *t)
+/* -- making ------------------------------------------------------------------- */
+
+static void
+settle_no_file(struct bind_task *t, const char *zone_dir, enum err err)
 {
-	const struct settings *s = t->op->settings;
-	char *path = settings_zonefile(s, &t->op->zone);
-	char *text =
-	    settings_initial_file(s, &t->op->zone, (uint32_t)(clock_unix_ms() / 1000));
-	const char *last = strrchr(path, '/');
+	char *path = settings_zonefile(t->op->settings, &t->op->zone);
+
+	settle_failed(t, zone_dir, path, err);
+	free(path);
+}
+
+/* named makes temporary names of it that are longer by a few letters. */
+static bool
+is_too_long(const struct bind_task *t)
+{
+	const char *last = strrchr(t->file, '/');
+
+	return strlen(last != NULL ? last + 1 : t->file) > COMPONENT_MAX - 12;
+}
+
+static void
+make_one(struct spool_batch *files, const char *zone_dir, struct bind_task *t)
+{
+	enum err err = ERR_INVALID;
+
+	if (is_too_long(t))
+		errno = ENAMETOOLONG;
+	else
+		err = files_make(files, t->op->settings, &t->op->zone, true, 0640);
+	if (err != OK)
+		settle_no_file(t, zone_dir, err);
+}
+
+void
+bind_files_make(const char *zone_dir, struct bind_task *tasks, size_t n,
+    bool (*which)(const struct bind_task *t))
+{
+	struct spool_batch files;
 	int dir_fd;
 	enum err err = spool_open(zone_dir, &dir_fd);
 
-	/* named makes temporary names of it that are longer by a few letters. */
-	if (strlen(last != NULL ? last + 1 : path) > COMPONENT_MAX - 12) {
-		errno = ENAMETOOLONG;
-		err = err == OK ? ERR_INVALID : err;
-		close(dir_fd);
-	} else if (err == OK) {
-		if (last != NULL)
-			err = spool_make_parents(dir_fd, path);
-		if (err == OK && text != NULL)
-			err = spool_create(dir_fd, path, text, strlen(text), 0640);
+	if (err == OK) {
+		spool_batch_begin(&files, dir_fd);
+		for (size_t i = 0; i < n; i++) {
+			if (which(&tasks[i]))
+				make_one(&files, zone_dir, &tasks[i]);
+		}
+		err = spool_batch_end(&files);
 		close(dir_fd);
 	}
-	if (err != OK && err != ERR_EXISTS)
-		settle_failed(t, zone_dir, path, err);
-	free(text);
-	free(path);
+	for (size_t i = 0; err != OK && i < n; i++) {
+		if (which(&tasks[i]))
+			settle_no_file(&tasks[i], zone_dir, err);
+	}
 }
 
 /* -- purging ------------------------------------------------------------------ */

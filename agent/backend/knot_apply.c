@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "agent/backend/files.h"
 #include "agent/backend/knot_batch.h"
 #include "agent/backend/spool.h"
 #include "lib/mem.h"
@@ -157,27 +157,18 @@ look(struct knot_batch *b)
 
 /* -- files -------------------------------------------------------------------- */
 
-/* What is to be there before knotd looks. */
 static void
-make_files(struct knot_batch *b, struct knot_task *t, int dir_fd)
+settle_no_file(struct knot_batch *b, struct knot_task *t, enum err err)
 {
-	const struct settings *s = t->op->settings;
-	char *path = settings_zonefile(s, &t->op->zone);
-	char *text = settings_initial_file(s, &t->op->zone, (uint32_t)time(NULL));
-	enum err err = OK;
+	const char *text = mem_errno_text(errno);
 
-	if (strchr(path, '/') != NULL)
-		err = spool_make_parents(dir_fd, path);
-	if (err == OK && text != NULL)
-		err = spool_create(dir_fd, path, text, strlen(text), 0640);
 	if (err == ERR_FULL)
-		op_retry(t->op, 60, "%.60s/%.80s: %s", b->k->conf.zone_dir, path,
-		    mem_errno_text(errno));
-	else if (err != OK && err != ERR_EXISTS)
-		op_settle(t->op, RESULT_REJECTED, "%.60s/%.80s: %s",
-		    b->k->conf.zone_dir, path, mem_errno_text(errno));
-	free(text);
-	free(path);
+		op_retry(t->op, 60, "cannot make the zone file in %.100s: %s",
+		    b->k->conf.zone_dir, text);
+	else if (err != OK)
+		op_settle(t->op, RESULT_REJECTED,
+		    "cannot make the zone file in %.100s: %s", b->k->conf.zone_dir,
+		    text);
 }
 
 static bool
@@ -193,8 +184,9 @@ needs_files(const struct knot_task *t)
 static enum err
 make_all_files(struct knot_batch *b, bool *made)
 {
+	struct spool_batch files;
 	int dir_fd;
-	enum err err;
+	enum err err, ended;
 
 	*made = false;
 	for (size_t i = 0; i < b->n; i++)
@@ -206,11 +198,20 @@ make_all_files(struct knot_batch *b, bool *made)
 	if (err != OK)
 		return backend_fail(b->why, err, "zone-dir %s: %s", b->k->conf.zone_dir,
 		    mem_errno_text(errno));
+	spool_batch_begin(&files, dir_fd);
 	for (size_t i = 0; err == OK && i < b->n; i++) {
-		if (!needs_files(&b->tasks[i]))
+		struct knot_task *t = &b->tasks[i];
+
+		if (!needs_files(t))
 			continue;
-		make_files(b, &b->tasks[i], dir_fd);
+		settle_no_file(b, t,
+		    files_make(&files, t->op->settings, &t->op->zone, true, 0640));
 		err = chan_sleep(b->k->conf.cancel_fd, 0, b->why);
+	}
+	ended = spool_batch_end(&files);
+	for (size_t i = 0; ended != OK && i < b->n; i++) {
+		if (needs_files(&b->tasks[i]))
+			settle_no_file(b, &b->tasks[i], ended);
 	}
 	close(dir_fd);
 	return err;

@@ -14,8 +14,6 @@
 #include "lib/dname.h"
 #include "lib/err.h"
 
-struct spool_batch;
-
 /* What the files of the nsd driver share; see nsd.c for the story. */
 
 enum { NSD_LIST_MAX = 5000 /* lines of one addzones or delzones */ };
@@ -178,7 +176,6 @@ enum err nsd_retire(void *ctx, const char *const *marks, size_t n,
 
 /* -- nsd_files.c ----------------------------------------------------------- */
 
-/* A file that other zones share, such as a template, is not the zone's own. */
 /*
  * May a zone that was found so start from the template under settings s, if it has
  * no file? Not one that has data which NSD is about to write there, or of whose
@@ -186,13 +183,6 @@ enum err nsd_retire(void *ctx, const char *const *marks, size_t n,
  */
 bool nsd_files_start_anew(const struct nsd *nsd, const struct nsd_found *found,
     const struct settings *s);
-/*
- * The directories of the zone's file and, if it is new, there is a template and
- * no file yet, the file: into the batch files of the zone directory. As of
- * spool.h; errno is set.
- */
-NODISCARD enum err nsd_files_make(struct spool_batch *files, const struct settings *s,
-    const struct dname *zone, bool new);
 /* The zone file, NSD's half-written copy of it (~), and its IXFRs (.ixfr, .ixfr.2,
  * ...). *gone: there was one. As of spool.h; that there is none is OK. */
 NODISCARD enum err nsd_files_unlink(int dir_fd, const char *path, bool *gone);

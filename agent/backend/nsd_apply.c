@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/backend/files.h"
 #include "agent/backend/nsd.h"
 #include "agent/backend/nsd_reply.h"
 #include "agent/backend/spool.h"
@@ -338,8 +339,9 @@ make_files(struct batch *b, bool (*which)(const struct task *t))
 
 			if (!which(t))
 				continue;
-			err = nsd_files_make(&files, t->op->settings, &t->op->zone,
-			    nsd_files_start_anew(b->nsd, &t->found, t->op->settings));
+			err = files_make(&files, t->op->settings, &t->op->zone,
+			    nsd_files_start_anew(b->nsd, &t->found, t->op->settings),
+			    0640);
 			if (err != OK)
 				settle_no_file(b, t, err);
 		}

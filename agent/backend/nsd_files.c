@@ -30,26 +30,6 @@ nsd_files_start_anew(const struct nsd *nsd, const struct nsd_found *found,
 	       (nsd_native_is_primary(had) || nsd_native_has_other_file(had, next));
 }
 
-enum err
-nsd_files_make(struct spool_batch *files, const struct settings *s,
-    const struct dname *zone, bool new)
-{
-	char *path = settings_zonefile(s, zone);
-	char *text = NULL;
-	enum err err = OK;
-
-	if (new)
-		text =
-		    settings_initial_file(s, zone, (uint32_t)(clock_unix_ms() / 1000));
-	if (strchr(path, '/') != NULL)
-		err = spool_make_parents(files->dir_fd, path);
-	if (err == OK && text != NULL)
-		err = spool_batch_put(files, path, text, strlen(text), 0640);
-	free(text);
-	free(path);
-	return err;
-}
-
 /* ERR_NOTFOUND is no failure. */
 static enum err
 unlink_with_suffix(int dir_fd, const char *path, const char *suffix, bool *gone)

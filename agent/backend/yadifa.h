@@ -192,9 +192,10 @@ NODISCARD enum err yadifa_guard_wait(struct yadifa *y, struct backend_error *why
 
 /* -- yadifa_files.c -------------------------------------------------------- */
 
-/* Directories, and with initial a new primary's file. As of spool.h; errno is set. */
+enum { YADIFA_FILE_MODE = 0660 }; /* yadifad writes into it, too */
+/* Directories, and a new primary's file. As of spool.h; errno is set. */
 NODISCARD enum err yadifa_files_make(int dir_fd, const struct settings *s,
-    const struct dname *zone, bool initial);
+    const struct dname *zone);
 /* The zone file, its journal, and what was put aside. *gone: there was one. */
 NODISCARD enum err yadifa_files_unlink(int dir_fd, const char *path,
     const struct dname *zone, bool *gone);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "agent/backend/chan.h"
+#include "agent/backend/files.h"
+#include "agent/backend/spool.h"
 #include "agent/backend/yadifa.h"
 #include "agent/backend/yadifa_apply.h"
 #include "lib/clock.h"
@@ -291,22 +293,35 @@ settle_file(struct yadifa_batch *b, struct yadifa_task *t, enum err err)
 	t->op->retry_s = RETRY_LATER_S;
 }
 
+static bool
+needs_files(const struct yadifa_task *t)
+{
+	return op_is_open(t->op) && (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE);
+}
+
 static void
 make_files(struct yadifa_batch *b)
 {
+	struct yadifa *y = b->y;
+	struct spool_batch files;
+	enum err err;
+
+	spool_batch_begin(&files, y->zone_fd);
 	for (size_t i = 0; i < b->n; i++) {
 		struct yadifa_task *t = &b->tasks[i];
 
-		if (op_is_open(t->op) &&
-		    (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE) &&
-		    yadifa_native_is_secondary(t->want))
-			yadifa_files_make_transfer_dirs(b->y->transfer_fd,
-			    &t->op->zone);
-		if (op_is_open(t->op) &&
-		    (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE))
-			settle_file(b, t,
-			    yadifa_files_make(b->y->zone_fd, t->op->settings,
-				&t->op->zone, t->plan == PLAN_ADD));
+		if (!needs_files(t))
+			continue;
+		if (yadifa_native_is_secondary(t->want))
+			yadifa_files_make_transfer_dirs(y->transfer_fd, &t->op->zone);
+		settle_file(b, t,
+		    files_make(&files, t->op->settings, &t->op->zone,
+			t->plan == PLAN_ADD, YADIFA_FILE_MODE));
+	}
+	err = spool_batch_end(&files);
+	for (size_t i = 0; err != OK && i < b->n; i++) {
+		if (needs_files(&b->tasks[i]))
+			settle_file(b, &b->tasks[i], err);
 	}
 }
 
@@ -332,8 +347,7 @@ change_role(struct yadifa *y, const struct yadifa_task *t)
 			   : OK;
 	err = yadifa_files_bring_back(y->zone_fd, path);
 	if (err == OK)
-		err =
-		    yadifa_files_make(y->zone_fd, t->op->settings, &t->op->zone, true);
+		err = yadifa_files_make(y->zone_fd, t->op->settings, &t->op->zone);
 	return err;
 }
 

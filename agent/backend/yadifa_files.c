@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "agent/backend/files.h"
 #include "agent/backend/spool.h"
 #include "agent/backend/yadifa.h"
 #include "lib/mem.h"
@@ -21,21 +21,15 @@
  */
 
 enum err
-yadifa_files_make(int dir_fd, const struct settings *s, const struct dname *zone,
-    bool initial)
+yadifa_files_make(int dir_fd, const struct settings *s, const struct dname *zone)
 {
-	char *path = settings_zonefile(s, zone), *text = NULL;
-	enum err err = OK;
+	struct spool_batch files;
+	enum err err, ended;
 
-	if (initial)
-		text = settings_initial_file(s, zone, (uint32_t)time(NULL));
-	if (strchr(path, '/') != NULL)
-		err = spool_make_parents(dir_fd, path);
-	if (err == OK && text != NULL)
-		err = spool_create(dir_fd, path, text, strlen(text), 0660);
-	free(text);
-	free(path);
-	return err == ERR_EXISTS ? OK : err;
+	spool_batch_begin(&files, dir_fd);
+	err = files_make(&files, s, zone, true, YADIFA_FILE_MODE);
+	ended = spool_batch_end(&files);
+	return err != OK ? err : ended;
 }
 
 /* Beside the zone file, under the zone's own name. */

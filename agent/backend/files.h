@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_BACKEND_FILES_H
+#define AGENT_BACKEND_FILES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "lib/dname.h"
+#include "lib/err.h"
+#include "lib/settings.h"
+
+struct spool_batch;
+
+/*
+ * What has to stand below zone-dir before a server hears of a zone: the
+ * directories of its file, at once; and with initial the file of a new primary,
+ * when the batch ends, unless there is one. Errors as of spool.h, with errno.
+ */
+NODISCARD enum err files_make(struct spool_batch *batch, const struct settings *s,
+    const struct dname *zone, bool initial, mode_t mode);
+
+#endif
