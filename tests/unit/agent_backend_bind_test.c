@@ -681,7 +681,7 @@ bind_lookup__many_zones__has_those_that_are_there(void **state)
 	struct settings *s;
 	char *command;
 
-	NEED_NAMED(f);
+	NEED_SERVER(f);
 	command = mem_printf("addzone Op.Example { type primary; file \"%s/tpl\"; };",
 	    f->server.dir);
 	rndc_quiet(f, command);
