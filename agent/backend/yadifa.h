@@ -159,12 +159,16 @@ enum yadifa_load {
 	YADIFA_REFUSED, /* it does not take its configuration, or is busy for long */
 };
 
+/* Attempts: until yadifad cannot be just busy any more; or where it is soon asked
+ * again if it was. */
+enum { YADIFA_PATIENT = 5, YADIFA_BRIEF = 2 };
+
 /*
  * Have yadifad run with inc: write it, reload, at most once at a time. Fails
  * with *sent when the end of a reload was not seen.
  */
-NODISCARD enum err yadifa_load(struct yadifa *y, enum yadifa_load *load, bool *sent,
-    struct backend_error *why);
+NODISCARD enum err yadifa_load(struct yadifa *y, unsigned attempts,
+    enum yadifa_load *load, bool *sent, struct backend_error *why);
 /* The same unless it does already; ERR_BUSY: it does not take it. */
 NODISCARD enum err yadifa_flush(struct yadifa *y, struct backend_error *why);
 

@@ -253,7 +253,7 @@ load_ghosts(struct yadifa *y, struct backend_error *why)
 {
 	enum yadifa_load load = YADIFA_REFUSED;
 	bool sent;
-	enum err err = yadifa_load(y, &load, &sent, why);
+	enum err err = yadifa_load(y, YADIFA_PATIENT, &load, &sent, why);
 
 	return err == OK && load == YADIFA_REFUSED ? ERR_BUSY : err;
 }

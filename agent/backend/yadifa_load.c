@@ -20,15 +20,16 @@
  * The reload: ZONECFGRELOAD of all zones, since that of one zone crashes yadifad
  * while another is under way. One at a time, and not closer than the last one
  * took, since zones come back as ghosts when they are added and removed faster
- * than they load. SERVFAIL may say that somebody else's reload is under way: a
- * few attempts later it says that the configuration is not accepted.
+ * than they load. SERVFAIL may say that somebody else's reload is under way,
+ * which takes about as long as ours did: a few attempts later it says that the
+ * configuration is not accepted.
  */
 
 enum {
 	INTERVAL_MIN_MS = 100,
 	INTERVAL_MAX_MS = 10000,
-	ATTEMPTS = 5,
-	BACKOFF_MS = 150,
+	BACKOFF_MIN_MS = 35,
+	BACKOFF_MAX_MS = 150,
 	ZONES_PER_MS = 5, /* that yadifad reads at the least */
 };
 
@@ -237,8 +238,20 @@ reload_once(struct yadifa *y, unsigned *rcode, bool *sent, struct backend_error 
 	return err;
 }
 
+/* Before the nth attempt. Together, for YADIFA_PATIENT, a second and some four
+ * reloads; or five seconds where we do not know how long one takes. */
+static enum err
+back_off(struct yadifa *y, unsigned n, struct backend_error *why)
+{
+	unsigned ms = BACKOFF_MIN_MS + y->reload_wall_ms / 8;
+
+	if (y->reload_wall_ms == 0 || ms > BACKOFF_MAX_MS)
+		ms = BACKOFF_MAX_MS;
+	return chan_sleep(y->conf.cancel_fd, ms << n, why);
+}
+
 enum err
-yadifa_load(struct yadifa *y, enum yadifa_load *load, bool *sent,
+yadifa_load(struct yadifa *y, unsigned attempts, enum yadifa_load *load, bool *sent,
     struct backend_error *why)
 {
 	unsigned rcode = RCODE_SERVFAIL;
@@ -248,10 +261,10 @@ yadifa_load(struct yadifa *y, enum yadifa_load *load, bool *sent,
 	if (err != OK)
 		return err;
 	yadifa_guard_watch(y);
-	for (unsigned i = 0; err == OK && rcode == RCODE_SERVFAIL && i < ATTEMPTS;
+	for (unsigned i = 0; err == OK && rcode == RCODE_SERVFAIL && i < attempts;
 	     i++) {
 		if (i > 0)
-			err = chan_sleep(y->conf.cancel_fd, BACKOFF_MS << i, why);
+			err = back_off(y, i, why);
 		if (err == OK)
 			err = reload_once(y, &rcode, sent, why);
 	}
@@ -292,6 +305,6 @@ yadifa_flush(struct yadifa *y, struct backend_error *why)
 	    strcmp(process, y->loaded_process) == 0)
 		return OK;
 	y->loaded = false;
-	err = yadifa_load(y, &load, &sent, why);
+	err = yadifa_load(y, YADIFA_PATIENT, &load, &sent, why);
 	return err == OK && load == YADIFA_REFUSED ? ERR_BUSY : err;
 }

@@ -60,11 +60,11 @@ set_apart(struct yadifa_batch *b, struct yadifa_task *t)
 }
 
 static enum err
-load(struct yadifa_batch *b, bool *taken)
+load(struct yadifa_batch *b, unsigned attempts, bool *taken)
 {
 	enum yadifa_load result = YADIFA_REFUSED;
 	bool sent;
-	enum err err = yadifa_load(b->y, &result, &sent, b->why);
+	enum err err = yadifa_load(b->y, attempts, &result, &sent, b->why);
 
 	*taken = result == YADIFA_LOADED;
 	return err;
@@ -125,7 +125,7 @@ try_range(struct yadifa_batch *b, const struct suspects *s, size_t low, size_t h
 		}
 		return OK;
 	}
-	err = load(b, &taken);
+	err = load(b, high - low > 1 ? YADIFA_BRIEF : YADIFA_PATIENT, &taken);
 	if (err != OK || taken)
 		return err;
 	for (size_t i = low; i < high; i++) {
@@ -161,7 +161,7 @@ sort_out(struct yadifa_batch *b, enum yadifa_plan phase, struct suspects *s)
 		s->tasks[s->n++] = t;
 		set_apart(b, t);
 	}
-	err = load(b, &taken);
+	err = load(b, YADIFA_BRIEF, &taken);
 	if (err != OK)
 		return err;
 	if (!taken)
@@ -175,7 +175,7 @@ sort_out(struct yadifa_batch *b, enum yadifa_plan phase, struct suspects *s)
 		if (!op_is_open(s->tasks[i]->op) && s->tasks[i]->had == NULL)
 			yadifa_depart(b->y, &s->tasks[i]->op->zone);
 	}
-	err = load(b, &taken);
+	err = load(b, YADIFA_PATIENT, &taken);
 	return err == OK && !taken ? ERR_BUSY : err;
 }
 
@@ -184,7 +184,7 @@ yadifa_take_effect(struct yadifa_batch *b, enum yadifa_plan phase)
 {
 	struct suspects s = {NULL, 0};
 	bool taken;
-	enum err err = load(b, &taken);
+	enum err err = load(b, YADIFA_PATIENT, &taken);
 
 	if (err != OK && !b->y->written) /* the file could not be written */
 		return give_up(b, RESULT_RETRY, 2 * RETRY_S);
