@@ -258,14 +258,12 @@ subject() { openssl s_client -connect "127.0.0.1:$TLS_PORT" -alpn dot </dev/null
 for i in $(seq 60000); do echo "m$i.example"; done >"$T/many"
 rc 0 tctl add -p primary --from "$T/many"
 use_cert renewed
+: >"$T/nsherdd.log"
 cat >"$T/renew.sh" <<N
 kill -HUP $AGENT_PID
-for i in \$(seq 200); do
-	openssl s_client -connect 127.0.0.1:$TLS_PORT -alpn dot </dev/null 2>/dev/null |
-		grep -q '^subject=.*CN = renewed' && exit 0
-	sleep 0.02
-done
-exit 1
+until grep -q 'reload: tls-cert=' $T/nsherdd.log; do sleep 0.05; done
+openssl s_client -connect 127.0.0.1:$TLS_PORT -alpn dot </dev/null 2>/dev/null |
+	grep -q '^subject=.*CN = renewed'
 N
 n=$($TOOL paused "$TLS_PORT" "$P/ca.pem" hub.example "$T/ctl.example.key" $C "bash $T/renew.sh") ||
 	fail "a transfer, and a new certificate in the middle of it"
