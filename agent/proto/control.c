@@ -55,6 +55,8 @@ control_scan(struct update *u, const struct dname *apex)
 	bool admin = kind == VERB_KIND_LOCK || kind == VERB_KIND_UNLOCK;
 	if (!rights_have(u->req.key, admin ? RIGHT_ADMIN : RIGHT_UPDATE))
 		return admin ? "no-admin-right" : "no-update-right";
+	if (admin && rights_narrowed(u->req.key))
+		return "not-permitted";
 	if (u->req.session->transport == TRANSPORT_UDP)
 		return "needs-a-connection";
 	if (!u->catalog->primary)
