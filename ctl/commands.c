@@ -214,6 +214,16 @@ static const struct command table[] = {
 	.run = keygen_run,
     },
     {
+	.name = "completion",
+	.args = "bash",
+	.description = "Print the completion for a shell",
+	.more = "For example: nsherdctl completion bash "
+		"> /etc/bash_completion.d/nsherdctl",
+	.min_args = 1,
+	.max_args = 1,
+	.run = completion_run,
+    },
+    {
 	.name = "help",
 	.args = "[COMMAND]",
 	.description = "Show this, or more about one command",
@@ -223,6 +233,12 @@ static const struct command table[] = {
 };
 
 enum { N_COMMANDS = sizeof(table) / sizeof(*table) };
+
+const struct command *
+commands_at(size_t n)
+{
+	return n < N_COMMANDS ? &table[n] : NULL;
+}
 
 const struct command *
 commands_find(const char *name)

@@ -60,6 +60,20 @@ out=$(NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/k/new.key NSHERD_CATALOG
 case $out in *BADKEY*|*"does not know"*) ;; *) fail "unknown key: $out" ;; esac
 rc 1 env NSHERD_SERVER=127.0.0.1@1 NSHERD_KEY="$T/ctl.example.key" NSHERD_CATALOG=$C "$CTL" list
 grep -qi refused "$T/err" || fail "no agent: $(cat "$T/err")"
+# completion: what the program knows, zones of the agent among it
+rc 0 ctl completion bash
+cp "$T/out" "$T/completion"
+complete_words() {
+	NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T \
+		bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _nsherdctl; printf "%s\n" "${COMPREPLY[@]}"' \
+		"$T/completion" "$CTL" "$@" 2>"$T/err"
+}
+[ "$(complete_words rec | sort | tr '\n' ' ')" = "reconcile reconfigure " ] || fail "completion of commands: $(cat "$T/err")"
+complete_words add -- >/dev/null || fail "completion: $(cat "$T/err")"
+complete_words add --f | grep -qx -- --from || fail "completion of options"
+complete_words show fre | grep -qx fresh.example || fail "completion of zones"
+complete_words add x.example -p pri | grep -qx primary || fail "completion of patterns"
+rc 2 ctl completion fish
 # the history: who, what, before and after, refusals
 rc 0 ctl add past.example -p shared -P color=red
 rc 0 ctl set past.example -P color=blue

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/commands.h"
+#include "ctl/options.h"
+#include "ctl/say.h"
+
+/*
+ * The completion of a shell, made from the same tables as the help, so that it
+ * knows what the program knows. Zones are asked of the agent, with a second's
+ * patience and without complaint.
+ */
+
+static void
+print_commands(void)
+{
+	const struct command *c;
+
+	fputs("\tlocal commands='", stdout);
+	for (size_t i = 0; (c = commands_at(i)) != NULL; i++)
+		printf("%s%s", i > 0 ? " " : "", c->name);
+	fputs("'\n", stdout);
+}
+
+/* case COMMAND) its options and whether words are zones. */
+static void
+print_cases(void)
+{
+	const struct command *c;
+
+	for (size_t i = 0; (c = commands_at(i)) != NULL; i++) {
+		printf("\t%s)\n\t\toptions+='", c->name);
+		for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1)
+			if (c->options & bit)
+				printf(" %s", options_name(bit));
+		printf("'\n\t\twhat=%s ;;\n",
+		    strncmp(c->args, "ZONE", 4) == 0 ||
+			    strncmp(c->args, "[ZONE", 5) == 0
+			? "zones"
+		    : strncmp(c->args, "FILE", 4) == 0 ? "files"
+		    : strcmp(c->name, "help") == 0     ? "commands"
+						       : "none");
+	}
+}
+
+static const char head[] =
+    "# bash completion of nsherdctl; made by `nsherdctl completion bash`\n"
+    "_nsherdctl() {\n"
+    "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "\tlocal command='' what=commands i skip=''\n"
+    "\tlocal options='-s -k -z -o --tls --tls-ca --tls-cert --tls-key -h --help'\n"
+    "\tlocal -a given=()\n";
+
+static const char find[] =
+    "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+    "\t\tif [ -n \"$skip\" ]; then skip=''; given+=(\"${COMP_WORDS[i]}\"); continue; fi\n"
+    "\t\tcase ${COMP_WORDS[i]} in\n"
+    "\t\t-s|-k|-z|--tls|--tls-ca|--tls-cert|--tls-key) skip=1; given+=(\"${COMP_WORDS[i]}\") ;;\n"
+    "\t\t-o|-p|-P|-a|-b|-n|--from|--timeout) skip=1 ;;\n"
+    "\t\t-*) ;;\n"
+    "\t\t*) [ -n \"$command\" ] || command=${COMP_WORDS[i]} ;;\n"
+    "\t\tesac\n"
+    "\tdone\n"
+    "\tcase $prev in\n"
+    "\t-k|--tls-ca|--tls-cert|--tls-key|--from)\n"
+    "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n"
+    "\t-o) mapfile -t COMPREPLY < <(compgen -W 'text json' -- \"$cur\"); return ;;\n"
+    "\t-a) mapfile -t COMPREPLY < <(compgen -W 'hmac-sha256 hmac-sha384 hmac-sha512' -- \"$cur\"); return ;;\n"
+    "\t-p) mapfile -t COMPREPLY < <(compgen -W \"$(_nsherdctl_ask patterns)\" -- \"$cur\"); return ;;\n"
+    "\t-b) mapfile -t COMPREPLY < <(compgen -W \"$(_nsherdctl_ask backends)\" -- \"$cur\"); return ;;\n"
+    "\t-s|-z|-P|-n|--tls|--timeout) return ;;\n"
+    "\tesac\n"
+    "\tcase $command in\n";
+
+static const char tail[] =
+    "\tesac\n"
+    "\tcase $cur in\n"
+    "\t-*) mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\"); return ;;\n"
+    "\tesac\n"
+    "\tcase $what in\n"
+    "\tcommands) mapfile -t COMPREPLY < <(compgen -W \"$commands\" -- \"$cur\") ;;\n"
+    "\tfiles) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n"
+    "\tzones) mapfile -t COMPREPLY < <(compgen -W \"$(_nsherdctl_ask list \"$cur*\")\" -- \"$cur\") ;;\n"
+    "\tesac\n"
+    "}\n"
+    "# the first column of a table, at most 1,000 rows\n"
+    "_nsherdctl_ask() {\n"
+    "\ttimeout 1 \"${COMP_WORDS[0]}\" \"${given[@]}\" \"$@\" 2>/dev/null |\n"
+    "\t\tawk 'NR > 1 && NR < 1002 {print $1}'\n"
+    "}\n"
+    "complete -F _nsherdctl nsherdctl\n";
+
+enum exit_status
+completion_run(struct ctl *ctl)
+{
+	if (strcmp(ctl->args[0], "bash") != 0) {
+		say_error("no completion for \"%s\", only for bash", ctl->args[0]);
+		return EXIT_USAGE;
+	}
+	fputs(head, stdout);
+	print_commands();
+	fputs(find, stdout);
+	print_cases();
+	fputs(tail, stdout);
+	return EXIT_DONE;
+}
