@@ -5,7 +5,6 @@ ZONES=${QUICK:+5000}; ZONES=${ZONES:-50000}
 write_patterns
 printf '[pattern]\nrole = primary\nzonefile = any.zone\n' >"$T/patterns/any.ini"
 make_key adm.example
-CATALOG_EXTRA="guard-remove = off"
 write_agent "[key adm.example]
 file  = $T/adm.example.key
 allow = read, update, command, admin

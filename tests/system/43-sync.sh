@@ -3,8 +3,7 @@
 
 ZONES=${QUICK:+5000}; ZONES=${ZONES:-100000}
 write_patterns 127.0.0.1 5
-CATALOG_EXTRA="guard-remove = off
-max-transaction = 300000"
+CATALOG_EXTRA="max-transaction = 300000"
 start_nsd
 shared_zone "$NSD_DIR/zones/shared.zone"
 write_agent "$(nsd_backend)"
