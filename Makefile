@@ -148,8 +148,10 @@ $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o \
 endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
-check-unit: $(UNIT)
-	$(Q)tests/run-unit $(UNIT)
+# UNIT_ONLY="lib ctl": only those whose names begin so.
+UNIT_WANTED := $(if $(UNIT_ONLY),$(foreach o,$(UNIT_ONLY),$(filter $(B)/tests/unit/$(o)_%,$(UNIT))),$(UNIT))
+check-unit: $(UNIT_WANTED)
+	$(Q)tests/run-unit $(UNIT_WANTED)
 
 check-system: all
 	$(Q)B=$(B) tests/run-system

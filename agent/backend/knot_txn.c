@@ -32,7 +32,13 @@ const char knot_txn_foreign[] =
 
 static const char token_acl[] = "nsherd-transaction";
 
-enum { MARK_FILE_MAX = 192, DROP_MS = 500, WATCH_MS = 1000, STEP_MS = 50, WAIT_MS = 10000 };
+enum {
+	MARK_FILE_MAX = 192,
+	DROP_MS = 500,
+	WATCH_MS = 1000,
+	STEP_MS = 50,
+	WAIT_MS = 10000
+};
 
 /* -- the file ----------------------------------------------------------------- */
 
