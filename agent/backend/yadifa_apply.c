@@ -299,6 +299,13 @@ needs_files(const struct yadifa_task *t)
 	return op_is_open(t->op) && (t->plan == PLAN_ADD || t->plan == PLAN_REPLACE);
 }
 
+/* What a secondary that turns primary begins with: see change_role. */
+static bool
+starts_anew(const struct yadifa_task *t)
+{
+	return t->plan == PLAN_ADD || !yadifa_native_is_secondary(t->had);
+}
+
 static void
 make_files(struct yadifa_batch *b)
 {
@@ -315,8 +322,8 @@ make_files(struct yadifa_batch *b)
 		if (yadifa_native_is_secondary(t->want))
 			yadifa_files_make_transfer_dirs(y->transfer_fd, &t->op->zone);
 		settle_file(b, t,
-		    files_make(&files, t->op->settings, &t->op->zone,
-			t->plan == PLAN_ADD, YADIFA_FILE_MODE));
+		    files_make(&files, t->op->settings, &t->op->zone, starts_anew(t),
+			YADIFA_FILE_MODE));
 	}
 	err = spool_batch_end(&files);
 	for (size_t i = 0; err != OK && i < b->n; i++) {
