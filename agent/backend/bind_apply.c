@@ -269,6 +269,26 @@ add_failed(struct bind_batch *ba, struct bind_task *t, const struct rndc_reply *
 	return OK;
 }
 
+/*
+ * It was a primary: named takes the file that it had for an earlier transfer, and
+ * asks the primary in minutes only, for what is newer than that. If named will not,
+ * it does so later.
+ */
+static enum err
+fetch(struct bind_batch *ba, struct bind_task *t)
+{
+	struct rndc_reply reply;
+	enum err err;
+
+	if (!t->renewing || !t->found.primary ||
+	    t->op->settings->role != ROLE_SECONDARY)
+		return OK;
+	err = bind_order(ba, t, "retransfer", false, &reply);
+	if (err == OK)
+		rndc_reply_fini(&reply);
+	return err;
+}
+
 static enum err
 add(struct bind_batch *ba, struct bind_task *t)
 {
@@ -291,6 +311,8 @@ add(struct bind_batch *ba, struct bind_task *t)
 	if (reply.good) {
 		bind_settle_added(t, RESULT_OK);
 		bind_lines_added(&ba->lines, &t->op->zone, t->op->mark);
+		rndc_reply_fini(&reply);
+		return fetch(ba, t);
 	} else if (rndc_says(&reply, "already exists")) {
 		err = bind_find_task(ba, t);
 		/* It came back, and was deleted: once more. */
