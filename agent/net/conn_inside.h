@@ -54,6 +54,7 @@ struct conn {
 	size_t out_at;                    /* octets of out that are sent */
 	TAILQ_HEAD(, transfer) transfers; /* one after the other */
 	unsigned n_transfers;
+	uint64_t opened_ms;
 	uint64_t active_ms;   /* a whole message came, or a reply was queued */
 	uint64_t progress_ms; /* the kernel took output, or we began to wait for that */
 	TAILQ_ENTRY(conn) link, dirty_link;

@@ -12,7 +12,7 @@
 
 /* How connections begin, what time they are given, and how they end. */
 
-enum { LINGER_MS = 2000, ENGAGED_IDLE_MS = 300000 };
+enum { LINGER_MS = 2000, ENGAGED_IDLE_MS = 300000, STRANGER_MS = 2000 };
 
 /* -- limits ---------------------------------------------------------------- */
 
@@ -71,13 +71,23 @@ conn_tick_all(struct hub *hub)
 	}
 }
 
+/* Whoever has a key signs at once; who did not in that time is in the way of those
+ * who do, whatever he keeps the connection busy with. */
+static bool
+is_stranger(const struct conn *c)
+{
+	return !proto_is_known(c->session) &&
+	       uv_now(c->hub->loop) - c->opened_ms > STRANGER_MS;
+}
+
 bool
 conn_evict(struct hub *hub)
 {
 	struct conn *c;
 
 	TAILQ_FOREACH (c, &hub->conns, link) {
-		if (conn_is_idle(c) && !proto_is_engaged(c->session)) {
+		if (is_stranger(c) ||
+		    (conn_is_idle(c) && !proto_is_engaged(c->session))) {
 			conn_destroy(c);
 			return true;
 		}
@@ -110,7 +120,7 @@ conn_open(struct hub *hub, int fd, const struct addr *from, bool is_tls)
 	TAILQ_INIT(&c->transfers);
 	TAILQ_INSERT_TAIL(&hub->conns, c, link);
 	hub->n_conns++;
-	c->active_ms = c->progress_ms = uv_now(hub->loop);
+	c->opened_ms = c->active_ms = c->progress_ms = uv_now(hub->loop);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (is_tls)
 		c->tls = tls_accept(hub->tls, fd);

@@ -123,6 +123,12 @@ proto_close(struct proto_session *session)
 	session_unref(session);
 }
 
+bool
+proto_is_known(const struct proto_session *session)
+{
+	return session->use != NULL;
+}
+
 void
 session_hold(struct proto_session *session)
 {

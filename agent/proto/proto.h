@@ -111,6 +111,8 @@ void proto_close(struct proto_session *session);
 /* Requests whose reply is still to come. */
 unsigned proto_outstanding(const struct proto_session *session);
 
+/* Somebody whose key we know has signed on this connection. */
+bool proto_is_known(const struct proto_session *session);
 /* Has begun a transaction or may hold a lock: not idle, though nothing comes. */
 bool proto_is_engaged(const struct proto_session *session);
 

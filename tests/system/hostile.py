@@ -88,6 +88,39 @@ with tcp() as t:  # a newcomer is served
 for t in idle:
     t.close()
 
+# 4a. connections that are never idle and never signed: who signs gets in all the same
+busy, flood = [], struct.pack("!H", 17) + struct.pack("!HHHHHH", 7, 0, 1, 0, 0, 0) + b"\x00\x00\x06\x00\x01"
+for i in range(1000):
+    try:
+        t = tcp()
+        t.setblocking(False)
+        busy.append(t)
+    except OSError:
+        break
+
+
+def press():  # asks a lot, reads nothing
+    for t in busy:
+        try:
+            t.send(flood * 100)
+        except OSError:
+            pass
+
+
+press()
+time.sleep(2.5)
+press()
+for _ in range(20):
+    with tcp() as t:
+        q = dns.message.make_query(c, "SOA")
+        q.use_tsig(ring)
+        dns.query.send_tcp(t, q)
+        r, _ = dns.query.receive_tcp(t, time.time() + 10, keyring=ring, request_mac=q.mac)
+        assert r.rcode() == 0
+print(len(busy), "busy strangers; then", alive())
+for t in busy:
+    t.close()
+
 # 5. a peer that asks and never reads
 t = tcp()
 t.setblocking(False)

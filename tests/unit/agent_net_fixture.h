@@ -176,6 +176,13 @@ proto_transfer_next(struct proto_transfer *t, uint8_t *out, size_t room, size_t 
 }
 
 bool
+proto_is_known(const struct proto_session *session)
+{
+	(void)session;
+	return true;
+}
+
+bool
 proto_is_engaged(const struct proto_session *session)
 {
 	(void)session;
