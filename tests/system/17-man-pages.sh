@@ -280,12 +280,13 @@ done || fail "nsherdctl.1 has a command that is none"
 
 # -- formatting ----------------------------------------------------------------------
 
-if command -v groff >/dev/null; then
-	for p in "$MAN"/*; do
-		groff -ww -mandoc -Tutf8 "$p" 2>"$T/out" >/dev/null
-		[ ! -s "$T/out" ] || { cat "$T/out"; fail "${p##*/}: warnings"; }
-	done
-fi
+for p in "$MAN"/*; do
+	mandoc -T lint -W warning "$p" >"$T/out" 2>&1
+	[ ! -s "$T/out" ] || { cat "$T/out"; fail "${p##*/}: warnings of mandoc"; }
+	command -v groff >/dev/null || continue
+	groff -ww -mandoc -Tutf8 "$p" 2>"$T/out" >/dev/null
+	[ ! -s "$T/out" ] || { cat "$T/out"; fail "${p##*/}: warnings of groff"; }
+done
 for p in "$MAN"/*; do # what they refer to is there
 	for x in $(sed -n 's/^\.Xr \(nsherd[a-z.-]*\) \([0-9]\).*/\1.\2/p' "$p"); do
 		[ -f "$MAN/$x" ] || fail "${p##*/}: no page $x"
