@@ -79,7 +79,8 @@ enum backend_caps {
 	CAP_LIST = 1,       /* inventory works */
 	CAP_RESTART_ID = 2, /* identify sees restarts */
 	CAP_PER_ZONE_SETTINGS = 4,
-	CAP_TYPE_CHANGE = 8, /* CHANGE may change the role */
+	CAP_TYPE_CHANGE = 8, /* CHANGE may change role, file and DNSSEC; without it,
+			      * such zones are removed and added */
 	/* A batch costs as much as all that the server has: few large ones. */
 	CAP_BATCH_COSTS = 16,
 };

@@ -166,6 +166,17 @@ change_is_guarded(struct item *it, const char *mark)
 	return asks_interrupts(it, mark) && judge_guarded(it);
 }
 
+/*
+ * The change of a zone of ours, which bears that mark. Where the server has no such
+ * change, the zone goes and comes again with the data it has.
+ */
+static enum action
+change_of(const struct engine *e, const struct item *it, const char *mark)
+{
+	bool able = (e->driver->caps & CAP_TYPE_CHANGE) != 0 || it->ledger == NULL;
+	return able || !asks_interrupts(it, mark) ? ACT_CHANGE : ACT_REMOVE;
+}
+
 /* A change was held that is not asked for any more. */
 static void
 drop_stale_hold(struct item *it)
@@ -213,7 +224,7 @@ judge_owned(struct engine *e, struct item *it, const struct zone_status *s,
 		   contradicted(it)) {
 		it->action = ACT_LOOK;
 	} else if (d->settings != NULL && strcmp(it->mark, it->ledger->mark) != 0) {
-		it->action = ACT_CHANGE;
+		it->action = change_of(e, it, it->ledger->mark);
 		if (change_is_guarded(it, it->ledger->mark) && it->kept)
 			judge_same(e, it, s, current);
 	} else {
@@ -350,7 +361,7 @@ looked_removing(struct item *it, enum presence presence)
 }
 
 static void
-looked_there(struct item *it, const char *mark)
+looked_there(const struct engine *e, struct item *it, const char *mark)
 {
 	const struct desire *d = &it->desire;
 	bool differs = d->settings != NULL && strcmp(mark, it->mark) != 0;
@@ -358,7 +369,7 @@ looked_there(struct item *it, const char *mark)
 	if (differs && change_is_guarded(it, mark) && it->action == ACT_ASK)
 		return;
 	if (differs && !it->kept) {
-		it->action = ACT_CHANGE;
+		it->action = change_of(e, it, mark);
 	} else if (it->lost && it->ledger != NULL) {
 		it->action = ACT_NOTE;
 		note(it, NOTE_STATE, ZONE_FAILED, NOTE_BACKOFF, "%s",
@@ -401,7 +412,6 @@ void
 judge_looked(struct engine *e, struct item *it, enum presence presence,
     const char *mark)
 {
-	(void)e;
 	bool removing = it->ledger != NULL && it->ledger->state == LEDGER_REMOVING;
 	if (it->stray && it->ledger == NULL && !it->desire.found) {
 		looked_stray(it, presence);
@@ -412,7 +422,7 @@ judge_looked(struct engine *e, struct item *it, enum presence presence,
 	} else if (presence == PRESENCE_OTHER) {
 		it->action = ACT_CLASH;
 	} else if (presence == PRESENCE_OURS) {
-		looked_there(it, mark);
+		looked_there(e, it, mark);
 	} else {
 		looked_absent(it);
 	}

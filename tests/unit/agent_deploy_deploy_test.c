@@ -126,6 +126,37 @@ change__group__is_one_change(void **state)
 	world_free(w);
 }
 
+/* The driver cannot do it in place. */
+static void
+change__role_without_type_change__is_removed_and_added(void **state)
+{
+	(void)state;
+	struct backend_driver rigid = toy_driver;
+	rigid.caps &= ~(unsigned)CAP_TYPE_CHANGE;
+	struct world *w = world_new(&rigid);
+	struct ledger_entry entry;
+	write_pattern(w, "listed",
+	    "[pattern]\nrole = primary\nzonefile = ${zone}.zone\nnotify = 192.0.2.1\n");
+	load_patterns(w);
+	world_start(w);
+	add_zone(w, "a.test", "m1", "primary");
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
+	set_group(w, "a.test", "m1", "listed");
+	EVENTUALLY(toy_n_ops() == 2);
+	assert_string_equal(toy_ops(0), "add a.test, change a.test");
+	EVENTUALLY(get_ledger(w, "a.test", &entry) &&
+		   strstr(entry.mark, "toy-listed.") != NULL);
+	set_group(w, "a.test", "m1", "secondary");
+	EVENTUALLY(toy_n_ops() == 4);
+	/* with the data it has: nothing is purged */
+	assert_string_equal(toy_ops(2), "remove a.test, add a.test");
+	EVENTUALLY(get_ledger(w, "a.test", &entry) && entry.state == LEDGER_OWNED &&
+		   strstr(entry.mark, "toy-secondary.") != NULL);
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
+	assert_false(has_grave(w, "a.test"));
+	world_free(w);
+}
+
 static void
 remove_and_add_again__same_id__uses_the_data_again(void **state)
 {
@@ -630,6 +661,7 @@ main(void)
 	    cmocka_unit_test(add__zone_whose_file_others_share__is_unassigned),
 	    cmocka_unit_test(purge__file_that_others_share_now__stays),
 	    cmocka_unit_test(change__group__is_one_change),
+	    cmocka_unit_test(change__role_without_type_change__is_removed_and_added),
 	    cmocka_unit_test(remove_and_add_again__same_id__uses_the_data_again),
 	    cmocka_unit_test(remove_and_add_again__other_id__purges_first),
 	    cmocka_unit_test(id_change__in_one_update__is_a_reset),
