@@ -83,18 +83,6 @@ bind_files_make(const char *zone_dir, struct bind_task *tasks, size_t n,
 
 /* -- purging ------------------------------------------------------------------ */
 
-/* ERR_NOTFOUND is no failure. */
-static enum err
-unlink_with_suffix(int dir_fd, const char *path, const char *suffix, bool *gone)
-{
-	char *name = mem_printf("%s%s", path, suffix);
-	enum err err = spool_unlink(dir_fd, name);
-
-	free(name);
-	*gone |= err == OK;
-	return err == ERR_NOTFOUND ? OK : err;
-}
-
 /* named's name for the files of a zone's keys: "K<zone>+", where octets that are
  * odd in a file name are %XX. */
 static void
@@ -145,10 +133,10 @@ purge(int dir_fd, const char *path, const struct dname *zone, bool *gone)
 	static const char *const suffixes[] = {".jnl", ".jbk", ".jnw", ".signed.jnl",
 	    ".signed.jbk", ".signed.jnw", ""};
 	bool is_signed = false;
-	enum err err = unlink_with_suffix(dir_fd, path, ".signed", &is_signed);
+	enum err err = files_unlink(dir_fd, path, ".signed", &is_signed);
 
 	for (size_t i = 0; err == OK && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-		err = unlink_with_suffix(dir_fd, path, suffixes[i], gone);
+		err = files_unlink(dir_fd, path, suffixes[i], gone);
 	/* To look for them takes reading the whole directory. */
 	if (is_signed)
 		unlink_keys(dir_fd, zone);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent/backend/spool.h"
+#include "lib/mem.h"
 
 enum err
 files_make(struct spool_batch *batch, const struct settings *s,
@@ -24,4 +25,28 @@ files_make(struct spool_batch *batch, const struct settings *s,
 	free(text);
 	free(path);
 	return err;
+}
+
+enum err
+files_unlink(int dir_fd, const char *path, const char *suffix, bool *gone)
+{
+	char *name = mem_printf("%s%s", path, suffix);
+	enum err err = spool_unlink(dir_fd, name);
+
+	free(name);
+	*gone |= err == OK;
+	return err == ERR_NOTFOUND ? OK : err;
+}
+
+size_t
+files_component_max(const char *path)
+{
+	size_t max = 0;
+
+	for (size_t n; *path != '\0'; path += n + (path[n] == '/')) {
+		n = strcspn(path, "/");
+		if (n > max)
+			max = n;
+	}
+	return max;
 }

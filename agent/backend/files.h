@@ -3,6 +3,7 @@
 #define AGENT_BACKEND_FILES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "lib/dname.h"
@@ -18,5 +19,12 @@ struct spool_batch;
  */
 NODISCARD enum err files_make(struct spool_batch *batch, const struct settings *s,
     const struct dname *zone, bool initial, mode_t mode);
+
+/* Remove PATH SUFFIX. *gone: it was there; that it was not is OK. */
+NODISCARD enum err files_unlink(int dir_fd, const char *path, const char *suffix,
+    bool *gone);
+
+/* The length of its longest component: servers and file systems have limits. */
+size_t files_component_max(const char *path);
 
 #endif

@@ -25,6 +25,7 @@
  * reload all zones if it stood in the template (knot_native.h).
  */
 
+/* Knot writes a file beside the zone file, with a longer name, first. */
 enum { FILE_MAX = 1000, COMPONENT_MAX = 248 };
 
 /* -- one operation ------------------------------------------------------------ */
@@ -66,18 +67,6 @@ knot_task_settle_set(struct knot *k, struct knot_task *t, enum backend_result re
 
 /* -- before anything is sent -------------------------------------------------- */
 
-/* Knot writes a file beside it, with a longer name, first. */
-static bool
-has_long_component(const char *path)
-{
-	for (size_t n; *path != '\0'; path += n + (path[n] == '/')) {
-		n = strcspn(path, "/");
-		if (n > COMPONENT_MAX)
-			return true;
-	}
-	return false;
-}
-
 static void
 check(struct knot_batch *b, struct knot_task *t)
 {
@@ -91,7 +80,7 @@ check(struct knot_batch *b, struct knot_task *t)
 	}
 	path = settings_zonefile(t->op->settings, &t->op->zone);
 	if (strlen(b->k->conf.zone_dir) + strlen(path) > FILE_MAX ||
-	    has_long_component(path))
+	    files_component_max(path) > COMPONENT_MAX)
 		op_settle(t->op, RESULT_REJECTED,
 		    "the name of the zone file is too long for knot");
 	free(path);

@@ -52,17 +52,6 @@ settle_added(struct task *t, enum backend_result result)
 
 /* -- before anything is sent ----------------------------------------------- */
 
-static bool
-has_long_component(const char *path)
-{
-	for (size_t n; *path != '\0'; path += n + (path[n] == '/')) {
-		n = strcspn(path, "/");
-		if (n > PATH_MAX_HERE)
-			return true;
-	}
-	return false;
-}
-
 /* NSD takes, and then loses or cannot store, what is refused here. */
 static void
 check_name(struct task *t)
@@ -89,7 +78,7 @@ check_name(struct task *t)
 		return;
 	}
 	path = settings_zonefile(op->settings, &op->zone);
-	if (strlen(path) > PATH_MAX_HERE || has_long_component(path))
+	if (strlen(path) > PATH_MAX_HERE || files_component_max(path) > PATH_MAX_HERE)
 		op_settle(t->op, RESULT_REJECTED,
 		    "the name of the zone file has more than %d octets", PATH_MAX_HERE);
 	free(path);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "agent/backend/files.h"
 #include "agent/backend/mark.h"
 #include "agent/backend/nsd.h"
 #include "agent/backend/spool.h"
@@ -30,33 +29,23 @@ nsd_files_start_anew(const struct nsd *nsd, const struct nsd_found *found,
 	       (nsd_native_is_primary(had) || nsd_native_has_other_file(had, next));
 }
 
-/* ERR_NOTFOUND is no failure. */
-static enum err
-unlink_with_suffix(int dir_fd, const char *path, const char *suffix, bool *gone)
-{
-	char *name = mem_printf("%s%s", path, suffix);
-	enum err err = spool_unlink(dir_fd, name);
-
-	free(name);
-	*gone |= err == OK;
-	return err;
-}
-
 enum err
 nsd_files_unlink(int dir_fd, const char *path, bool *gone)
 {
-	enum err err = unlink_with_suffix(dir_fd, path, "", gone);
+	static const char *const suffixes[] = {"", "~", ".ixfr", ".ixfr.2"};
+	bool more = true;
+	enum err err = OK;
 
-	if (err == OK || err == ERR_NOTFOUND)
-		err = unlink_with_suffix(dir_fd, path, "~", gone);
-	if (err == OK || err == ERR_NOTFOUND)
-		err = unlink_with_suffix(dir_fd, path, ".ixfr", gone);
+	for (size_t i = 0; err == OK && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		err = files_unlink(dir_fd, path, suffixes[i], gone);
 	/* The first may be missing when the second is there, not the third. */
-	for (unsigned i = 2; err == OK || (err == ERR_NOTFOUND && i == 2); i++) {
+	for (unsigned i = 3; err == OK && more; i++) {
 		char suffix[32];
 
 		snprintf(suffix, sizeof(suffix), ".ixfr.%u", i);
-		err = unlink_with_suffix(dir_fd, path, suffix, gone);
+		more = false;
+		err = files_unlink(dir_fd, path, suffix, &more);
+		*gone |= more;
 	}
-	return err == ERR_NOTFOUND ? OK : err;
+	return err;
 }

@@ -52,16 +52,7 @@ check_path(struct yadifa_task *t)
 	char path[YADIFA_PATH_MAX];
 	enum err err = yadifa_native_path(t->want, &t->op->zone, path);
 
-	for (const char *p = path; err == OK; p++) {
-		size_t n = strcspn(p, "/");
-
-		if (n > FILE_NAME_MAX)
-			err = ERR_RANGE;
-		p += n;
-		if (*p == '\0')
-			break;
-	}
-	if (err == OK)
+	if (err == OK && files_component_max(path) <= FILE_NAME_MAX)
 		return true;
 	op_settle(t->op, RESULT_REJECTED, "the name of the zone file is too long");
 	return false;
