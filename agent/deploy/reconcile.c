@@ -23,10 +23,10 @@ struct reconcile {
 	uint64_t begun_us;
 	struct dname after;
 	bool started;
-	bool may_remove_strays;
+	bool catalogs_exist;
 	bool put_off; /* additions were, by the rate: walk once more for them */
 	bool last;    /* that walk */
-	uint64_t n_listed, n_seen, n_strays;
+	uint64_t n_listed, n_seen, n_strays; /* strays: those left alone */
 };
 
 /* -- the list ------------------------------------------------------------------- */
@@ -63,31 +63,15 @@ read_list(struct engine *e, struct backend_error *why)
 	return err;
 }
 
-static enum err
-note_one(void *arg, const struct ledger_entry *entry)
-{
-	(void)entry;
-	*(bool *)arg = true;
-	return OK;
-}
-
-/*
- * Zones with our mark that nobody wants are removed only where we can know:
- * there is a ledger (an empty one may have been lost, and the catalogs with
- * it), and every catalog exists.
- */
 static bool
-may_remove_strays(struct engine *e)
+catalogs_exist(struct engine *e)
 {
 	struct store_txn *txn = store_read(e->store, STORE_CATALOG);
-	bool known = false;
-	if (ledger_each(txn, e->conf->nr, NULL, 1, note_one, &known) != OK ||
-	    e->conf->n_catalogs == 0)
-		known = false;
+	bool exist = e->conf->n_catalogs > 0;
 	for (size_t i = 0; i < e->conf->n_catalogs; i++)
-		known = known && desire_may_miss(e, txn, e->conf->catalogs[i].nr);
+		exist = exist && desire_may_miss(e, txn, e->conf->catalogs[i].nr);
 	store_end(&txn);
-	return known;
+	return exist;
 }
 
 bool
@@ -100,7 +84,7 @@ reconcile_begin(struct engine *e, struct backend_error *why)
 		reconcile_end(e);
 		return false;
 	}
-	rc->may_remove_strays = may_remove_strays(e);
+	rc->catalogs_exist = catalogs_exist(e);
 	log_info("deploy", "backend=%s reconcile=begin listed=%" PRIu64 " ms=%" PRIu64,
 	    e->conf->backend.name, rc->n_listed, (pace_now_us() - rc->begun_us) / 1000);
 	return true;
@@ -191,6 +175,19 @@ presence_of(const struct reconcile *rc, const struct nearest *n, struct item *it
 		    n->text + 1);
 }
 
+/*
+ * A zone with our mark, which nobody wants and the ledger does not know, came back
+ * to life if we buried it. Otherwise our state was lost, or is an old one, and the
+ * catalog may be, too: then nobody can tell that it is to go.
+ */
+static bool
+came_back(struct engine *e, struct batch *b, const struct dname *zone)
+{
+	struct grave grave;
+	return e->reconcile->catalogs_exist &&
+	       graveyard_get(batch_views(b)->catalog, e->conf->nr, zone, &grave) == OK;
+}
+
 /* Returns false when the batch has no room for it. */
 static bool
 take_nearest(struct engine *e, struct batch *b, const struct nearest *n)
@@ -201,9 +198,10 @@ take_nearest(struct engine *e, struct batch *b, const struct nearest *n)
 	if (!n->wanted && !n->in_ledger) {
 		if (item.presence != PRESENCE_OURS)
 			return true; /* somebody else's */
-		rc->n_strays++;
-		if (!rc->may_remove_strays)
+		if (!came_back(e, b, &n->zone)) {
+			rc->n_strays++;
 			return true;
+		}
 		item.stray = true;
 	}
 	enum gathered got = batch_gather(b, &item);
@@ -220,10 +218,11 @@ static void
 finish(struct engine *e)
 {
 	struct reconcile *rc = e->reconcile;
-	if (rc->n_strays > 0 && !rc->may_remove_strays)
+	if (rc->n_strays > 0)
 		log_warn("deploy",
 		    "backend=%s strays=%" PRIu64 ": zones with our mark that are in no "
-		    "catalog are left alone, for the ledger was lost",
+		    "catalog are left alone, for it is not on record that they were "
+		    "removed",
 		    e->conf->backend.name, rc->n_strays);
 	log_info("deploy", "backend=%s reconcile=end zones=%" PRIu64 " ms=%" PRIu64,
 	    e->conf->backend.name, rc->n_seen, (pace_now_us() - rc->begun_us) / 1000);

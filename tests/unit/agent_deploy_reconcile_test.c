@@ -63,6 +63,10 @@ start__server_differs__is_put_right(void **state)
 	struct dname stray = zone_of("stray.test"), op = zone_of("operator.test");
 	world_start(w);
 	add_three(w);
+	add_zone(w, "stray.test", "m9", "primary");
+	EVENTUALLY(is_state(w, "stray.test", ZONE_APPLIED));
+	del_zone(w, "stray.test", "m9");
+	EVENTUALLY(is_unknown(w, "stray.test"));
 	world_stop(w);
 	(void)toy_drop(&a);
 	toy_put(&b, "toy-primary.old.0");
@@ -76,11 +80,11 @@ start__server_differs__is_put_right(void **state)
 	EVENTUALLY(!toy_has("stray.test"));
 	EVENTUALLY(!toy_has("c.test"));
 	EVENTUALLY(is_unknown(w, "c.test"));
-	EVENTUALLY(toy_n_ops() == 8);
+	EVENTUALLY(toy_n_ops() == 10);
 	assert_true(toy_has("operator.test"));
 	assert_true(toy_has("b.test"));
-	assert_non_null(strstr(toy_ops(3), "change b.test"));
-	assert_null(strstr(toy_ops(3), "operator.test"));
+	assert_non_null(strstr(toy_ops(5), "change b.test"));
+	assert_null(strstr(toy_ops(5), "operator.test"));
 	world_free(w);
 }
 
@@ -108,6 +112,10 @@ start__ledger_lost__adopts_the_marked_and_leaves_strays(void **state)
 	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
 	EVENTUALLY(is_state(w, "other.zone.test", ZONE_CONFLICT));
 	EVENTUALLY(in_ledger(w, "a.test"));
+	/* Nor later, when there is a ledger again. */
+	world_stop(w);
+	world_start(w);
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
 	nap(100);
 	assert_true(toy_has("b.test"));
 	assert_true(toy_has("c.test"));
