@@ -47,6 +47,7 @@ yadifa_close(void *ctx)
 	yadifa_table_fini(&y->suspects);
 	yadifa_table_fini(&y->condemned);
 	yadifa_table_fini(&y->absent);
+	yadifa_table_fini(&y->lacking);
 	yadifa_table_fini(&y->fresh);
 	free(y->departed);
 	if (y->config_fd != -1)
@@ -70,6 +71,7 @@ yadifa_open(const struct backend_conf *conf, struct err_where *where, void **ctx
 	yadifa_table_init(&y->suspects);
 	yadifa_table_init(&y->condemned);
 	yadifa_table_init(&y->absent);
+	yadifa_table_init(&y->lacking);
 	yadifa_table_init(&y->fresh);
 	err = yadifa_read_conf(conf, y, where);
 	if (err == OK && (spool_open(conf->config_dir, &y->config_fd) != OK ||
@@ -129,17 +131,47 @@ yadifa_identify(void *ctx, struct backend_identity *id, struct backend_error *wh
 	return err;
 }
 
+/*
+ * Ours, and primaries whose file is gone: if yadifad does not serve them from
+ * memory, all that is left of them is our own word. Then the mark says so, and has
+ * them changed to what they should be, which makes the file anew.
+ */
+static const char lacking_mark[] = "nsherd-nofile.0.0";
+
+static enum err
+list_lacking(struct yadifa *y, const struct dname *zones, size_t n, backend_zone_fn *fn,
+    void *arg, struct backend_error *why)
+{
+	struct yadifa_answer *soas = mem_alloc((n + 1) * sizeof(soas[0]));
+	enum err err = n > 0 ? yadifa_ask(y, YADIFA_SOA, zones, n, soas, why) : OK;
+
+	for (size_t i = 0; err == OK && i < n; i++) {
+		const struct yadifa_zone *z =
+		    yadifa_table_find(&y->inc.table, &zones[i]);
+
+		if (soas[i].served)
+			yadifa_table_drop(&y->lacking, &zones[i]);
+		else
+			yadifa_table_put(&y->lacking, &zones[i], NULL);
+		err =
+		    fn(arg, &zones[i], soas[i].served ? z->native->mark : lacking_mark);
+	}
+	free(soas);
+	return err;
+}
+
 static enum err
 yadifa_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *why)
 {
 	struct yadifa *y = ctx;
+	struct dname *lacking = NULL;
+	size_t n = 0, room = 0;
 	enum err err;
 
 	yadifa_guard_check(y);
 	err = yadifa_mend(y, why);
 	if (err == OK)
 		err = yadifa_flush(y, why);
-	yadifa_hang_up(y);
 	for (size_t i = 0; err == OK && i < y->inc.table.n_slots; i++) {
 		const struct yadifa_zone *z = y->inc.table.slots[i];
 		struct dname name;
@@ -147,8 +179,17 @@ yadifa_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error
 		if (z == NULL)
 			continue;
 		yadifa_zone_name(z, &name);
-		err = fn(arg, &name, z->native->mark);
+		if (yadifa_files_lacks(y->zone_fd, z->native, &name)) {
+			lacking = mem_grow(lacking, n, &room, sizeof(lacking[0]));
+			lacking[n++] = name;
+		} else {
+			err = fn(arg, &name, z->native->mark);
+		}
 	}
+	if (err == OK)
+		err = list_lacking(y, lacking, n, fn, arg, why);
+	yadifa_hang_up(y);
+	free(lacking);
 	return err;
 }
 
@@ -219,7 +260,8 @@ yadifa_lookup(void *ctx, const struct dname *zones, size_t n, backend_zone_fn *f
 	struct lookup l = {y, fn, arg};
 	struct dname *ours = mem_alloc((n + 1) * sizeof(ours[0]));
 	struct dname *others = mem_alloc((n + 1) * sizeof(others[0]));
-	size_t n_ours = 0, n_others = 0;
+	struct dname *lacking = mem_alloc((n + 1) * sizeof(lacking[0]));
+	size_t n_ours = 0, n_others = 0, n_lacking = 0;
 	enum err err;
 
 	yadifa_guard_check(y);
@@ -227,16 +269,24 @@ yadifa_lookup(void *ctx, const struct dname *zones, size_t n, backend_zone_fn *f
 	if (err == OK)
 		err = yadifa_flush(y, why);
 	for (size_t i = 0; i < n; i++) {
-		if (yadifa_table_find(&y->inc.table, &zones[i]) != NULL)
-			ours[n_ours++] = zones[i];
-		else
+		const struct yadifa_zone *z =
+		    yadifa_table_find(&y->inc.table, &zones[i]);
+
+		if (z == NULL)
 			others[n_others++] = zones[i];
+		else if (yadifa_files_lacks(y->zone_fd, z->native, &zones[i]))
+			lacking[n_lacking++] = zones[i];
+		else
+			ours[n_ours++] = zones[i];
 	}
 	if (err == OK)
 		err = look_at_ours(&l, ours, n_ours, why);
 	if (err == OK)
+		err = list_lacking(y, lacking, n_lacking, fn, arg, why);
+	if (err == OK)
 		err = look_at_others(&l, others, n_others, why);
 	yadifa_hang_up(y);
+	free(lacking);
 	free(others);
 	free(ours);
 	return err;

@@ -73,6 +73,9 @@ struct yadifa {
 	 * follows need not ask again */
 	struct yadifa_table absent;
 	int64_t absent_ms;
+
+	/* primaries that were found neither served nor with a file */
+	struct yadifa_table lacking;
 };
 
 /* -- yadifa_ctrl.c: talking to it ------------------------------------------ */
@@ -199,6 +202,9 @@ NODISCARD enum err yadifa_guard_wait(struct yadifa *y, struct backend_error *why
 enum { YADIFA_FILE_MODE = 0660 }; /* yadifad writes into it, too */
 /* Directories, and a new primary's file. As of spool.h; errno is set. */
 NODISCARD enum err yadifa_files_make(int dir_fd, const struct settings *s,
+    const struct dname *zone);
+/* Is it a primary with a file of its own, which is not there? */
+bool yadifa_files_lacks(int dir_fd, const struct yadifa_native *n,
     const struct dname *zone);
 /* The zone file, its journal, and what was put aside. *gone: there was one. */
 NODISCARD enum err yadifa_files_unlink(int dir_fd, const char *path,

@@ -95,6 +95,14 @@ check_suspect(struct yadifa_batch *b, struct yadifa_task *t)
 	return false;
 }
 
+/* It is in zones.conf as wanted, but lost its own file, of which we can make one. */
+static bool
+is_to_begin_anew(const struct yadifa_batch *b, const struct yadifa_task *t)
+{
+	return t->lacking && t->op->settings->initial_file != NULL &&
+	       yadifa_files_lacks(b->y->zone_fd, t->want, &t->op->zone);
+}
+
 static void
 plan_wanted(struct yadifa_batch *b, struct yadifa_task *t)
 {
@@ -103,7 +111,7 @@ plan_wanted(struct yadifa_batch *b, struct yadifa_task *t)
 	if (t->had == NULL)
 		t->plan = PLAN_ADD;
 	else if (t->had == t->want)
-		t->plan = PLAN_CONFIRM;
+		t->plan = is_to_begin_anew(b, t) ? PLAN_ADD : PLAN_CONFIRM;
 	else if (yadifa_native_is_smooth(t->had, t->want))
 		t->plan = PLAN_CHANGE;
 	else
@@ -124,6 +132,8 @@ plan(struct yadifa_batch *b, struct yadifa_task *t, struct backend_op *op)
 	if (t->ghost)
 		z = NULL;
 	t->had = z != NULL ? z->native : NULL;
+	t->lacking = yadifa_table_find(&b->y->lacking, &op->zone) != NULL;
+	yadifa_table_drop(&b->y->lacking, &op->zone);
 	switch (op->kind) {
 	case OP_REMOVE: t->plan = z != NULL ? PLAN_REMOVE : PLAN_CONFIRM; break;
 	case OP_PURGE: t->plan = PLAN_PURGE; break;

@@ -28,7 +28,8 @@ struct yadifa_task {
 	bool touched; /* the table was changed for it */
 	bool quiet;   /* did not answer before it was removed */
 	bool ghost;
-	bool stays; /* yadifad still knows it after the removal */
+	bool lacking; /* was found neither served nor with a file */
+	bool stays;   /* yadifad still knows it after the removal */
 };
 
 struct yadifa_batch {

@@ -32,6 +32,17 @@ yadifa_files_make(int dir_fd, const struct settings *s, const struct dname *zone
 	return err != OK ? err : ended;
 }
 
+bool
+yadifa_files_lacks(int dir_fd, const struct yadifa_native *n, const struct dname *zone)
+{
+	char path[YADIFA_PATH_MAX];
+
+	return !yadifa_native_is_secondary(n) && settings_file_is_own(n->template) &&
+	       yadifa_native_path(n, zone, path) == OK &&
+	       faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1 &&
+	       errno == ENOENT;
+}
+
 /* Beside the zone file, under the zone's own name. */
 static char *
 journal_of(const char *path, const struct dname *zone)
