@@ -320,6 +320,10 @@ add(struct bind_batch *ba, struct bind_task *t)
 			op_retry(t->op, 1, "named had the zone a moment ago");
 	} else if (rndc_says(&reply, "failure") && reply.text[0] == '\0') {
 		err = add_failed(ba, t, &reply);
+	} else if (rndc_says(&reply, "permission denied") &&
+		   strstr(reply.text, "loadnew") != NULL) {
+		op_retry(t->op, 60, "named may not read the zone file in %.100s",
+		    ba->b->conf.zone_dir);
 	} else if (rndc_says(&reply, "permission denied")) {
 		op_retry(t->op, 60,
 		    "named takes no zones: it needs allow-new-zones yes;");

@@ -15,12 +15,12 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 
-enum { COMPONENT_MAX = 255, RETRY_S = 60 };
+enum { COMPONENT_MAX = 255, RETRY_S = 10 };
 
 static void
 settle_failed(struct bind_task *t, const char *zone_dir, const char *path, enum err err)
 {
-	op_settle(t->op, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
+	op_settle(t->op, err == ERR_INVALID ? RESULT_REJECTED : RESULT_RETRY,
 	    "%s/%.100s: %s", zone_dir, path, mem_errno_text(errno));
 	t->op->retry_s = RETRY_S;
 }

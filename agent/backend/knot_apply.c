@@ -151,8 +151,8 @@ settle_no_file(struct knot_batch *b, struct knot_task *t, enum err err)
 {
 	const char *text = mem_errno_text(errno);
 
-	if (err == ERR_FULL)
-		op_retry(t->op, 60, "cannot make the zone file in %.100s: %s",
+	if (err != OK && err != ERR_INVALID)
+		op_retry(t->op, 10, "cannot make the zone file in %.100s: %s",
 		    b->k->conf.zone_dir, text);
 	else if (err != OK)
 		op_settle(t->op, RESULT_REJECTED,

@@ -26,7 +26,6 @@
 
 enum {
 	RETRY_SOON_S = 10,
-	RETRY_LATER_S = 60,
 	SETTLE_MS = 5000, /* a load that is under way */
 	ABSENT_MS = 20000,
 	FILE_NAME_MAX = 243, /* yadifad and we append to it */
@@ -288,10 +287,10 @@ settle_file(struct yadifa_batch *b, struct yadifa_task *t, enum err err)
 {
 	if (err == OK)
 		return;
-	op_settle(t->op, err == ERR_FULL ? RESULT_RETRY : RESULT_REJECTED,
+	op_settle(t->op, err == ERR_INVALID ? RESULT_REJECTED : RESULT_RETRY,
 	    "cannot make the zone file in %.100s: %s", b->y->conf.zone_dir,
 	    mem_errno_text(errno));
-	t->op->retry_s = RETRY_LATER_S;
+	t->op->retry_s = RETRY_SOON_S;
 }
 
 static bool
