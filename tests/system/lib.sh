@@ -243,9 +243,11 @@ $*
 N
 	chmod 600 "$T/nsherd.conf"
 }
+# AGENT_AS: the user (a number) that it runs as
 agent_up() {
 	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1 UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 \
-	TSAN_OPTIONS=log_path=$T/san "$NSHERDD" -c "$T/nsherd.conf" 2>>"$T/nsherdd.log" &
+	TSAN_OPTIONS=log_path=$T/san ${AGENT_AS:+setpriv --reuid=$AGENT_AS --regid=$AGENT_AS --clear-groups} \
+		"$NSHERDD" -c "$T/nsherd.conf" 2>>"$T/nsherdd.log" &
 	AGENT_PID=$!
 	PIDS+=("$AGENT_PID")
 	until_ok "${AGENT_WAIT:-20}" ask $C SOA || fail "nsherdd does not answer"

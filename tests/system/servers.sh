@@ -8,6 +8,10 @@
 #   server_kill                SIGKILL
 #   server_pid                 the process that answers the control channel
 #   operator_zone ZONE         a zone of the operator's own, served
+#   operator_busy, operator_done   he is in the midst of his configuration: a
+#                              file half written, for Knot a transaction
+#   operator_edits, operator_loads  a good change of his file, not read yet, and
+#                              had read by him; where the server has such files
 # SERVER_PORT, SERVER_DIR, SERVER_NAME, SERVER_KIND, SERVER_ZONES (zone-dir)
 # shellcheck shell=bash
 
@@ -32,6 +36,34 @@ server_up() { "up_$SERVER_KIND"; PIDS+=("$(server_pid)"); }
 server_pid() { "pid_$SERVER_KIND"; }
 server_backend() { "backend_$SERVER_KIND"; }
 operator_zone() { "operator_$SERVER_KIND" "$1"; }
+operator_file() {
+	case $SERVER_KIND in
+	nsd) echo "$SERVER_DIR/nsd.conf" ;;
+	bind) echo "$SERVER_DIR/named.conf" ;;
+	yadifa) echo "$SERVER_DIR/yadifad.conf" ;;
+	esac
+}
+operator_busy() {
+	if [ "$SERVER_KIND" = knot ]; then
+		knot_control conf-begin >/dev/null && knot_control conf-set 'zone[half.example]' >/dev/null
+	else
+		cp "$(operator_file)" "$T/operator.before" && printf 'half of a li' >>"$(operator_file)"
+	fi
+}
+operator_done() {
+	if [ "$SERVER_KIND" = knot ]; then
+		knot_control conf-diff | grep -q half.example && knot_control conf-abort >/dev/null
+	else
+		cp "$T/operator.before" "$(operator_file)"
+	fi
+}
+operator_edits() { printf '\n%s a good change\n' "$([ "$SERVER_KIND" = bind ] && echo // || echo '#')" >>"$(operator_file)"; }
+operator_loads() {
+	case $SERVER_KIND in
+	nsd) nsd_control reconfig >/dev/null ;;
+	bind) bind_control reconfig ;;
+	esac
+}
 server_down() {
 	local p
 	p=$(server_pid)
