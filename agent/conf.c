@@ -184,7 +184,7 @@ conf_free(struct conf *conf)
 	for (size_t i = 0; conf->deploy != NULL && i < conf->n_backends; i++)
 		free((struct deploy_catalog *)(uintptr_t)conf->deploy[i].catalogs);
 	free(conf->deploy);
-	keyring_free(conf->ring);
+	keyring_unref(conf->ring);
 	free_sections(conf);
 	free_lines(conf);
 	free(conf->listen);

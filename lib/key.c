@@ -275,6 +275,7 @@ key_secret_print(const struct key *key, struct buf *out)
 /* -- sets of keys --------------------------------------------------------- */
 
 struct keyring {
+	unsigned refs;     /* atomic */
 	struct key **keys; /* in canonical order of their names */
 	size_t n_keys, room;
 };
@@ -282,13 +283,23 @@ struct keyring {
 struct keyring *
 keyring_new(void)
 {
-	return mem_zalloc(sizeof(struct keyring));
+	struct keyring *ring = mem_zalloc(sizeof(*ring));
+
+	ring->refs = 1;
+	return ring;
+}
+
+struct keyring *
+keyring_ref(struct keyring *ring)
+{
+	__atomic_add_fetch(&ring->refs, 1, __ATOMIC_RELAXED);
+	return ring;
 }
 
 void
-keyring_free(struct keyring *ring)
+keyring_unref(struct keyring *ring)
 {
-	if (ring == NULL)
+	if (ring == NULL || __atomic_sub_fetch(&ring->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	for (size_t i = 0; i < ring->n_keys; i++)
 		key_unref(ring->keys[i]);
@@ -336,4 +347,21 @@ keyring_find(const struct keyring *ring, const struct dname *name)
 	if (place < ring->n_keys && dname_equal(&ring->keys[place]->name, name))
 		return ring->keys[place];
 	return NULL;
+}
+
+struct key *
+keyring_at(const struct keyring *ring, size_t n)
+{
+	return n < ring->n_keys ? ring->keys[n] : NULL;
+}
+
+bool
+keyring_equal(const struct keyring *a, const struct keyring *b)
+{
+	if (a->n_keys != b->n_keys)
+		return false;
+	for (size_t i = 0; i < a->n_keys; i++)
+		if (!key_equal(a->keys[i], b->keys[i]))
+			return false;
+	return true;
 }

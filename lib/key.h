@@ -75,13 +75,19 @@ NODISCARD enum err key_generate(const struct dname *name, enum key_alg alg,
     struct key **key);
 void key_print(const struct key *key, struct buf *out);
 
-/* A set of keys by name. Not thread-safe; replaced as a whole on reload. */
+/* A set of keys by name. Not changed any more once it is shared, so that any thread
+ * may look into it; replaced as a whole on reload. */
 struct keyring;
 struct keyring *keyring_new(void);
-void keyring_free(struct keyring *ring);
-/* Holds a reference of its own. ERR_EXISTS. */
+struct keyring *keyring_ref(struct keyring *ring);
+void keyring_unref(struct keyring *ring); /* takes NULL */
+/* Holds a reference of its own to the key. ERR_EXISTS. */
 NODISCARD enum err keyring_add(struct keyring *ring, struct key *key);
 struct key *keyring_find(const struct keyring *ring,
     const struct dname *name); /* or NULL */
+/* In canonical order of names; NULL past the last. */
+struct key *keyring_at(const struct keyring *ring, size_t n);
+/* The same names, algorithms and secrets. */
+bool keyring_equal(const struct keyring *a, const struct keyring *b);
 
 #endif

@@ -34,7 +34,7 @@ struct backend_conf {
 	const char *config_dir; /* or NULL: include owned by us goes here */
 	const struct backend_option *options;
 	size_t n_options;
-	const struct keyring *keys; /* valid until close */
+	const struct keyring *keys; /* valid until close, or rekey */
 	unsigned max_variants;      /* native patterns per pattern */
 	bool reconfig_hold;         /* reconfig = hold */
 	int cancel_fd;
@@ -115,6 +115,16 @@ struct backend_driver {
 	enum err (*open)(const struct backend_conf *conf, struct err_where *where,
 	    void **ctx);
 	void (*close)(void *ctx);
+
+	/*
+	 * Other keys, valid until close or the next call: whatever this returns,
+	 * the driver uses these from here on. OK: the server has them, too, where
+	 * it has any of ours; else it is to be called again, later. Those that the
+	 * server has and that are not among these stay in it as they are. NULL:
+	 * the driver has no use for keys.
+	 */
+	enum err (
+	    *rekey)(void *ctx, const struct keyring *keys, struct backend_error *why);
 
 	/* Is it there, and is it the same process? ERR_CLOSED, ERR_IO: down. */
 	enum err (*identify)(void *ctx, struct backend_identity *id,

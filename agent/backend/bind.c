@@ -436,6 +436,7 @@ const struct backend_driver bind_driver = {
     .check = bind_check,
     .open = bind_open,
     .close = bind_close,
+    .rekey = bind_rekey,
     .identify = bind_identify,
     .inventory = bind_inventory,
     .lookup = bind_lookup,

@@ -162,6 +162,7 @@ NODISCARD enum err bind_load_include(struct bind *b, const struct bind_include *
 
 /* -- bind_prepare.c ----------------------------------------------------------- */
 
+enum err bind_rekey(void *ctx, const struct keyring *keys, struct backend_error *why);
 enum err bind_prepare(void *ctx, struct settings *const *settings, size_t n,
     enum backend_result *results, struct backend_error *texts,
     struct backend_error *why);

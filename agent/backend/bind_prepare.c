@@ -221,6 +221,49 @@ bind_prepare(void *ctx, struct settings *const *settings, size_t n,
 	return err;
 }
 
+/* -- keys --------------------------------------------------------------------- */
+
+/* Every key that the file has is in it as the agent has it now. */
+static enum err
+renew_keys(struct bind *b, struct backend_error *why)
+{
+	struct bind_include next;
+	bool loaded = false;
+	enum err err = bind_look(b, why);
+
+	if (err != OK)
+		return err;
+	bind_journal_read(b);
+	bind_include_init(&next);
+	err = bind_read_include(b, &next, why);
+	if (err == OK && next.n > 0)
+		err = bind_load_include(b, &next, &loaded, why);
+	else
+		loaded = err == OK;
+	bind_include_fini(&next);
+	return err == OK && !loaded ? ERR_BUSY : err;
+}
+
+enum err
+bind_rekey(void *ctx, const struct keyring *keys, struct backend_error *why)
+{
+	struct bind *b = ctx;
+	const char *name = backend_option(&b->conf, "key", "");
+	struct dname dname;
+	struct key *key = NULL;
+	enum err err;
+
+	b->conf.keys = keys;
+	if (dname_parse(name, &dname) == OK)
+		key = keyring_find(keys, &dname);
+	if (key == NULL) /* the configuration was checked: cannot be */
+		return backend_fail(why, ERR_INVALID, "there is no [key %.100s]", name);
+	rndc_set_key(&b->rndc, key);
+	err = renew_keys(b, why);
+	rndc_disconnect(&b->rndc);
+	return err;
+}
+
 /* Keys stay: see bind_include.h. There are no native patterns. */
 enum err
 bind_retire(void *ctx, const char *const *marks, size_t n, struct backend_error *why)

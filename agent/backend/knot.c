@@ -500,6 +500,7 @@ const struct backend_driver knot_driver = {
     .check = knot_check,
     .open = knot_open,
     .close = knot_close,
+    .rekey = knot_rekey,
     .identify = knot_identify,
     .inventory = knot_inventory,
     .lookup = knot_lookup,

@@ -145,6 +145,8 @@ NODISCARD enum err knot_keys_want(struct knot *k, const struct knot_keys *keys,
     const struct dname *name, struct buf *units, struct backend_error *why);
 /* Keys that are ours get the agent's secrets, if those were changed. */
 NODISCARD enum err knot_keys_renew(struct knot *k, struct backend_error *why);
+/* Member of struct backend_driver. */
+enum err knot_rekey(void *ctx, const struct keyring *keys, struct backend_error *why);
 /* Calls fn for each that is ours. */
 typedef void knot_key_fn(void *arg, const char *name);
 void knot_keys_each_ours(const struct knot_keys *keys, knot_key_fn *fn, void *arg);

@@ -238,3 +238,19 @@ knot_keys_renew(struct knot *k, struct backend_error *why)
 	k->keys_renewed = err == OK;
 	return err;
 }
+
+enum err
+knot_rekey(void *ctx, const struct keyring *keys, struct backend_error *why)
+{
+	struct knot *k = ctx;
+	enum err err;
+
+	k->conf.keys = keys;
+	k->keys_renewed = false;
+	err = knot_enter(k, why);
+	if (err != OK)
+		return err;
+	err = knot_keys_renew(k, why);
+	knot_leave(k);
+	return err;
+}

@@ -283,6 +283,7 @@ const struct backend_driver nsd_driver = {
     .check = nsd_check,
     .open = nsd_open,
     .close = nsd_close,
+    .rekey = nsd_rekey,
     .identify = nsd_identify,
     .inventory = nsd_inventory,
     .lookup = nsd_lookup,

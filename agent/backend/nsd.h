@@ -168,6 +168,7 @@ NODISCARD enum err nsd_is_loaded(struct nsd *nsd, bool *loaded,
 
 /* -- nsd_prepare.c: members of struct backend_driver ----------------------- */
 
+enum err nsd_rekey(void *ctx, const struct keyring *keys, struct backend_error *why);
 enum err nsd_prepare(void *ctx, struct settings *const *settings, size_t n,
     enum backend_result *results, struct backend_error *texts,
     struct backend_error *why);

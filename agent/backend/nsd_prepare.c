@@ -142,6 +142,33 @@ nsd_prepare(void *ctx, struct settings *const *settings, size_t n,
 	return err;
 }
 
+/* -- keys ------------------------------------------------------------------ */
+
+/* The blocks of patterns name keys, so a changed secret is in no block but the
+ * key's own: NSD takes that with a reconfig, and no zone is loaded again. */
+enum err
+nsd_rekey(void *ctx, const struct keyring *keys, struct backend_error *why)
+{
+	struct nsd *nsd = ctx;
+	struct nsd_include next;
+	enum nsd_load_result result = NSD_LOADED;
+	enum err err;
+
+	nsd->conf.keys = keys;
+	err = nsd_load_include(nsd, why);
+	if (err != OK || nsd->inc.n == 0)
+		return err;
+	err = nsd_look(nsd, why);
+	if (err == OK)
+		err = nsd_locate(nsd, why);
+	if (err != OK)
+		return err;
+	nsd_include_init(&next);
+	nsd_include_copy(&next, &nsd->inc);
+	err = nsd_load(nsd, &next, false, NULL, NULL, &result, why);
+	return err == OK && result == NSD_LOAD_WAIT ? ERR_BUSY : err;
+}
+
 /* -- retire ---------------------------------------------------------------- */
 
 enum err

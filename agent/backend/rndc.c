@@ -47,6 +47,14 @@ rndc_fini(struct rndc *rndc)
 }
 
 void
+rndc_set_key(struct rndc *rndc, struct key *key)
+{
+	rndc_disconnect(rndc);
+	key_unref(rndc->key);
+	rndc->key = key_ref(key);
+}
+
+void
 rndc_disconnect(struct rndc *rndc)
 {
 	chan_close(&rndc->chan);

@@ -45,6 +45,8 @@ struct rndc {
 void rndc_init(struct rndc *rndc, const char *backend, const struct addr *addr,
     struct key *key, int cancel_fd, unsigned timeout_ms);
 void rndc_fini(struct rndc *rndc);
+/* Sign with that one from now on. Takes a reference. */
+void rndc_set_key(struct rndc *rndc, struct key *key);
 
 /*
  * Send a command and hear what named says of it: OK with *reply, whether that

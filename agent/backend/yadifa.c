@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/yadifa.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,6 +293,50 @@ yadifa_lookup(void *ctx, const struct dname *zones, size_t n, backend_zone_fn *f
 	return err;
 }
 
+/* -- keys ------------------------------------------------------------------ */
+
+static char *
+print_keys(struct yadifa *y, const struct keyring *keys)
+{
+	struct buf out;
+	char *text;
+
+	buf_init(&out, 0);
+	yadifa_include_print_keys(&y->inc, keys, &out);
+	text = mem_strdup(buf_text(&out));
+	if (out.data != NULL)
+		mem_wipe(out.data, out.size);
+	buf_fini(&out);
+	return text;
+}
+
+/* Orders are signed with the new one at once. The <key> sections of zones.conf are
+ * read before its zones, which do not change by that. */
+static enum err
+yadifa_rekey(void *ctx, const struct keyring *keys, struct backend_error *why)
+{
+	struct yadifa *y = ctx;
+	char *before, *after;
+	enum err err;
+
+	y->key = keyring_find(keys, &y->self.key);
+	assert(y->key != NULL); /* yadifa_check saw it */
+	yadifa_include_keep_keys(&y->inc, y->conf.keys, keys);
+	before = print_keys(y, y->conf.keys);
+	after = print_keys(y, keys);
+	y->conf.keys = keys;
+	if (strcmp(before, after) != 0)
+		y->written = y->loaded = false;
+	mem_wipe(before, strlen(before));
+	free(before);
+	yadifa_hang_up(y);
+	err = after[0] != '\0' ? yadifa_flush(y, why) : OK;
+	yadifa_hang_up(y);
+	mem_wipe(after, strlen(after));
+	free(after);
+	return err;
+}
+
 /* -- settings -------------------------------------------------------------- */
 
 enum err
@@ -458,6 +503,7 @@ const struct backend_driver yadifa_driver = {
     .check = yadifa_check,
     .open = yadifa_open,
     .close = yadifa_close,
+    .rekey = yadifa_rekey,
     .identify = yadifa_identify,
     .inventory = yadifa_inventory,
     .lookup = yadifa_lookup,

@@ -124,6 +124,15 @@ find_old_key(const struct yadifa_include *inc, const char *name)
 }
 
 static void
+print_body(const char *name, const struct key *key, struct buf *out)
+{
+	buf_printf(out, "\tname %s\n\talgorithm %s\n\tsecret ", name,
+	    key_alg_str(key_algorithm(key)));
+	key_secret_print(key, out);
+	buf_puts(out, "\n");
+}
+
+static void
 print_key(const struct yadifa_include *inc, const char *name,
     const struct keyring *ring, struct buf *out)
 {
@@ -133,13 +142,22 @@ print_key(const struct yadifa_include *inc, const char *name,
 	    dname_parse(name, &dname) == OK ? keyring_find(ring, &dname) : NULL;
 
 	if (key != NULL) {
-		buf_printf(out, "<key>\n\tname %s\n\talgorithm %s\n\tsecret ", name,
-		    key_alg_str(key_algorithm(key)));
-		key_secret_print(key, out);
-		buf_puts(out, "\n</key>\n");
+		buf_puts(out, "<key>\n");
+		print_body(name, key, out);
+		buf_puts(out, "</key>\n");
 	} else if (old != NULL) {
 		buf_printf(out, "<key>\n%s</key>\n", old->text);
 	} /* else the operator's own configuration has it */
+}
+
+/* Those that zones name. */
+static void
+list_keys(const struct yadifa_include *inc, struct key_list *list)
+{
+	for (size_t i = 0; i < inc->n_natives; i++) {
+		if (inc->natives[i]->n_zones > 0)
+			yadifa_native_keys(inc->natives[i], add_key, list);
+	}
 }
 
 void
@@ -148,12 +166,61 @@ yadifa_include_print_keys(const struct yadifa_include *inc, const struct keyring
 {
 	struct key_list list = {.n = 0};
 
-	for (size_t i = 0; i < inc->n_natives; i++) {
-		if (inc->natives[i]->n_zones > 0)
-			yadifa_native_keys(inc->natives[i], add_key, &list);
-	}
+	list_keys(inc, &list);
 	for (size_t i = 0; i < list.n; i++) {
 		print_key(inc, list.names[i], ring, out);
+		free(list.names[i]);
+	}
+	free(list.names);
+}
+
+/* Takes text. */
+static void
+put_old_key(struct yadifa_include *inc, const char *name, char *text)
+{
+	for (size_t i = 0; i < inc->n_old_keys; i++) {
+		struct yadifa_old_key *old = &inc->old_keys[i];
+
+		if (strcmp(old->name, name) != 0)
+			continue;
+		mem_wipe(old->text, strlen(old->text));
+		free(old->text);
+		old->text = text;
+		return;
+	}
+	inc->old_keys = mem_grow(inc->old_keys, inc->n_old_keys, &inc->old_keys_room,
+	    sizeof(inc->old_keys[0]));
+	inc->old_keys[inc->n_old_keys++] =
+	    (struct yadifa_old_key){mem_strdup(name), text};
+}
+
+static void
+keep_key(struct yadifa_include *inc, const char *name, const struct keyring *from,
+    const struct keyring *to)
+{
+	struct dname dname;
+	const struct key *key;
+	struct buf text;
+
+	if (dname_parse(name, &dname) != OK || keyring_find(to, &dname) != NULL ||
+	    (key = keyring_find(from, &dname)) == NULL)
+		return;
+	buf_init(&text, 0);
+	print_body(name, key, &text);
+	put_old_key(inc, name, mem_strdup(buf_text(&text)));
+	mem_wipe(text.data, text.size);
+	buf_fini(&text);
+}
+
+void
+yadifa_include_keep_keys(struct yadifa_include *inc, const struct keyring *from,
+    const struct keyring *to)
+{
+	struct key_list list = {.n = 0};
+
+	list_keys(inc, &list);
+	for (size_t i = 0; i < list.n; i++) {
+		keep_key(inc, list.names[i], from, to);
 		free(list.names[i]);
 	}
 	free(list.names);

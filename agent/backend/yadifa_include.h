@@ -36,7 +36,8 @@ struct yadifa_include {
 	struct yadifa_table table;
 	struct yadifa_native **natives;
 	size_t n_natives, natives_room;
-	/* as the file had them: for zones whose key the agent has no more */
+	/* as the file or the agent had them: for zones whose key the agent has no
+	 * more */
 	struct yadifa_old_key *old_keys;
 	size_t n_old_keys, old_keys_room;
 	char zone_dir[600];
@@ -54,6 +55,10 @@ void yadifa_include_sweep(struct yadifa_include *inc);
 /* The <key> blocks. A key that is not in the ring is as the file had it. */
 void yadifa_include_print_keys(const struct yadifa_include *inc,
     const struct keyring *ring, struct buf *out);
+/* Before the ring `to` takes the place of `from`: keys of zones that it does not
+ * have stay as they are. */
+void yadifa_include_keep_keys(struct yadifa_include *inc, const struct keyring *from,
+    const struct keyring *to);
 /* They are as the file had them. */
 bool yadifa_include_has_keys(const struct yadifa_include *inc,
     const struct keyring *ring);

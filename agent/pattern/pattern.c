@@ -49,8 +49,8 @@ struct cached {
 };
 
 struct pattern_set {
-	unsigned refs; /* atomic */
-	const struct keyring *ring;
+	unsigned refs;        /* atomic */
+	struct keyring *ring; /* or NULL */
 	char *dir;
 	struct pattern **patterns; /* in order of name */
 	size_t n, room;
@@ -286,14 +286,14 @@ read_all(struct pattern_set *set)
 }
 
 enum err
-pattern_load(const char *dir, const struct keyring *ring, struct err_where *where,
+pattern_load(const char *dir, struct keyring *ring, struct err_where *where,
     struct pattern_set **set)
 {
 	struct pattern_set *new = mem_zalloc(sizeof(*new));
 	enum err err;
 
 	new->refs = 1;
-	new->ring = ring;
+	new->ring = ring != NULL ? keyring_ref(ring) : NULL;
 	new->dir = mem_strdup(dir);
 	new->sweep_at = CACHE_SWEEP_MIN;
 	sem_init(&new->lock, 0, 1);
@@ -334,6 +334,7 @@ pattern_set_unref(struct pattern_set *set)
 	}
 	free(set->patterns);
 	free(set->dir);
+	keyring_unref(set->ring);
 	sem_destroy(&set->lock);
 	free(set);
 }

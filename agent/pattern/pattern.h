@@ -21,11 +21,11 @@ struct pattern;
 
 /*
  * Every *.ini of the directory. Keys named must be in ring (NULL: not checked),
- * which is borrowed: it must outlive the set.
+ * of which the set holds a reference.
  * ERR_IO, ERR_NOTFOUND: the directory cannot be read (where). Faults of single
  * files: pattern_error().
  */
-NODISCARD enum err pattern_load(const char *dir, const struct keyring *ring,
+NODISCARD enum err pattern_load(const char *dir, struct keyring *ring,
     struct err_where *where, struct pattern_set **set);
 struct pattern_set *pattern_set_ref(struct pattern_set *set);
 void pattern_set_unref(struct pattern_set *set); /* takes NULL; any thread */

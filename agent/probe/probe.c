@@ -32,7 +32,9 @@ struct probe {
 	uv_thread_t thread;
 	uv_async_t wake;
 	uv_mutex_t lock;
-	/* under the lock */
+	uv_cond_t dropped; /* a target is gone */
+	/* under the lock; the list is changed by the thread alone, but for what is
+	 * put in front */
 	struct probe_target *targets;
 	bool stop;
 	/* of the thread */
@@ -199,22 +201,59 @@ take_inbox(struct probe_target *t, struct ask *inbox)
 }
 
 static void
+close_target(struct probe_target *t, uv_close_cb closed)
+{
+	probe_udp_close(t);
+	probe_tcp_close(t);
+	uv_close((uv_handle_t *)&t->timer, closed);
+	t->closing = true;
+}
+
+static void
 close_all(struct probe *p)
 {
 	for (struct probe_target *t = p->targets; t != NULL; t = t->next) {
-		if (!t->ready)
-			continue;
-		probe_udp_close(t);
-		probe_tcp_close(t);
-		uv_close((uv_handle_t *)&t->timer, NULL);
+		if (t->ready && !t->closing)
+			close_target(t, NULL);
 	}
 	uv_close((uv_handle_t *)&p->wake, NULL);
+}
+
+/* -- letting one go --------------------------------------------------------------- */
+
+/* Sockets of its own that are closing still do not look at it any more. */
+static void
+on_target_closed(uv_handle_t *timer)
+{
+	struct probe_target *t = timer->data;
+	struct probe *p = t->probe;
+	uv_mutex_lock(&p->lock);
+	struct probe_target **at = &p->targets;
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	t->gone = true;
+	uv_cond_broadcast(&p->dropped);
+	uv_mutex_unlock(&p->lock);
+}
+
+/* The first that is to go and has not begun to. */
+static struct probe_target *
+find_going(struct probe *p)
+{
+	uv_mutex_lock(&p->lock);
+	struct probe_target *t = p->targets;
+	while (t != NULL && (!t->going || t->closing))
+		t = t->next;
+	uv_mutex_unlock(&p->lock);
+	return t;
 }
 
 static void
 on_wake(uv_async_t *async)
 {
 	struct probe *p = async->data;
+	struct probe_target *going;
 	uv_mutex_lock(&p->lock);
 	bool stop = p->stop;
 	struct probe_target *first = p->targets;
@@ -223,8 +262,11 @@ on_wake(uv_async_t *async)
 		close_all(p);
 		return;
 	}
-	/* Targets are only ever put in front, so the list behind first is fixed. */
+	/* Targets are only ever put in front, and taken out by this thread, so the
+	 * list behind first is fixed. */
 	for (struct probe_target *t = first; t != NULL; t = t->next) {
+		if (t->closing)
+			continue;
 		uv_mutex_lock(&p->lock);
 		struct ask *inbox = t->inbox;
 		t->inbox = NULL;
@@ -236,6 +278,8 @@ on_wake(uv_async_t *async)
 		take_inbox(t, inbox);
 		target_pump(t);
 	}
+	while ((going = find_going(p)) != NULL && going->ready)
+		close_target(going, on_target_closed);
 }
 
 static void
@@ -258,7 +302,7 @@ probe_start(struct probe **probe)
 		return ERR_IO;
 	}
 	p->read_buffer = mem_alloc(READ_SIZE);
-	if (uv_mutex_init(&p->lock) != 0)
+	if (uv_mutex_init(&p->lock) != 0 || uv_cond_init(&p->dropped) != 0)
 		log_fatal("probe", "no mutex");
 	int rc = uv_async_init(&p->loop, &p->wake, on_wake);
 	p->wake.data = p;
@@ -274,6 +318,7 @@ probe_start(struct probe **probe)
 		}
 	}
 	if (rc != 0) {
+		uv_cond_destroy(&p->dropped);
 		uv_mutex_destroy(&p->lock);
 		uv_loop_close(&p->loop);
 		free(p->read_buffer);
@@ -302,6 +347,7 @@ probe_stop(struct probe *p)
 		p->targets = t->next;
 		target_free(t);
 	}
+	uv_cond_destroy(&p->dropped);
 	uv_mutex_destroy(&p->lock);
 	free(p->read_buffer);
 	free(p);
@@ -322,6 +368,21 @@ probe_add_target(struct probe *p, const struct probe_target_conf *conf)
 	p->targets = t;
 	uv_mutex_unlock(&p->lock);
 	return t;
+}
+
+void
+probe_del_target(struct probe_target *t)
+{
+	if (t == NULL)
+		return;
+	struct probe *p = t->probe;
+	uv_mutex_lock(&p->lock);
+	t->going = true;
+	uv_async_send(&p->wake);
+	while (!t->gone)
+		uv_cond_wait(&p->dropped, &p->lock);
+	uv_mutex_unlock(&p->lock);
+	target_free(t);
 }
 
 void

@@ -54,6 +54,13 @@ struct probe_target *probe_add_target(struct probe *probe,
     const struct probe_target_conf *conf);
 
 /*
+ * Its questions are dropped, and its function is not called any more once this has
+ * returned, which waits for the probe's thread. Nobody may ask it meanwhile, nor
+ * afterwards. Not from that function. Takes NULL.
+ */
+void probe_del_target(struct probe_target *target);
+
+/*
  * Ask once, at or after at_ms (CLOCK_MONOTONIC; 0: now). Any thread. A second
  * question for a zone that is already queued moves it to the earlier time.
  */

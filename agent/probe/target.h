@@ -28,8 +28,9 @@ struct probe_target {
 	struct probe_target_conf conf;
 	struct ask *inbox; /* under the probe's lock; newest first */
 	atomic_size_t n_pending;
+	bool going, gone; /* under the probe's lock: probe_del_target */
 
-	bool ready;
+	bool ready, closing;
 	uv_timer_t timer;
 	struct ask_queue queue;
 	struct pace pace;

@@ -76,7 +76,7 @@ read_include(const uint8_t *data, size_t size)
 	free(text);
 	yadifa_include_fini(&again);
 	yadifa_include_fini(&inc);
-	keyring_free(ring);
+	keyring_unref(ring);
 }
 
 int

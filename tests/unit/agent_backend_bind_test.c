@@ -790,7 +790,7 @@ bind_prepare__keys__are_written_and_follow_the_ring(void **state)
 	add_key(f->ring, "xfr.example", "other secret");
 	f->conf.keys = f->ring;
 	open_driver(f);
-	keyring_free(old);
+	keyring_unref(old);
 	prepare_one(f, s, RESULT_OK);
 	text = read_text(path);
 	assert_non_null(strstr(text, "secret \"b3RoZXIgc2VjcmV0\""));
@@ -1109,7 +1109,7 @@ bind_identify__server_unfit__says_what_it_needs(void **state)
 	f->conf.keys = other;
 	open_driver(f);
 	expect_refused(f, "key ctl is not one of its controls");
-	keyring_free(other);
+	keyring_unref(other);
 	f->conf.keys = f->ring;
 	reopen_driver(f);
 	wait_up(f);

@@ -369,7 +369,7 @@ knot_prepare__keys__are_made_and_the_operators_respected(void **state)
 	apply_one(f, OP_ADD, "a.example", ours, RESULT_OK);
 	apply_one(f, OP_ADD, "b.example", same, RESULT_OK);
 	/* The agent gets another secret: knotd has it with the next inventory. */
-	keyring_free(f->ring);
+	keyring_unref(f->ring);
 	f->conf.keys = f->ring = keyring_new();
 	add_key(f->ring, "our.key", "0");
 	add_key(f->ring, "same.key", "changed here, but the operator's there");

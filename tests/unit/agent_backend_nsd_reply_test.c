@@ -300,7 +300,7 @@ nsd_include__rendered_and_parsed__is_the_same(void **state)
 	nsd_include_fini(&again);
 	buf_fini(&out);
 	buf_fini(&out2);
-	keyring_free(ring);
+	keyring_unref(ring);
 }
 
 static void

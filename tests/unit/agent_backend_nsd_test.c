@@ -572,7 +572,7 @@ nsd_prepare__keys__are_written_and_follow_the_ring(void **state)
 	f->driver->close(f->ctx);
 	f->conf.keys = f->ring;
 	open_driver(f);
-	keyring_free(old);
+	keyring_unref(old);
 	/* no zone needs to change for it */
 	assert_int_equal(inventory(f).n, 1);
 	text = read_text(path);

@@ -1002,7 +1002,7 @@ agent__restarted_with_another_secret__tells_yadifad(void **state)
 	add_key(f->ring, "ctl-key", "controlsecret");
 	add_key(f->ring, "xfr-key", "another");
 	open_driver(f);
-	keyring_free(old);
+	keyring_unref(old);
 	inventory(f);
 	/* base64 of it */
 	assert_int_equal(shell("grep -q YW5vdGhlcg== %s", f->server.include), 0);
@@ -1013,7 +1013,7 @@ agent__restarted_with_another_secret__tells_yadifad(void **state)
 	f->conf.keys = f->ring = keyring_new();
 	add_key(f->ring, "ctl-key", "controlsecret");
 	open_driver(f);
-	keyring_free(old);
+	keyring_unref(old);
 	x = shared(f, "x");
 	apply_one(f, OP_ADD, "b.example", x, RESULT_OK);
 	assert_int_equal(shell("grep -q YW5vdGhlcg== %s", f->server.include), 0);
@@ -1181,7 +1181,7 @@ include__written__reads_back(void **state)
 	assert_true(yadifa_native_is_secondary(n));
 	yadifa_include_fini(&back);
 	yadifa_include_fini(&inc);
-	keyring_free(ring);
+	keyring_unref(ring);
 	fclose(file);
 }
 
@@ -1232,7 +1232,7 @@ check__faults__are_named(void **state)
 		}
 	}
 	rmdir(dir);
-	keyring_free(ring);
+	keyring_unref(ring);
 }
 
 #define REAL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

@@ -169,7 +169,7 @@ nsd_free(struct nsd *n)
 {
 	world_stop(n->w);
 	nsd_end(n, SIGTERM);
-	keyring_free(n->w->ring);
+	keyring_unref(n->w->ring);
 	world_free(n->w);
 	free(n);
 }

@@ -70,7 +70,7 @@ teardown(void **state)
 	forget_records(f);
 	member_fini(&f->member);
 	pattern_set_unref(f->set);
-	keyring_free(f->ring);
+	keyring_unref(f->ring);
 	free(f);
 	return rc;
 }

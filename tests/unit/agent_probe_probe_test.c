@@ -506,6 +506,42 @@ no_answer__udp_then_tcp__is_silent(void **state)
 	probe_stop(a.probe);
 }
 
+/* One that is let go while questions wait and are under way, by UDP and TCP, is
+ * told nothing more; the others go on. */
+static void
+del_target__with_questions__is_silent_and_others_go_on(void **state)
+{
+	(void)state;
+	int udp, tcp;
+	struct asker a;
+	struct inbox other = {0};
+	uint16_t port = free_port(&udp, &tcp);
+	assert_int_equal(listen(tcp, 50), 0);
+	open_asker(&a, port, NULL, 0, 50);
+	for (unsigned round = 0; round < 20; round++) {
+		struct probe_target_conf conf = {.server = loopback(port),
+		    .timeout_ms = 5 + round,
+		    .fn = take,
+		    .arg = &other};
+		struct probe_target *t = probe_add_target(a.probe, &conf);
+		char text[32];
+		for (unsigned i = 0; i < 200; i++) {
+			snprintf(text, sizeof(text), "z%u.test", i);
+			struct dname name = name_of(text);
+			probe_ask(t, &name, 0);
+		}
+		nap(round);
+		probe_del_target(t);
+		unsigned n = atomic_load(&other.n);
+		assert_int_equal(ask(&a, "a.test").answer, PROBE_SILENT);
+		assert_int_equal(atomic_load(&other.n), n);
+	}
+	probe_del_target(NULL);
+	close(udp);
+	close(tcp);
+	probe_stop(a.probe);
+}
+
 int
 main(void)
 {
@@ -520,6 +556,7 @@ main(void)
 	    cmocka_unit_test(later__question__is_asked_at_its_time),
 	    cmocka_unit_test(truncated__udp__is_asked_by_tcp),
 	    cmocka_unit_test(no_answer__udp_then_tcp__is_silent),
+	    cmocka_unit_test(del_target__with_questions__is_silent_and_others_go_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -359,12 +359,62 @@ keyring__many_keys__are_found_and_none_twice(void **state)
 	assert_int_equal(dname_parse("k100.example", &name), OK);
 	assert_null(keyring_find(ring, &name));
 	assert_null(keyring_find(ring, &dname_root));
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(keyring_find(ring, key_name(keyring_at(ring, i))) ==
+			    keyring_at(ring, i));
+	assert_null(keyring_at(ring, 100));
 	key = key_ref(key);
-	keyring_free(ring);
+	assert_true(keyring_ref(ring) == ring);
+	keyring_unref(ring);
+	keyring_unref(ring);
 	assert_string_equal(key_name_text(key), "k99.example");
 	key_unref(key);
 	key_unref(NULL);
-	keyring_free(NULL);
+	keyring_unref(NULL);
+}
+
+static struct keyring *
+ring_of(const char *names)
+{
+	static const uint8_t secret[] = "sixteen octets..";
+	struct keyring *ring = keyring_new();
+
+	for (const char *c = names; *c != '\0'; c++) {
+		struct dname name;
+		struct key *key;
+		char text[] = {*c | 0x20, '\0'};
+		assert_int_equal(dname_parse(text, &name), OK);
+		/* a capital letter has a secret of its own */
+		assert_int_equal(key_new(&name, KEY_SHA256, secret, *c & 0x20 ? 16 : 15,
+				     &key),
+		    OK);
+		assert_int_equal(keyring_add(ring, key), OK);
+		key_unref(key);
+	}
+	return ring;
+}
+
+static bool
+rings_equal(const char *a, const char *b)
+{
+	struct keyring *ring = ring_of(a), *other = ring_of(b);
+	bool equal = keyring_equal(ring, other);
+
+	keyring_unref(ring);
+	keyring_unref(other);
+	return equal;
+}
+
+static void
+keyring_equal__order_and_one_key__only_the_second_counts(void **state)
+{
+	(void)state;
+	assert_true(rings_equal("", ""));
+	assert_true(rings_equal("abc", "cab"));
+	assert_false(rings_equal("abc", "ab"));
+	assert_false(rings_equal("ab", "abc"));
+	assert_false(rings_equal("abc", "abd"));
+	assert_false(rings_equal("abc", "aBc"));
 }
 
 static void
@@ -407,6 +457,7 @@ main(void)
 	    cmocka_unit_test(key_equal__one_part_differs__is_false),
 	    cmocka_unit_test(key_load__file__is_read_if_others_cannot),
 	    cmocka_unit_test(keyring__many_keys__are_found_and_none_twice),
+	    cmocka_unit_test(keyring_equal__order_and_one_key__only_the_second_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

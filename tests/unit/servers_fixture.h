@@ -319,7 +319,7 @@ fixture_free(struct fixture *f, int signal)
 	assert_int_equal(shell("rm -rf %s %s", f->server.dir, f->hidden.dir), 0);
 	close(f->cancel[0]);
 	close(f->cancel[1]);
-	keyring_free(f->ring);
+	keyring_unref(f->ring);
 	for (size_t i = 0; i < f->n_texts; i++)
 		free(f->texts[i]);
 	free(f);
