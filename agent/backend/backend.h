@@ -83,6 +83,7 @@ enum backend_caps {
 			      * such zones are removed and added */
 	/* A batch costs as much as all that the server has: few large ones. */
 	CAP_BATCH_COSTS = 16,
+	CAP_SIGNS = 32, /* zones with a DNSSEC policy */
 };
 
 enum backend_verb {

@@ -431,7 +431,7 @@ const struct backend_driver bind_driver = {
     .batch_max = BIND_BATCH_MAX,
     .batch_size = bind_batch_size,
     .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE |
-	    CAP_BATCH_COSTS,
+	    CAP_BATCH_COSTS | CAP_SIGNS,
     .options = options,
     .check = bind_check,
     .open = bind_open,

@@ -495,7 +495,7 @@ const struct backend_driver knot_driver = {
     .name = "knot",
     .batch_max = KNOT_BATCH_MAX,
     .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE |
-	    CAP_BATCH_COSTS,
+	    CAP_BATCH_COSTS | CAP_SIGNS,
     .options = options,
     .check = knot_check,
     .open = knot_open,

@@ -256,7 +256,8 @@ static const char *const options[] = {NULL};
 const struct backend_driver null_driver = {
     .name = "null",
     .batch_max = 5000,
-    .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE,
+    .caps =
+	CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE | CAP_SIGNS,
     .options = options,
     .check = null_check,
     .open = null_open,

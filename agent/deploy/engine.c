@@ -298,6 +298,7 @@ take_in(struct engine *e)
 	if (patterns != NULL) {
 		pattern_set_unref(e->patterns);
 		e->patterns = patterns;
+		repattern_survey(e);
 		repattern_begin(e);
 	}
 	if (n > 0)
@@ -409,6 +410,7 @@ engine_main(void *arg)
 	struct engine *e = arg;
 	set_state(e, ENGINE_STARTING, "");
 	e->ready_us = 0;
+	repattern_survey(e);
 	while (!engine_stopping(e)) {
 		take_in(e);
 		take_settled(e);

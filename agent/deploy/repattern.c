@@ -127,6 +127,19 @@ repattern_rejected(struct engine *e, const char *pattern, const char *text)
 	roster_reject(e->roster, e->conf->backend.name, pattern, text);
 }
 
+void
+repattern_survey(struct engine *e)
+{
+	const struct pattern *p;
+
+	if (e->driver->caps & CAP_SIGNS)
+		return;
+	for (size_t i = 0; (p = pattern_at(e->patterns, i)) != NULL; i++)
+		if (pattern_error(p) == NULL && pattern_signs(p))
+			repattern_rejected(e, pattern_name(p),
+			    "dnssec: this server is not made to sign zones");
+}
+
 /* -- members -------------------------------------------------------------------------
  */
 

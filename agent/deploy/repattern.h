@@ -14,6 +14,9 @@
 
 struct engine;
 
+/* Says of the patterns the engine has which are of no use here, before a zone
+ * has them. */
+void repattern_survey(struct engine *e);
 void repattern_begin(struct engine *e);
 /* The second half alone. */
 void repattern_retire(struct engine *e);

@@ -371,6 +371,12 @@ pattern_hash(const struct pattern *p)
 	return p->version;
 }
 
+bool
+pattern_signs(const struct pattern *p)
+{
+	return p->spec.dnssec.value != NULL && strcmp(p->spec.dnssec.value, "off") != 0;
+}
+
 char *
 pattern_service(const struct pattern *p, char *out, size_t size)
 {

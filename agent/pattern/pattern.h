@@ -37,6 +37,8 @@ const char *pattern_name(const struct pattern *p);
 /* The fault, as `file:line: text`; NULL: usable. */
 const char *pattern_error(const struct pattern *p);
 const char *pattern_hash(const struct pattern *p); /* 8 hex digits */
+/* Its zones are signed by the server (dnssec). */
+bool pattern_signs(const struct pattern *p);
 /* What cannot be changed without a gap in service: `role=...`, `zonefile=...`,
  * `dnssec=...`, each ended by a newline. Returns out; "" if it is not usable. */
 char *pattern_service(const struct pattern *p, char *out, size_t size);

@@ -184,6 +184,9 @@ echo "distributor: from the primary, on to the secondary"
 
 # -- signed: Knot and BIND; the others say why not ----------------------------------
 
+# who cannot is known before a zone wants it
+ask "signed._pattern._status.$C" TXT | grep -q 'usable=nsd:no knot:yes bind:yes yadifa:no' ||
+	fail "usable= of signed: $(ask "signed._pattern._status.$C" TXT)"
 ctl add signed.example -p signed -P nameserver=ns1.example.net. >/dev/null || fail add
 for k in $SERVER_KINDS; do
 	case $k in
