@@ -157,6 +157,11 @@ tail_get(struct store_txn *txn, struct worklog_tail *tail)
 	wire_in_init(&in, v.mv_data, v.mv_size);
 	tail->last = unpack_u64(&in);
 	tail->bytes = unpack_u64(&in);
+	tail->pruned = tail->last; /* for want of better knowledge */
+	if (wire_left(&in) > 0) {  /* else as written by an earlier version */
+		tail->pruned = unpack_u64(&in);
+		tail->pruning = wire_get_u8(&in) != 0;
+	}
 	err = unpack_end(&in);
 	return err == OK ? OK : txn_fail(txn, err);
 }
@@ -172,6 +177,8 @@ worklog_flush(struct store_txn *txn)
 	buf_reset(&txn->buf);
 	buf_put_u64(&txn->buf, txn->tail.last);
 	buf_put_u64(&txn->buf, txn->tail.bytes);
+	buf_put_u64(&txn->buf, txn->tail.pruned);
+	buf_put_u8(&txn->buf, txn->tail.pruning);
 	txn_put_buf(txn, TABLE_META, &key);
 }
 
@@ -247,6 +254,28 @@ prune_one(struct store_txn *txn)
 	return true;
 }
 
+/*
+ * Beyond the bound a sixteenth of it is made free, and then nothing is pruned for
+ * a while: who follows _log.C is told by IXFR what was added, and has to take all
+ * of it only when something went.
+ */
+static void
+prune(struct store_txn *txn)
+{
+	struct worklog_tail *tail = &txn->tail;
+	uint64_t max = txn->store->log_bytes;
+
+	if (tail->bytes > max)
+		tail->pruning = true;
+	for (size_t i = 0; i < PRUNE_MAX && tail->pruning; i++) {
+		if (tail->bytes <= max - max / 16 || !prune_one(txn)) {
+			tail->pruning = false;
+			return;
+		}
+		tail->pruned = tail->last;
+	}
+}
+
 void
 worklog_append(struct store_txn *txn, struct work *w)
 {
@@ -267,10 +296,18 @@ worklog_append(struct store_txn *txn, struct work *w)
 		serial_key(&key, w->catalog, w->serial_from);
 		txn_put(txn, TABLE_SERIALS, &key, seq.data, seq.size);
 	}
-	for (size_t i = 0; i < PRUNE_MAX && txn->tail.bytes > txn->store->log_bytes;
-	     i++)
-		if (!prune_one(txn))
-			return;
+	prune(txn);
+}
+
+enum err
+worklog_pruned_at(struct store_txn *txn, uint64_t *seq)
+{
+	struct worklog_tail tail;
+	enum err err = tail_get(txn, &tail);
+
+	if (err == OK)
+		*seq = tail.pruned;
+	return err;
 }
 
 /* -- reading ------------------------------------------------------------------------

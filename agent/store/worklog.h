@@ -13,7 +13,7 @@
 /*
  * The work log: the only door between accepting and deploying. One sequence
  * (64 bits, never reused) for the whole agent. IXFR history and _log.C are
- * views of it. Pruned by size from its old end, a little with every append.
+ * views of it. Pruned by size from its old end, a little with each of some appends.
  */
 
 enum work_kind {
@@ -60,6 +60,9 @@ void worklog_append(struct store_txn *txn, struct work *w);
 /* First and last sequence present; 0 and 0 for an empty log. */
 NODISCARD enum err worklog_range(struct store_txn *txn, uint64_t *first,
     uint64_t *last);
+
+/* Since the entry of that sequence nothing was pruned; 0: nothing ever was. */
+NODISCARD enum err worklog_pruned_at(struct store_txn *txn, uint64_t *seq);
 
 /*
  * Call visit for each entry after `after`, oldest first, at most max. The entry
