@@ -84,6 +84,17 @@ holds_get(struct store_txn *txn, uint8_t catalog, const struct dname *zone,
 	return unpack_hold(&v, h, m) == OK ? OK : txn_fail(txn, ERR_CORRUPT);
 }
 
+/* Returns whether there is one. */
+static bool
+note_hold(struct store_txn *txn, const struct skey *key)
+{
+	MDB_val old;
+	enum err err = txn_get(txn, TABLE_GUARD, key, &old);
+
+	past_note(txn, TABLE_GUARD, key, err == OK ? &old : NULL);
+	return err == OK;
+}
+
 void
 holds_put(struct store_txn *txn, uint8_t catalog, const struct hold *h,
     const struct member *m)
@@ -103,6 +114,7 @@ holds_put(struct store_txn *txn, uint8_t catalog, const struct hold *h,
 		pack_label(&txn->buf, &m->id);
 		member_pack(m, &txn->buf);
 	}
+	(void)note_hold(txn, &key);
 	txn_put_buf(txn, TABLE_GUARD, &key);
 }
 
@@ -112,7 +124,8 @@ holds_del(struct store_txn *txn, uint8_t catalog, const struct dname *zone)
 	struct skey key;
 
 	row_key(&key, 'h', catalog, zone);
-	(void)txn_del(txn, TABLE_GUARD, &key);
+	if (note_hold(txn, &key))
+		(void)txn_del(txn, TABLE_GUARD, &key);
 }
 
 struct holds_walk {

@@ -71,12 +71,13 @@ struct store {
 	char *dir;
 	int dir_fd, lock_fd;
 	size_t map_size;
-	uint64_t log_bytes;
+	uint64_t log_bytes, past_bytes;
 	void (*wake)(void *arg);
 	void *wake_arg;
 	bool unclean;
 	struct store_side sides[2]; /* by enum store_env */
 	_Atomic uint64_t log_seq;
+	_Atomic uint64_t touches;  /* of status_touch(), ever */
 	pthread_mutex_t bell_lock; /* of the bells; held while they ring */
 	struct store_bell bells[STORE_BELLS_MAX];
 	size_t n_bells;
@@ -100,6 +101,8 @@ void store_note_version(struct store *store, uint64_t version);
 /* The last sequence ever given; 0: none. */
 NODISCARD enum err worklog_last(struct store_txn *txn, uint64_t *last);
 void status_put_version(struct store_txn *txn, uint64_t version);
+/* Times that status_touch() was recorded. */
+NODISCARD enum err status_touches(struct store_txn *txn, uint64_t *touches);
 
 /* Tables are made where they are missing. */
 NODISCARD enum err txn_open_tables(struct store *store, enum store_env env);

@@ -80,10 +80,28 @@ static void
 index_del(struct store_txn *txn, uint8_t catalog, const struct dname *zone,
     const struct label *id)
 {
+	MDB_val v;
 	struct skey key;
 
 	zone_key(&key, catalog, zone);
-	txn_del_if(txn, TABLE_ZONES, &key, id->data, id->size);
+	if (txn_get(txn, TABLE_ZONES, &key, &v) != OK || v.mv_size != id->size ||
+	    memcmp(v.mv_data, id->data, id->size) != 0)
+		return;
+	past_note(txn, TABLE_ZONES, &key, &v);
+	(void)txn_del(txn, TABLE_ZONES, &key);
+}
+
+static void
+index_put(struct store_txn *txn, uint8_t catalog, const struct member *m)
+{
+	MDB_val old;
+	struct skey key;
+
+	zone_key(&key, catalog, &m->zone);
+	enum err err = txn_insert(txn, TABLE_ZONES, &key, m->id.data, m->id.size, &old);
+	past_note(txn, TABLE_ZONES, &key, err == ERR_EXISTS ? &old : NULL);
+	if (err == ERR_EXISTS)
+		txn_put(txn, TABLE_ZONES, &key, m->id.data, m->id.size);
 }
 
 /* Returns whether the index has m already. */
@@ -96,6 +114,7 @@ replace(struct store_txn *txn, uint8_t catalog, const struct member *m,
 	if (unpack(txn, &m->id, stored, &txn->old) != OK)
 		return true;
 	const struct dname zone = txn->old.zone;
+	past_note(txn, TABLE_MEMBERS, key, stored);
 	txn_put_buf(txn, TABLE_MEMBERS, key);
 	if (dname_equal(&zone, &m->zone))
 		indexed = true;
@@ -120,17 +139,21 @@ members_put(struct store_txn *txn, uint8_t catalog, const struct member *m)
 	    txn_insert(txn, TABLE_MEMBERS, &key, txn->buf.data, txn->buf.size, &old);
 	if (err == ERR_EXISTS && replace(txn, catalog, m, &key, &old))
 		return;
-	zone_key(&key, catalog, &m->zone);
-	txn_put(txn, TABLE_ZONES, &key, m->id.data, m->id.size);
+	/* A new one needs no note: it is found by the index alone. */
+	index_put(txn, catalog, m);
 }
 
 void
 members_del(struct store_txn *txn, uint8_t catalog, const struct member *m)
 {
+	MDB_val old;
 	struct skey key;
 
 	id_key(&key, catalog, &m->id);
-	(void)txn_del(txn, TABLE_MEMBERS, &key);
+	if (txn_get(txn, TABLE_MEMBERS, &key, &old) == OK) {
+		past_note(txn, TABLE_MEMBERS, &key, &old);
+		(void)txn_del(txn, TABLE_MEMBERS, &key);
+	}
 	index_del(txn, catalog, &m->zone, &m->id);
 }
 

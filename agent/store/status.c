@@ -2,10 +2,12 @@
 #include "agent/store/status.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/store/inside.h"
 #include "agent/store/txn.h"
+#include "lib/mem.h"
 
 /*
  * A state's key is (catalog, zone, 0 0, backend): two zero bytes sort before
@@ -41,18 +43,71 @@ version_key(struct skey *key)
 	skey_bytes(key, "version", 7);
 }
 
+static void
+touches_key(struct skey *key)
+{
+	skey_init(key);
+	skey_bytes(key, "touches", 7);
+}
+
+enum err
+status_touches(struct store_txn *txn, uint64_t *touches)
+{
+	struct skey key;
+	uint64_t n = 0;
+
+	touches_key(&key);
+	enum err err = txn_get_u64(txn, TABLE_STATUS_META, &key, &n);
+	if (err != OK && err != ERR_NOTFOUND)
+		return err;
+	*touches = n;
+	return OK;
+}
+
+/* Stored, with each commit and each touch recorded; those asked for and not
+ * recorded yet count as well. */
 enum err
 status_version(struct store_txn *txn, uint64_t *version)
 {
 	struct skey key;
-	uint64_t stored = 0;
+	uint64_t stored = 0, touches;
 
 	version_key(&key);
 	enum err err = txn_get_u64(txn, TABLE_STATUS_META, &key, &stored);
-	if (err != OK && err != ERR_NOTFOUND)
+	if (err == OK || err == ERR_NOTFOUND)
+		err = status_touches(txn, &touches);
+	if (err != OK)
 		return err;
-	*version = stored + (txn->pending.dirty ? 1 : 0);
+	*version = stored + (txn->pending.dirty ? 1 : 0) +
+		   (atomic_load(&txn->store->touches) - touches);
 	return OK;
+}
+
+static enum err
+run_touch(struct store_txn *txn, struct store_job *job)
+{
+	(void)job;
+	txn->pending.dirty = true;
+	txn->pending.touches++;
+	return store_err(txn);
+}
+
+static void
+done_touch(struct store_job *job, enum err err)
+{
+	(void)err;
+	free(job);
+}
+
+void
+status_touch(struct store *store)
+{
+	struct store_job *job = mem_zalloc(sizeof(*job));
+
+	job->run = run_touch;
+	job->done = done_touch;
+	atomic_fetch_add(&store->touches, 1);
+	store_submit(store, STORE_STATUS, job);
 }
 
 void
@@ -94,12 +149,21 @@ flush_counts(struct store_txn *txn)
 void
 status_flush(struct store_txn *txn)
 {
-	uint64_t version;
+	struct skey key;
+	uint64_t version = 0, touches;
 
 	flush_counts(txn);
-	if (!txn->pending.dirty || status_version(txn, &version) != OK)
+	version_key(&key);
+	enum err err = txn_get_u64(txn, TABLE_STATUS_META, &key, &version);
+	if (!txn->pending.dirty || (err != OK && err != ERR_NOTFOUND))
 		return;
+	version += 1 + txn->pending.touches;
 	status_put_version(txn, version);
+	if (txn->pending.touches > 0 && status_touches(txn, &touches) == OK) {
+		touches_key(&key);
+		txn_put_u64(txn, TABLE_STATUS_META, &key,
+		    touches + txn->pending.touches);
+	}
 	txn->pending.version = version;
 }
 
@@ -326,11 +390,14 @@ status_put(struct store_txn *txn, const struct zone_status *s)
 		    memcmp(v.mv_data, txn->buf.data, v.mv_size) == 0)
 			return;
 		had = true;
+		past_note(txn, TABLE_STATES, &key, &v);
 		err = unpack_state(txn, &v, &old);
 		txn_put_buf(txn, TABLE_STATES, &key);
 	}
 	if (err != OK)
 		return;
+	if (!had)
+		past_note(txn, TABLE_STATES, &key, NULL);
 	txn->pending.dirty = true;
 	if (had)
 		count(txn, &old, -1);
@@ -345,12 +412,15 @@ void
 status_del(struct store_txn *txn, uint8_t catalog, const struct dname *zone,
     uint8_t backend)
 {
+	MDB_val v;
 	struct skey key;
 	struct zone_status old;
 
 	state_key(&key, catalog, zone, backend);
-	if (get_state(txn, &key, &old) != OK)
+	if (txn_get(txn, TABLE_STATES, &key, &v) != OK ||
+	    unpack_state(txn, &v, &old) != OK)
 		return;
+	past_note(txn, TABLE_STATES, &key, &v);
 	(void)txn_del(txn, TABLE_STATES, &key);
 	txn->pending.dirty = true;
 	count(txn, &old, -1);

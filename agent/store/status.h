@@ -109,5 +109,8 @@ NODISCARD enum err status_each_pattern(struct store_txn *txn, status_pattern_fn 
 
 /* Grows with every change; jumps ahead after an unclean stop. */
 NODISCARD enum err status_version(struct store_txn *txn, uint64_t *version);
+/* Have it grow at once, for what no record holds: other words, a time that passed.
+ * Recorded soon, so that it stays grown after the next start. */
+void status_touch(struct store *store);
 
 #endif

@@ -333,15 +333,24 @@ open_status(struct store *store, struct state *state, struct err_where *where)
 	if (!store->unclean && faccessat(store->dir_fd, status_file, F_OK, 0) == 0)
 		err = env_open(store, STORE_STATUS);
 	if (!store->unclean && err == OK) {
+		uint64_t touches = 0;
 		struct store_txn *txn = store_read(store, STORE_STATUS);
-		err = status_version(txn, &version);
+		err = status_touches(txn, &touches);
+		atomic_store(&store->touches, touches);
+		if (err == OK)
+			err = status_version(txn, &version);
 		store_end(&txn);
 	}
 	if (err != OK || version != state->status_version) {
 		store->unclean = true;
+		atomic_store(&store->touches, 0);
 		state->status_version +=
 		    state->status_version == 0 ? 1 : STATUS_VERSION_JUMP;
 		err = status_renew(store, state->status_version);
+	} else {
+		/* What was given under a serial before the stop may be told in other
+		 * words now: another version, another configuration. */
+		err = status_start(store, ++state->status_version);
 	}
 	return err == OK ? OK : fail(where, store, err, "cannot open status.mdb");
 }
@@ -406,6 +415,8 @@ store_open(const struct store_conf *conf, struct err_where *where,
 	store->wake = conf->wake;
 	store->wake_arg = conf->wake_arg;
 	store->reap_last = &store->reap_first;
+	store->past_bytes =
+	    conf->past_bytes != 0 ? conf->past_bytes : (uint64_t)1 << 26;
 	pthread_mutex_init(&store->reap_lock, NULL);
 	pthread_mutex_init(&store->bell_lock, NULL);
 	for (size_t i = 0; i < 2; i++)

@@ -26,9 +26,10 @@ struct store_txn;
 enum store_env { STORE_CATALOG, STORE_STATUS };
 
 struct store_conf {
-	const char *dir;    /* made with mode 0700 if it is absent */
-	size_t map_size;    /* of each environment; 0: 64 GiB */
-	uint64_t log_bytes; /* the work log is pruned beyond it; 0: 256 MiB */
+	const char *dir;     /* made with mode 0700 if it is absent */
+	size_t map_size;     /* of each environment; 0: 64 GiB */
+	uint64_t log_bytes;  /* the work log is pruned beyond it; 0: 256 MiB */
+	uint64_t past_bytes; /* and what records were (past.h); 0: 64 MiB each */
 	/* Called by a writer thread after a commit that completed jobs marked reap. */
 	void (*wake)(void *arg);
 	void *wake_arg;

@@ -26,12 +26,14 @@ static const struct {
     [TABLE_GRAVES] = {"graves", STORE_CATALOG},
     [TABLE_REPLAY] = {"replay", STORE_CATALOG},
     [TABLE_GUARD] = {"guard", STORE_CATALOG},
+    [TABLE_PAST] = {"past", STORE_CATALOG},
     [TABLE_STATUS_META] = {"meta", STORE_STATUS},
     [TABLE_STATES] = {"states", STORE_STATUS},
     [TABLE_DUE] = {"due", STORE_STATUS},
     [TABLE_COUNTS] = {"counts", STORE_STATUS},
     [TABLE_BACKEND_STATES] = {"backends", STORE_STATUS},
     [TABLE_PATTERN_STATES] = {"patterns", STORE_STATUS},
+    [TABLE_STATUS_PAST] = {"past", STORE_STATUS},
 };
 
 /* Idle readers keep their slot in LMDB's table: a renewed one costs no lock. */
@@ -111,10 +113,17 @@ enum err
 txn_get(struct store_txn *txn, enum table table, const struct skey *key, MDB_val *value)
 {
 	int rc;
+	bool there;
 	MDB_val k = val_of(key->data, key->size), v;
 
 	if (txn->err != OK)
 		return txn->err;
+	if (txn->past != NULL && past_find(txn->past, table, key, &there, &v)) {
+		if (!there)
+			return ERR_NOTFOUND;
+		*value = v;
+		return OK;
+	}
 	if (txn->write) {
 		MDB_cursor *cursor = cursor_of(txn, table);
 		if (cursor == NULL)
@@ -327,7 +336,7 @@ txn_walk(struct store_txn *txn, const struct walk *walk, walk_fn *fn, void *arg)
 
 	if (txn->err != OK)
 		return txn->err;
-	assert(walk->prefix_size <= walk->start->size);
+	assert(walk->prefix_size <= walk->start->size && txn->past == NULL);
 	int rc = mdb_cursor_open(txn->mdb, dbi_of(txn, walk->table), &cursor);
 	if (rc != 0)
 		return txn_fail(txn, txn_from_lmdb(rc));
@@ -343,6 +352,7 @@ txn_init(struct store_txn *txn, struct store *store, enum store_env env)
 {
 	*txn = (struct store_txn){.store = store, .env = env};
 	buf_init(&txn->buf, 0);
+	buf_init(&txn->notes, 0);
 	member_init(&txn->old);
 }
 
@@ -350,6 +360,7 @@ void
 txn_fini(struct store_txn *txn)
 {
 	buf_fini(&txn->buf);
+	buf_fini(&txn->notes);
 	member_fini(&txn->old);
 }
 
@@ -362,8 +373,11 @@ start(struct store_txn *txn)
 	memset(txn->cursors, 0, sizeof(txn->cursors));
 	txn->tail = (struct worklog_tail){0};
 	txn->pending.dirty = false;
+	txn->pending.touches = 0;
 	txn->pending.version = 0;
 	txn->pending.n = 0;
+	txn->past = NULL;
+	past_forget(txn);
 }
 
 void
@@ -387,6 +401,7 @@ txn_commit(struct store_txn *txn)
 		worklog_flush(txn);
 	else
 		status_flush(txn);
+	past_flush(txn);
 	if (txn->err != OK) {
 		txn_abort(txn);
 		return txn->err;

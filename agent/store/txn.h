@@ -13,6 +13,8 @@
 #include "lib/buf.h"
 #include "lib/member.h"
 
+struct past;
+
 /*
  * Inside the store: transactions and tables, the only place that calls LMDB
  * besides store.c and scratch.c.
@@ -35,6 +37,7 @@ enum table {
 	TABLE_GRAVES,   /* backend zone -> grave */
 	TABLE_REPLAY,   /* time MAC -> answer */
 	TABLE_GUARD,    /* 'r' catalog, 'h' catalog zone, 'a' catalog zone */
+	TABLE_PAST,     /* number chunk -> what records were */
 	/* status.mdb */
 	TABLE_STATUS_META,
 	TABLE_STATES, /* catalog zone 0 0 backend -> state */
@@ -42,6 +45,7 @@ enum table {
 	TABLE_COUNTS, /* 's' backend catalog state, 'p' backend pattern -> count */
 	TABLE_BACKEND_STATES, /* number -> line */
 	TABLE_PATTERN_STATES, /* name -> line */
+	TABLE_STATUS_PAST,    /* as TABLE_PAST */
 	N_TABLES
 };
 
@@ -49,8 +53,10 @@ enum table {
  * transaction and its commit. */
 struct worklog_tail {
 	bool loaded, dirty;
-	uint64_t last;  /* sequence */
-	uint64_t bytes; /* of the log, as worklog.c counts */
+	uint64_t last;   /* sequence */
+	uint64_t bytes;  /* of the log, as worklog.c counts */
+	uint64_t pruned; /* sequence of the last append that pruned */
+	bool pruning;    /* until there is room for a while */
 };
 
 /* Changes of counters, not yet written. */
@@ -64,6 +70,7 @@ enum { STATUS_DELTAS_MAX = 24 };
 
 struct status_pending {
 	bool dirty;       /* the version has to grow */
+	uint64_t touches; /* and by so many more */
 	uint64_t version; /* as written by the commit; 0: it was not */
 	size_t n;
 	struct status_delta deltas[STATUS_DELTAS_MAX];
@@ -82,7 +89,10 @@ struct store_txn {
 	struct member old;             /* for comparing, reused */
 	struct worklog_tail tail;
 	struct status_pending pending;
-	struct store_txn *next; /* idle readers */
+	struct buf notes;        /* what records were before this one */
+	bool notes_lost;         /* too many */
+	const struct past *past; /* of a snapshot: read as of then; NULL: as of now */
+	struct store_txn *next;  /* idle readers */
 };
 
 NODISCARD enum err txn_from_lmdb(int rc);
@@ -144,5 +154,17 @@ void txn_abort(struct store_txn *txn);
 /* Called before a commit: what is kept in memory until then. */
 void worklog_flush(struct store_txn *txn);
 void status_flush(struct store_txn *txn);
+void past_flush(struct store_txn *txn);
+
+/* -- the past ----------------------------------------------------------------- */
+
+/* Before a record is changed, made or deleted: what it is (NULL: it is not
+ * there). Where one record changes twice the first note counts. */
+void past_note(struct store_txn *txn, enum table table, const struct skey *key,
+    const MDB_val *old);
+void past_forget(struct store_txn *txn);
+/* Returns whether the record was another then. *there: there was one at all. */
+bool past_find(const struct past *past, enum table table, const struct skey *key,
+    bool *there, MDB_val *value);
 
 #endif
