@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/proto/given.h"
 #include "agent/proto/limits.h"
 #include "agent/proto/lock.h"
 #include "agent/proto/proto.h"
@@ -38,6 +39,7 @@ struct proto {
 	unsigned n_transfers;
 	uint64_t complaint_s; /* second of the last complaint */
 	unsigned n_complaints, n_muted;
+	struct givens givens; /* of _status.C */
 	uint8_t out[MSG_MAX]; /* the reply under construction */
 	struct locks locks;   /* the writer's */
 	struct key_use *uses; /* of every key there ever was */

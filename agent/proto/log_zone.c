@@ -115,7 +115,9 @@ log_zone_each_at(const struct snapshot *s, const struct dname *owner, uint16_t t
 
 struct log_walk {
 	const struct snapshot *s;
-	bool had_ns, has_entry;
+	unsigned n_first; /* of the records before the entries */
+	bool difference, has_entry;
+	uint32_t since; /* of a difference */
 	uint64_t after;
 	struct dname owner;
 	struct log_text text;
@@ -129,6 +131,29 @@ log_walk_new(const struct snapshot *s)
 	w->s = s;
 	w->after = s->log_first > 0 ? s->log_first - 1 : 0;
 	buf_init(&w->rdata, UINT16_MAX);
+	return w;
+}
+
+/* Where in the log that serial is; false: nowhere. */
+static bool
+find_since(const struct snapshot *s, uint32_t serial, uint64_t *seq)
+{
+	uint64_t behind = (uint32_t)(s->serial - serial);
+	*seq = behind <= s->log_last ? s->log_last - behind : 0;
+	return snapshot_as_serial(*seq) == serial;
+}
+
+struct log_walk *
+log_walk_new_since(const struct snapshot *s, uint32_t serial)
+{
+	uint64_t seq, pruned;
+	if (!find_since(s, serial, &seq) || seq + 1 < s->log_first ||
+	    worklog_pruned_at(s->txn, &pruned) != OK || seq < pruned)
+		return NULL;
+	struct log_walk *w = log_walk_new(s);
+	w->difference = true;
+	w->since = serial;
+	w->after = seq;
 	return w;
 }
 
@@ -168,14 +193,32 @@ next_entry(struct log_walk *w)
 				 : err;
 }
 
+/* Of all: the NS; of a difference: the SOA of what was, from which nothing is taken
+ * away, and that of what is. */
+static bool
+first_rr(struct log_walk *w, struct rr *rr)
+{
+	struct snapshot s = *w->s;
+	unsigned n = w->n_first;
+
+	if (n >= (w->difference ? 2 : 1))
+		return false;
+	w->n_first++;
+	if (!w->difference) {
+		snapshot_ns(w->s, rr);
+		return true;
+	}
+	if (n == 0)
+		s.serial = w->since;
+	snapshot_soa(&s, &w->rdata, rr);
+	return true;
+}
+
 enum err
 log_walk_next(struct log_walk *w, struct rr *rr)
 {
-	if (!w->had_ns) {
-		w->had_ns = true;
-		snapshot_ns(w->s, rr);
-		return OK;
-	}
+	if (first_rr(w, rr))
+		return w->rdata.err;
 	while (!w->has_entry || !log_text_next(&w->text, &w->rdata)) {
 		enum err err = next_entry(w);
 		if (err != OK)

@@ -16,6 +16,9 @@ NODISCARD enum err log_zone_each_at(const struct snapshot *s, const struct dname
 
 struct log_walk;
 struct log_walk *log_walk_new(const struct snapshot *s);
+/* What was added since the client's serial, as a difference (RFC 1995). NULL: the
+ * serial is unknown, or entries were pruned since and would have to be told. */
+struct log_walk *log_walk_new_since(const struct snapshot *s, uint32_t serial);
 void log_walk_free(struct log_walk *w); /* takes NULL */
 /* rr is valid until the next call. ERR_NOTFOUND: the end. */
 NODISCARD enum err log_walk_next(struct log_walk *w, struct rr *rr);

@@ -12,6 +12,7 @@
 #include "agent/proto/reply.h"
 #include "agent/proto/rights.h"
 #include "agent/proto/update.h"
+#include "agent/store/status.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -51,6 +52,7 @@ proto_new(struct store *store, const struct proto_conf *conf,
 	proto->session_id = 0;
 	memset(&proto->locks, 0, sizeof(proto->locks));
 	proto->n_transfers = 0;
+	givens_init(&proto->givens);
 	proto->complaint_s = 0;
 	proto->n_complaints = proto->n_muted = 0;
 	return proto;
@@ -63,6 +65,7 @@ proto_unref(struct proto *proto)
 		return;
 	view_unref(proto->view);
 	limits_free(proto->uses);
+	givens_fini(&proto->givens);
 	free(proto);
 }
 
@@ -73,6 +76,19 @@ proto_free(struct proto *proto)
 		proto_unref(proto);
 }
 
+/* A configuration tells of the same records in other words. */
+static void
+forget_given(struct proto *proto)
+{
+	uint32_t serial;
+
+	if (snapshot_status_serial(proto->store, &serial) == OK)
+		givens_forget(&proto->givens, serial);
+	else
+		givens_fini(&proto->givens);
+	status_touch(proto->store);
+}
+
 void
 proto_reload(struct proto *proto, const struct proto_conf *conf)
 {
@@ -80,6 +96,7 @@ proto_reload(struct proto *proto, const struct proto_conf *conf)
 	proto->view = view_new(conf);
 	limits_attach(&proto->uses, &proto->view->conf);
 	view_unref(old);
+	forget_given(proto);
 }
 
 void

@@ -4,35 +4,61 @@
 #include <time.h>
 
 #include "agent/catalog/catalog.h"
+#include "agent/store/past.h"
 #include "agent/store/status.h"
 #include "agent/store/worklog.h"
 
-/* Never 0 (RFC 2136 section 4.2); before the first entry, what comes before 1. */
-static uint32_t
-as_serial(uint64_t n)
+uint32_t
+snapshot_as_serial(uint64_t n)
 {
 	uint32_t serial = (uint32_t)n;
 	return serial != 0 ? serial : UINT32_MAX;
 }
 
+/* Whatever a record of _status.C is made of makes one of the three grow. */
+static enum err
+find_status_serial(struct snapshot *s)
+{
+	uint64_t version;
+	enum err err = status_version(s->status, &version);
+	if (err == OK)
+		err = past_number(s->status, &s->status_past);
+	if (err == OK)
+		err = past_number(s->txn, &s->catalog_past);
+	if (err == OK)
+		s->serial = snapshot_as_serial(version + s->log_last + s->catalog_past);
+	return err;
+}
+
 static enum err
 find_serial(struct snapshot *s)
 {
-	uint64_t version;
 	enum err err = OK;
 	switch (s->zone->kind) {
 	case ZONE_CATALOG: s->serial = s->head.soa.serial; break;
 	case ZONE_STATUS:
-		err = status_version(s->status, &version);
+		err = catalog_guard_facts(s->txn, &s->head, &s->zone->catalog->limit,
+		    (uint64_t)time(NULL), &s->guard);
 		if (err == OK)
-			err = catalog_guard_facts(s->txn, &s->head,
-			    &s->zone->catalog->limit, (uint64_t)time(NULL), &s->guard);
-		if (err == OK)
-			s->serial = as_serial(version + s->log_last);
+			err = find_status_serial(s);
 		break;
 	case ZONE_COMMAND:
-	case ZONE_LOG: s->serial = as_serial(s->log_last); break;
+	case ZONE_LOG: s->serial = snapshot_as_serial(s->log_last); break;
 	}
+	return err;
+}
+
+enum err
+snapshot_status_serial(struct store *store, uint32_t *serial)
+{
+	struct snapshot s = {.status = store_read(store, STORE_STATUS),
+	    .txn = store_read(store, STORE_CATALOG)};
+	enum err err = worklog_range(s.txn, &s.log_first, &s.log_last);
+	if (err == OK)
+		err = find_status_serial(&s);
+	if (err == OK)
+		*serial = s.serial;
+	snapshot_close(&s);
 	return err;
 }
 

@@ -182,19 +182,16 @@ static enum err
 read_backend(const struct snapshot *s, const struct proto_backend *backend,
     struct backend_facts *f)
 {
-	uint64_t mark;
 	enum err err = status_get_backend(s->status, backend->nr, &f->status);
 	if (err == ERR_NOTFOUND) {
 		f->status = (struct backend_status){.state = "starting"};
-		err = OK;
+		err = marks_get(s->txn, backend->nr, &f->status.seq);
 	}
-	if (err == OK)
-		err = marks_get(s->txn, backend->nr, &mark);
 	if (err == OK)
 		err = status_count(s->status, backend->nr, s->head.nr, &f->counts);
 	if (err != OK)
 		return err;
-	f->status.seq = mark;
+	uint64_t mark = f->status.seq; /* as recorded: the serial grows with it */
 	f->queue = s->log_last > mark ? s->log_last - mark : 0;
 	uint64_t settled =
 	    f->counts.by_state[ZONE_SERVING] + f->counts.by_state[ZONE_FAILED] +

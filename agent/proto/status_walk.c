@@ -75,6 +75,14 @@ status_walk_new(const struct snapshot *s)
 	return w;
 }
 
+struct status_walk *
+status_walk_new_zones(const struct snapshot *s)
+{
+	struct status_walk *w = status_walk_new(s);
+	w->phase = PHASE_ZONES;
+	return w;
+}
+
 void
 status_walk_free(struct status_walk *w)
 {
@@ -346,10 +354,10 @@ phase_rr(struct status_walk *w, struct rr *rr)
 	return ERR_NOTFOUND;
 }
 
-enum err
-status_walk_next(struct status_walk *w, struct rr *rr)
+static enum err
+next_until(struct status_walk *w, enum phase end, struct rr *rr)
 {
-	while (w->phase != PHASE_END) {
+	while (w->phase != end) {
 		enum err err = phase_rr(w, rr);
 		if (err != ERR_NOTFOUND)
 			return err;
@@ -357,4 +365,16 @@ status_walk_next(struct status_walk *w, struct rr *rr)
 		w->n = 0;
 	}
 	return ERR_NOTFOUND;
+}
+
+enum err
+status_walk_next(struct status_walk *w, struct rr *rr)
+{
+	return next_until(w, PHASE_END, rr);
+}
+
+enum err
+status_walk_next_head(struct status_walk *w, struct rr *rr)
+{
+	return next_until(w, PHASE_ZONES, rr);
 }

@@ -73,7 +73,8 @@ status_zone_owner(const struct dname *apex, const struct dname *zone,
 struct lookup {
 	const struct snapshot *s;
 	const struct proto_key *key;
-	const struct dname *owner;
+	const struct dname *owner; /* NULL: the one each zone has */
+	struct dname own;
 	uint16_t type;
 	catalog_rr_fn *fn;
 	void *arg;
@@ -93,7 +94,7 @@ emit(struct lookup *l, const struct rr *rr)
 static enum err
 emit_txt(struct lookup *l)
 {
-	struct rr rr = {.owner = *l->owner,
+	struct rr rr = {.owner = l->owner ? *l->owner : l->own,
 	    .type = RR_TXT,
 	    .class = CLASS_IN,
 	    .rdata_size = (uint16_t)l->rdata.size,
@@ -151,12 +152,30 @@ see_pattern(void *arg, const struct pattern_status *p)
 
 /* -- zones ------------------------------------------------------------------ */
 
+/* As the walk has it: by the id of the member, or of the first state. */
+static enum err
+find_owner(struct lookup *l, const struct dname *zone, const struct status_member *m)
+{
+	struct zone_status z = {.id.size = 0};
+	bool fits = status_zone_fits(&l->s->zone->name, zone);
+	enum err err = ERR_NOTFOUND;
+
+	for (unsigned nr = 0; !m && !fits && err == ERR_NOTFOUND && nr <= UINT8_MAX;
+	     nr++)
+		err = status_get(l->s->status, l->s->head.nr, zone, (uint8_t)nr, &z);
+	if (err == ERR_NOTFOUND && !m && !fits)
+		return OK; /* no record either */
+	return m || fits || err == OK ? status_zone_owner(&l->s->zone->name, zone,
+					    m ? &m->id : &z.id, &l->own)
+				      : err;
+}
+
 static enum err
 emit_zone(struct lookup *l, const struct dname *zone, const struct status_member *m)
 {
 	const struct proto_backend *b;
 	size_t n = 0;
-	enum err err = OK;
+	enum err err = l->owner ? OK : find_owner(l, zone, m);
 
 	for (; err == OK && (b = view_backend(l->s->view, l->s->head.nr, n)); n++) {
 		err = status_text_zone(l->s, zone, m, b, &l->rdata);
@@ -297,8 +316,26 @@ at_zone(struct lookup *l, const struct dname *zone)
 		return err;
 	if (rights_narrowed(l->key) && !may_see_gone(l, zone))
 		return ERR_DENIED;
-	err = emit_zone(l, zone, NULL);
-	return err == OK && !l->exists ? look_below(l, zone) : err;
+	return emit_zone(l, zone, NULL);
+}
+
+enum err
+status_zone_each_of(const struct snapshot *s, const struct dname *zone,
+    catalog_rr_fn *fn, void *arg)
+{
+	static const struct proto_key any = {.rights = RIGHT_READ};
+	struct snapshot seen = *s;
+	struct lookup l = {.s = &seen,
+	    .key = &any,
+	    .type = RR_ANY,
+	    .fn = fn,
+	    .arg = arg};
+
+	seen.guard.n_held = 1; /* now; there may have been some then */
+	buf_init(&l.rdata, UINT16_MAX);
+	enum err err = at_zone(&l, zone);
+	buf_fini(&l.rdata);
+	return err;
 }
 
 static enum err
@@ -359,8 +396,11 @@ status_zone_each_at(const struct snapshot *s, const struct proto_key *key,
 		err = rights_narrowed(key) ? ERR_DENIED : at_apex(&l);
 	else if (is_ours(&relative))
 		err = at_ours(&l, &relative);
-	else
+	else {
 		err = at_zone(&l, &relative);
+		if (err == OK && !l.exists)
+			err = look_below(&l, &relative);
+	}
 	buf_fini(&l.rdata);
 	if (err == OK)
 		*exists = l.exists;

@@ -26,8 +26,17 @@ NODISCARD enum err status_zone_each_at(const struct snapshot *s,
 struct status_walk;
 struct status_walk *status_walk_new(const struct snapshot *s);
 void status_walk_free(struct status_walk *w); /* takes NULL */
+/* From the first zone on. */
+struct status_walk *status_walk_new_zones(const struct snapshot *s);
 /* rr is valid until the next call. ERR_NOTFOUND: the end. */
 NODISCARD enum err status_walk_next(struct status_walk *w, struct rr *rr);
+/* The same, but the first zone is the end. */
+NODISCARD enum err status_walk_next_head(struct status_walk *w, struct rr *rr);
+
+/* The records of one zone, with the owner they have in the walk. Reads single
+ * records alone, so the snapshot may be used as of the past (past.h). */
+NODISCARD enum err status_zone_each_of(const struct snapshot *s,
+    const struct dname *zone, catalog_rr_fn *fn, void *arg);
 
 /* Inside: the owner a zone has in _status.C. */
 NODISCARD enum err status_zone_owner(const struct dname *apex, const struct dname *zone,

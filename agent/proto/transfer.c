@@ -11,7 +11,7 @@
 #include "agent/proto/reply.h"
 #include "agent/proto/rights.h"
 #include "agent/proto/snapshot.h"
-#include "agent/proto/status_zone.h"
+#include "agent/proto/status_xfr.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -40,7 +40,7 @@ struct proto_transfer {
 	/* The source: one of these, or none for a single SOA. */
 	struct axfr *axfr;
 	struct ixfr *ixfr;
-	struct status_walk *status;
+	struct status_xfr *status;
 	struct log_walk *log;
 	struct rr rr;
 	bool has_rr; /* rr did not fit into the last message */
@@ -79,7 +79,7 @@ proto_transfer_free(struct proto_transfer *t)
 		return;
 	axfr_free(t->axfr);
 	ixfr_free(t->ixfr);
-	status_walk_free(t->status);
+	status_xfr_free(t->status);
 	log_walk_free(t->log);
 	if (t->open)
 		snapshot_close(&t->snapshot);
@@ -109,11 +109,12 @@ is_up_to_date(const struct proto_transfer *t)
 static enum err
 choose_source(struct proto_transfer *t)
 {
-	const struct snapshot *s = &t->snapshot;
+	struct snapshot *s = &t->snapshot;
+	struct proto *proto = t->req.session->proto;
 	uint64_t seq;
 	enum err err = ERR_NOTFOUND;
 
-	if (is_up_to_date(t))
+	if (t->zone->kind != ZONE_STATUS && is_up_to_date(t))
 		return OK;
 	switch (t->zone->kind) {
 	case ZONE_CATALOG:
@@ -124,8 +125,15 @@ choose_source(struct proto_transfer *t)
 		else if (err == ERR_NOTFOUND)
 			t->axfr = axfr_new(s);
 		return err == ERR_NOTFOUND ? OK : err;
-	case ZONE_STATUS: t->status = status_walk_new(s); return OK;
-	case ZONE_LOG: t->log = log_walk_new(s); return OK;
+	case ZONE_STATUS:
+		return status_xfr_new(s, proto->store, &proto->givens,
+		    t->incremental ? &t->client_serial : NULL, &t->status);
+	case ZONE_LOG:
+		if (t->incremental)
+			t->log = log_walk_new_since(s, t->client_serial);
+		if (!t->log)
+			t->log = log_walk_new(s);
+		return OK;
 	case ZONE_COMMAND: break;
 	}
 	return ERR_UNSUPPORTED;
@@ -139,7 +147,7 @@ source_next(struct proto_transfer *t)
 	if (t->ixfr)
 		return ixfr_next(t->ixfr, &t->rr);
 	if (t->status)
-		return status_walk_next(t->status, &t->rr);
+		return status_xfr_next(t->status, &t->rr);
 	return log_walk_next(t->log, &t->rr);
 }
 
