@@ -205,6 +205,7 @@ FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
         755:$(B)/nsherdctl:$(PREFIX)/bin/nsherdctl \
         644:packaging/nsherdd.service:$(PREFIX)/lib/systemd/system/nsherdd.service \
         644:packaging/nsherd.conf:$(PREFIX)/share/nsherd/nsherd.conf \
+        644:doc/protocol.md:$(PREFIX)/share/doc/nsherd/protocol.md \
         $(foreach s,1 5 8,$(foreach p,$(wildcard doc/man/*.$(s)),644:$(p):$(MANDIR)/man$(s)/$(notdir $(p)))) \
         $(foreach p,$(wildcard patterns/*.ini patterns/*.zone),644:$(p):$(PREFIX)/share/nsherd/patterns/$(notdir $(p)))
 

@@ -30,7 +30,7 @@ enum verb_kind {
 	VERB_KIND_RECONCILE,
 	VERB_KIND_RECONFIGURE,
 	VERB_KIND_RELEASE,
-	VERB_KIND_BEGIN, /* from here on: not offered yet */
+	VERB_KIND_BEGIN, /* from here on: about a connection */
 	VERB_KIND_COMMIT,
 	VERB_KIND_ABORT,
 	VERB_KIND_LOCK,

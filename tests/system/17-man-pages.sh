@@ -278,6 +278,22 @@ part nsherdctl.1 COMMANDS | sed -n 's/^\.It Cm \([a-z]*\).*/\1/p' | sort -u | wh
 	grep -qx "$c" "$T/commands" || exit 1
 done || fail "nsherdctl.1 has a command that is none"
 
+# every name that -o json writes
+grep -hoE '\{"[a-z_]+", (NULL|"[A-Z ]+"|"[A-Z][a-z ]+"), CELL_|output_(field|table)\([^,]*, "[a-z_]+"|row_table [a-z_]+ = \{"[a-z]+"' \
+	"$ROOT"/ctl/*.c | grep -o '"[a-z_]*"' | tr -d '"' | sort -u >"$T/in.source"
+part nsherdctl.1 'JSON OUTPUT' | grep -E '^\.(Va|It)' | grep -oE '[a-z_]+' | sort -u >"$T/words"
+while read -r w; do
+	grep -qx "$w" "$T/words" || fail "nsherdctl.1: JSON OUTPUT does not have $w"
+done <"$T/in.source"
+[ "$(wc -l <"$T/in.source")" -ge 40 ] || fail "the names in JSON were not found"
+# where defaults come from
+sed -n 's/^    {"\([a-z-]*\)", "\(NSHERD_[A-Z_]*\)".*/\1 \2/p' "$ROOT/ctl/defaults.c" >"$T/defaults"
+[ "$(wc -l <"$T/defaults")" -ge 7 ] || fail "the settings of ctl.conf were not found"
+while read -r setting variable; do
+	part nsherdctl.1 ENVIRONMENT | grep -qE "[ ,]$variable( |\$)" || fail "nsherdctl.1: no $variable"
+	part nsherdctl.1 FILES | grep -qE "(^|Cm )$setting( |\$)" || fail "nsherdctl.1: no $setting in ctl.conf"
+done <"$T/defaults"
+
 # -- formatting ----------------------------------------------------------------------
 
 for p in "$MAN"/*; do
