@@ -123,7 +123,7 @@ NODISCARD enum err conf_check_all(struct conf *conf);
  * there is; free it. NULL past the last. */
 char *conf_fault_text(const struct conf *conf, size_t n);
 
-/* -- for the rooms: valid as long as conf ------------------------------------ */
+/* -- for the rooms, which copy what they keep ------------------------------------ */
 
 void conf_get_store(const struct conf *conf, struct store_conf *store);
 /* Without the certificates. */
@@ -137,12 +137,18 @@ void conf_wire(struct conf *conf, const uint8_t *catalog_nrs,
     const uint8_t *backend_nrs, uint64_t started);
 
 /*
- * Call fn for every setting outside the [key] sections in which the two differ,
- * but for those that can change while the agent runs.
+ * What cannot change while the agent runs, its name and its state-dir, is in now as
+ * it is in old. Calls fn for each that the file has otherwise; line 0: not at all.
  */
-typedef void conf_change_fn(void *arg, const char *section, const char *name);
-void conf_each_change(const struct conf *old, const struct conf *now,
-    conf_change_fn *fn, void *arg);
+typedef void conf_fixed_fn(void *arg, const char *name, unsigned line);
+void conf_keep_fixed(struct conf *now, const struct conf *old, conf_fixed_fn *fn,
+    void *arg);
+
+/* Add a fault of what a setting of [agent] names, at the line of the setting. */
+void conf_fault_in(struct conf *conf, const char *setting,
+    const struct err_where *where);
+/* At that of the file which is wrong. */
+void conf_fault_tls(struct conf *conf, const struct err_where *where);
 
 /* -- between conf.c, conf_read.c and conf_check.c ------------------------------ */
 

@@ -255,6 +255,32 @@ conf_check(struct conf *conf)
 	check_listen_tls(conf);
 }
 
+/* -- while the agent runs -------------------------------------------------- */
+
+void
+conf_keep_fixed(struct conf *now, const struct conf *old, conf_fixed_fn *fn, void *arg)
+{
+	if (strcmp(now->name, old->name) != 0) {
+		fn(arg, "name", line_of(now, "name"));
+		memcpy(now->name, old->name, sizeof(now->name));
+	}
+	if (strcmp(now->state_dir, old->state_dir) != 0) {
+		fn(arg, "state-dir", line_of(now, "state-dir"));
+		free(now->state_dir);
+		now->state_dir = mem_strdup(old->state_dir);
+	}
+}
+
+void
+conf_fault_in(struct conf *conf, const char *setting, const struct err_where *where)
+{
+	if (strcmp(where->file, setting) == 0) /* about itself, and no file */
+		conf_fault(conf, line_of(conf, setting), "%s: %s", setting,
+		    where->what);
+	else
+		fault_in_file(conf, line_of(conf, setting), setting, where);
+}
+
 /* -- this machine ---------------------------------------------------------- */
 
 /* It is there and ours to write, or it can be made. */
@@ -303,8 +329,7 @@ check_patterns(struct conf *conf)
 	const struct pattern *p;
 
 	if (pattern_load(conf->pattern_dir, conf->ring, &where, &set) != OK) {
-		fault_in_file(conf, line_of(conf, "pattern-dir"), "pattern-dir",
-		    &where);
+		conf_fault_in(conf, "pattern-dir", &where);
 		return;
 	}
 	for (size_t i = 0; (p = pattern_at(set, i)) != NULL; i++) {
@@ -325,9 +350,8 @@ check_patterns(struct conf *conf)
 	pattern_set_unref(set);
 }
 
-/* At the line that names the file that is wrong. */
-static void
-tls_fault(struct conf *conf, const struct err_where *where)
+void
+conf_fault_tls(struct conf *conf, const struct err_where *where)
 {
 	const struct {
 		const char *name, *file;
@@ -342,7 +366,7 @@ tls_fault(struct conf *conf, const struct err_where *where)
 	while (i < last &&
 	       (settings[i].file == NULL || strcmp(settings[i].file, where->file) != 0))
 		i++;
-	fault_in_file(conf, line_of(conf, settings[i].name), settings[i].name, where);
+	conf_fault_in(conf, settings[i].name, where);
 }
 
 static void
@@ -356,13 +380,13 @@ check_tls(struct conf *conf)
 		return; /* that was said */
 	conf_get_tls_server(conf, &files);
 	if (files.cert != NULL && tls_server_new(&files, &server, &ctx) != OK)
-		tls_fault(conf, &server);
+		conf_fault_tls(conf, &server);
 	tls_ctx_unref(ctx);
 	ctx = NULL;
 	conf_get_tls_client(conf, &files);
 	files.cert = files.key = NULL; /* the same as above */
 	if (files.ca != NULL && tls_client_new(&files, &client, &ctx) != OK)
-		tls_fault(conf, &client);
+		conf_fault_tls(conf, &client);
 	tls_ctx_unref(ctx);
 }
 

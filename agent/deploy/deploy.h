@@ -50,17 +50,40 @@ struct deploy_backend_conf {
 
 struct deploy_conf {
 	struct store *store;
-	struct pattern_set *patterns; /* a reference is taken */
+	struct pattern_set *patterns; /* a reference is taken; NULL: no backends */
 	const struct deploy_backend_conf *backends;
 	size_t n_backends;
 };
 
-/* Opens the drivers and starts the threads. conf and what it points to must
- * live until deploy_stop(). Fails with where filled, nothing started. */
+/* Opens the drivers and starts the threads. What conf points to is copied.
+ * Fails with where filled, nothing started. */
 NODISCARD enum err deploy_start(const struct deploy_conf *conf, struct err_where *where,
     struct deploy **deploy);
 /* Ends within 5 s, whatever the servers do. */
 void deploy_stop(struct deploy *deploy);
+
+/*
+ * Another configuration, in three steps. deploy_prepare looks whether it can be:
+ * what is new or differs is checked by its driver, as `nsherdd -t` does; where says
+ * what is wrong, and nothing has happened. deploy_commit has it take effect and waits
+ * for nobody: backends that stay are given their keys, catalogs and patterns, others
+ * are told to stop. deploy_finish waits for these, within 5 s; only then do those
+ * start that take their place, or are new. It may be called in any thread, while
+ * everything else goes on, and frees change, as deploy_cancel does. One at a time.
+ *
+ * Zones of a backend or catalog that is gone stay in the servers as they are. Marks
+ * are kept: what comes back goes on where it was.
+ */
+struct deploy_change;
+NODISCARD enum err deploy_prepare(struct deploy *deploy, const struct deploy_conf *conf,
+    struct err_where *where, struct deploy_change **change);
+void deploy_cancel(struct deploy_change *change); /* takes NULL */
+void deploy_commit(struct deploy_change *change);
+void deploy_finish(struct deploy_change *change);
+/* deploy_stop is near: a deploy_finish under way starts nothing any more. Any
+ * thread. */
+void deploy_hurry(struct deploy *deploy);
+
 /* New patterns: zones whose settings changed are applied again. */
 void deploy_set_patterns(struct deploy *deploy, struct pattern_set *patterns);
 /* Reconcile all backends, or the one of that name. */

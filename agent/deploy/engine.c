@@ -18,6 +18,7 @@
 #include "agent/deploy/recheck.h"
 #include "agent/deploy/reconcile.h"
 #include "agent/deploy/repattern.h"
+#include "agent/deploy/setup.h"
 #include "agent/deploy/verbs.h"
 #include "agent/store/catalogs.h"
 #include "lib/log.h"
@@ -49,6 +50,7 @@ enum {
 	IDLE_MS = 1000,
 	LATE_US = 20000,
 	WRITE_FAILED_MS = 1000,
+	REKEY_US = 5000000,
 };
 
 /* -- from other threads ------------------------------------------------------- */
@@ -74,6 +76,17 @@ engine_set_patterns(struct engine *e, struct pattern_set *patterns)
 	pattern_set_unref(e->in.patterns);
 	e->in.patterns = pattern_set_ref(patterns);
 	pthread_mutex_unlock(&e->lock);
+	engine_wake(e);
+}
+
+void
+engine_set_conf(struct engine *e, struct deploy_backend_conf *conf)
+{
+	pthread_mutex_lock(&e->lock);
+	struct deploy_backend_conf *old = e->in.conf;
+	e->in.conf = conf;
+	pthread_mutex_unlock(&e->lock);
+	setup_free(old);
 	engine_wake(e);
 }
 
@@ -153,11 +166,7 @@ engine_verify_later(struct engine *e)
 const struct deploy_catalog *
 engine_catalog(const struct engine *e, uint8_t nr)
 {
-	for (size_t i = 0; i < e->conf->n_catalogs; i++) {
-		if (e->conf->catalogs[i].nr == nr)
-			return &e->conf->catalogs[i];
-	}
-	return NULL;
+	return setup_catalog(e->conf, nr);
 }
 
 struct again *
@@ -279,6 +288,108 @@ reach(struct engine *e)
 	set_state(e, ENGINE_UP, "");
 }
 
+/* Its records point to it. Of its own thread, or when that has ended. */
+static void
+await_jobs(struct engine *e)
+{
+	while (e->catalog_sent != atomic_load(&e->catalog_done) ||
+	       e->status_sent != atomic_load(&e->status_done)) {
+		struct pollfd fd = {.fd = e->wake_fd, .events = POLLIN};
+		uint64_t n;
+		if (poll(&fd, 1, IDLE_MS) > 0)
+			(void)!read(e->wake_fd, &n, sizeof(n));
+	}
+	pthread_mutex_lock(&e->lock);
+	pthread_mutex_unlock(&e->lock);
+	ring(e->wake_fd); /* it may have rung for something else */
+}
+
+/* -- another configuration ---------------------------------------------------- */
+
+/* The driver signs with the new ones in any case; what the server has of them
+ * may have to wait, which is no reason not to serve. */
+static void
+rekey(struct engine *e)
+{
+	struct backend_error why = {{0}};
+	e->rekey_wanted = false;
+	if (!e->opened || e->driver->rekey == NULL)
+		return;
+	enum err err = e->driver->rekey(e->ctx, e->conf->backend.keys, &why);
+	if (err == OK || engine_stopping(e))
+		return;
+	if (e->rekey_us == 0 && e->state != ENGINE_DOWN)
+		log_warn("deploy", "backend=%s keys=later error=\"%s\"",
+		    e->conf->backend.name,
+		    why.text[0] != '\0' ? why.text : err_str(err));
+	e->rekey_wanted = true;
+	e->rekey_us = pace_now_us() + REKEY_US;
+}
+
+static void
+retry_rekey(struct engine *e)
+{
+	if (!e->rekey_wanted || pace_now_us() < e->rekey_us)
+		return;
+	rekey(e);
+	if (!e->rekey_wanted)
+		log_info("deploy", "backend=%s keys=renewed", e->conf->backend.name);
+}
+
+/* Questions for the guard of a catalog that is no more are asked again when it
+ * comes back; meanwhile they must not hold up the mark. */
+static void
+forget_catalogs(struct engine *e)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < e->asks.n; i++) {
+		const struct ask *a = &e->asks.items[i];
+		if (setup_catalog(e->conf, a->catalog) != NULL)
+			e->asks.items[n++] = *a;
+	}
+	e->asks.n = n;
+	e->sweep.started = false;
+	e->sweep.catalog = 0;
+}
+
+/*
+ * Zones of a catalog that is gone stay as they are: nothing leads to them any
+ * more, and who comes across one leaves it alone (desire_may_miss). Of one that
+ * is new, or is back, the log is past: a reconcile sees what its members are, and
+ * what they were when it went.
+ */
+static void
+take_catalogs(struct engine *e, struct deploy_backend_conf *next)
+{
+	bool more = false;
+	for (size_t i = 0; i < next->n_catalogs; i++)
+		more |= !e->of_interest[next->catalogs[i].nr];
+	/* The writer reads them, too. */
+	record_release(e);
+	await_jobs(e);
+	setup_swap_catalogs(e->conf, next);
+	memset(e->of_interest, 0, sizeof(e->of_interest));
+	for (size_t i = 0; i < e->conf->n_catalogs; i++)
+		e->of_interest[e->conf->catalogs[i].nr] = true;
+	forget_catalogs(e);
+	e->reconcile_wanted |= more;
+	repattern_begin(e);
+}
+
+static void
+take_conf(struct engine *e, struct deploy_backend_conf *next)
+{
+	if (!setup_has_same_keys(e->conf, next)) {
+		setup_swap_keys(e->conf, next);
+		e->driver_conf.keys = e->conf->backend.keys;
+		e->rekey_us = 0;
+		rekey(e);
+	}
+	if (!setup_has_same_catalogs(e->conf, next))
+		take_catalogs(e, next);
+	setup_free(next);
+}
+
 /* -- one turn --------------------------------------------------------------------- */
 
 static void
@@ -286,15 +397,20 @@ take_in(struct engine *e)
 {
 	pthread_mutex_lock(&e->lock);
 	struct pattern_set *patterns = e->in.patterns;
+	struct deploy_backend_conf *conf = e->in.conf;
 	bool reconcile = e->in.reconcile;
 	struct probe_result *results = e->in.results;
 	size_t n = e->in.n_results;
 	e->in.patterns = NULL;
+	e->in.conf = NULL;
 	e->in.reconcile = false;
 	e->in.results = NULL;
 	e->in.n_results = e->in.room = 0;
 	pthread_mutex_unlock(&e->lock);
 	e->reconcile_wanted |= reconcile;
+	/* Keys go before the patterns that name them. */
+	if (conf != NULL)
+		take_conf(e, conf);
 	if (patterns != NULL) {
 		pattern_set_unref(e->patterns);
 		e->patterns = patterns;
@@ -390,6 +506,8 @@ sleep_ms(struct engine *e)
 	}
 	if (e->identity_us + IDENTIFY_US < at)
 		at = e->identity_us + IDENTIFY_US;
+	if (e->rekey_wanted && e->rekey_us < at)
+		at = e->rekey_us;
 	return at > now ? (int)((at - now + 999) / 1000) : 0;
 }
 
@@ -404,11 +522,28 @@ wait_for(struct engine *e, int timeout_ms)
 		(void)!read(e->wake_fd, &n, sizeof(n));
 }
 
+/* What was configured while the agent runs may be there a moment later. */
+static void
+await_driver(struct engine *e)
+{
+	struct err_where where = {0};
+	while (!engine_stopping(e) && !e->opened && engine_open(e, &where) != OK) {
+		engine_down(e, where.what);
+		uint64_t now = pace_now_us();
+		while (!engine_stopping(e) && now < e->ready_us) {
+			wait_for(e, (int)((e->ready_us - now) / 1000 + 1));
+			now = pace_now_us();
+		}
+	}
+	e->n_failures = 0;
+}
+
 static void *
 engine_main(void *arg)
 {
 	struct engine *e = arg;
 	set_state(e, ENGINE_STARTING, "");
+	await_driver(e);
 	e->ready_us = 0;
 	repattern_survey(e);
 	while (!engine_stopping(e)) {
@@ -422,6 +557,8 @@ engine_main(void *arg)
 		if (e->held != NULL && pace_now_us() >= e->held->held_us)
 			record_release(e);
 		reach(e);
+		if (e->state == ENGINE_UP)
+			retry_rekey(e);
 		bool more = false, able = e->state == ENGINE_UP && !crowded(e);
 		if (able) {
 			recheck_sweep(e);
@@ -454,13 +591,13 @@ read_mark(struct engine *e)
 }
 
 enum err
-engine_open(struct roster *roster, struct store *store, struct pattern_set *patterns,
+engine_new(struct roster *roster, struct store *store, struct pattern_set *patterns,
     const struct deploy_backend_conf *conf, struct probe *probe,
     struct err_where *where, struct engine **engine)
 {
 	struct engine *e = mem_zalloc(sizeof(*e));
 	e->roster = roster;
-	e->conf = conf;
+	e->conf = setup_copy(conf);
 	e->driver = conf->driver;
 	e->store = store;
 	e->patterns = pattern_set_ref(patterns);
@@ -476,22 +613,17 @@ engine_open(struct roster *roster, struct store *store, struct pattern_set *patt
 	e->status.backend = conf->nr;
 	snprintf(e->status.name, sizeof(e->status.name), "%s", conf->backend.name);
 	snprintf(e->status.driver, sizeof(e->status.driver), "%s", conf->driver->name);
-	e->driver_conf = conf->backend;
+	e->driver_conf = e->conf->backend;
 	e->driver_conf.cancel_fd = e->cancel_fd;
 	enum err err = e->wake_fd < 0 || e->cancel_fd < 0 ? ERR_IO : read_mark(e);
 	if (err != OK) {
 		(void)err_at(where, conf->backend.name, 0, "cannot start: %s",
 		    err_str(err));
-	} else {
-		e->status.seq = e->marked;
-		e->verbs = verbs_new(e);
-		err = e->driver->open(&e->driver_conf, where, &e->ctx);
-	}
-	if (err != OK) {
 		engine_close(e);
 		return err;
 	}
-	e->opened = true;
+	e->status.seq = e->marked;
+	e->verbs = verbs_new(e);
 	if (conf->has_probe) {
 		struct probe_target_conf target = {.server = conf->probe,
 		    .key = conf->probe_key,
@@ -502,6 +634,14 @@ engine_open(struct roster *roster, struct store *store, struct pattern_set *patt
 	}
 	*engine = e;
 	return OK;
+}
+
+enum err
+engine_open(struct engine *e, struct err_where *where)
+{
+	enum err err = e->driver->open(&e->driver_conf, where, &e->ctx);
+	e->opened = err == OK;
+	return err;
 }
 
 enum err
@@ -525,21 +665,6 @@ engine_stop(struct engine *e)
 	engine_wake(e);
 }
 
-/* Its records point to it. */
-static void
-await_jobs(struct engine *e)
-{
-	while (e->catalog_sent != atomic_load(&e->catalog_done) ||
-	       e->status_sent != atomic_load(&e->status_done)) {
-		struct pollfd fd = {.fd = e->wake_fd, .events = POLLIN};
-		uint64_t n;
-		if (poll(&fd, 1, IDLE_MS) > 0)
-			(void)!read(e->wake_fd, &n, sizeof(n));
-	}
-	pthread_mutex_lock(&e->lock);
-	pthread_mutex_unlock(&e->lock);
-}
-
 void
 engine_join(struct engine *e)
 {
@@ -555,6 +680,7 @@ engine_close(struct engine *e)
 {
 	if (e == NULL)
 		return;
+	probe_del_target(e->target);
 	reconcile_end(e);
 	repattern_end(e);
 	asks_fini(&e->asks);
@@ -569,11 +695,13 @@ engine_close(struct engine *e)
 	watch_fini(&e->watch);
 	pattern_set_unref(e->patterns);
 	pattern_set_unref(e->in.patterns);
+	setup_free(e->in.conf);
 	free(e->in.results);
 	pthread_mutex_destroy(&e->lock);
 	if (e->wake_fd >= 0)
 		close(e->wake_fd);
 	if (e->cancel_fd >= 0)
 		close(e->cancel_fd);
+	setup_free(e->conf);
 	free(e);
 }

@@ -45,7 +45,7 @@ struct verbs;
 
 struct engine {
 	struct roster *roster;
-	const struct deploy_backend_conf *conf;
+	struct deploy_backend_conf *conf; /* its own; keys and catalogs change */
 	const struct backend_driver *driver;
 	struct backend_conf driver_conf;
 	struct store *store;
@@ -60,7 +60,8 @@ struct engine {
 	struct {
 		struct probe_result *results;
 		size_t n_results, room;
-		struct pattern_set *patterns; /* new ones, or NULL */
+		struct pattern_set *patterns;     /* new ones, or NULL */
+		struct deploy_backend_conf *conf; /* the same */
 		bool reconcile;
 	} in;
 	atomic_bool stop;
@@ -92,6 +93,8 @@ struct engine {
 	struct backend_identity identity;
 	struct backend_status status; /* as last written */
 	bool reconcile_wanted;
+	bool rekey_wanted;           /* the server may not have our keys yet */
+	uint64_t rekey_us;           /* when to try that again */
 	struct reconcile *reconcile; /* under way, or NULL */
 	struct repattern *repattern; /* the same */
 	struct verbs *verbs;
@@ -111,20 +114,25 @@ struct engine {
 	} graves;
 };
 
-/* conf must outlive it. ERR_INVALID, ERR_IO: where is filled. */
-NODISCARD enum err engine_open(struct roster *roster, struct store *store,
+/* Copies conf. ERR_IO, ERR_CORRUPT: where is filled. */
+NODISCARD enum err engine_new(struct roster *roster, struct store *store,
     struct pattern_set *patterns, const struct deploy_backend_conf *conf,
     struct probe *probe, struct err_where *where, struct engine **engine);
+/* Open the driver now, so that a fault of the configuration is known before the
+ * start; else the thread does, again and again. where is filled. */
+NODISCARD enum err engine_open(struct engine *e, struct err_where *where);
 NODISCARD enum err engine_start(struct engine *e);
 /* Tells it to stop; engine_join waits for that, and for its records. */
 void engine_stop(struct engine *e);
 void engine_join(struct engine *e);
-/* After engine_join, and when the probe does not answer any more. Takes NULL. */
+/* After engine_join; the probe's thread must run. Takes NULL. */
 void engine_close(struct engine *e);
 
 /* Any thread. */
 void engine_wake(struct engine *e);
 void engine_set_patterns(struct engine *e, struct pattern_set *patterns);
+/* Other keys and catalogs; nothing else may differ. Takes conf, of setup_copy. */
+void engine_set_conf(struct engine *e, struct deploy_backend_conf *conf);
 void engine_ask_reconcile(struct engine *e);
 void engine_job_done(struct engine *e, enum store_env env, enum err err);
 

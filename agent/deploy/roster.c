@@ -20,9 +20,9 @@ struct rejected {
 
 struct roster {
 	struct store *store;
-	const char *const *names;
+	pthread_mutex_t lock; /* of all below */
+	char **names;         /* of the backends */
 	size_t n;
-	pthread_mutex_t lock;
 	struct pattern_set *patterns;
 	struct rejected *rejected;
 	size_t n_rejected, room;
@@ -39,14 +39,20 @@ struct roster_job {
 };
 
 struct roster *
-roster_new(struct store *store, const char *const *names, size_t n)
+roster_new(struct store *store)
 {
 	struct roster *r = mem_zalloc(sizeof(*r));
 	r->store = store;
-	r->names = names;
-	r->n = n;
 	pthread_mutex_init(&r->lock, NULL);
 	return r;
+}
+
+static void
+free_names(struct roster *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free(r->names[i]);
+	free(r->names);
 }
 
 void
@@ -56,6 +62,7 @@ roster_free(struct roster *r)
 		return;
 	pattern_set_unref(r->patterns);
 	pthread_mutex_destroy(&r->lock);
+	free_names(r);
 	free(r->rejected);
 	free(r);
 }
@@ -141,7 +148,8 @@ write_all(struct roster *r)
 	struct roster_job *rj = mem_zalloc(sizeof(*rj));
 	const struct pattern *p;
 	rj->job = (struct store_job){.run = run, .done = done};
-	for (size_t i = 0; (p = pattern_at(r->patterns, i)) != NULL; i++) {
+	for (size_t i = 0;
+	     r->patterns != NULL && (p = pattern_at(r->patterns, i)) != NULL; i++) {
 		rj->records =
 		    mem_grow(rj->records, rj->n, &rj->room, sizeof(*rj->records));
 		fill(r, p, &rj->records[rj->n++]);
@@ -150,11 +158,23 @@ write_all(struct roster *r)
 }
 
 void
+roster_set_backends(struct roster *r, const char *const *names, size_t n)
+{
+	pthread_mutex_lock(&r->lock);
+	free_names(r);
+	r->names = mem_zalloc((n + 1) * sizeof(*r->names));
+	for (r->n = 0; r->n < n; r->n++)
+		r->names[r->n] = mem_strdup(names[r->n]);
+	r->n_rejected = 0; /* they are numbered as the names were */
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
 roster_set(struct roster *r, struct pattern_set *patterns)
 {
 	pthread_mutex_lock(&r->lock);
 	pattern_set_unref(r->patterns);
-	r->patterns = pattern_set_ref(patterns);
+	r->patterns = patterns != NULL ? pattern_set_ref(patterns) : NULL;
 	r->n_rejected = 0;
 	write_all(r);
 	pthread_mutex_unlock(&r->lock);
@@ -165,10 +185,11 @@ roster_reject(struct roster *r, const char *backend, const char *pattern,
     const char *text)
 {
 	size_t at = 0;
+	pthread_mutex_lock(&r->lock);
 	while (at < r->n && strcmp(r->names[at], backend) != 0)
 		at++;
-	pthread_mutex_lock(&r->lock);
-	if (find_rejected(r, at, pattern) == NULL && r->n_rejected < REJECTED_MAX) {
+	if (at < r->n && find_rejected(r, at, pattern) == NULL &&
+	    r->n_rejected < REJECTED_MAX) {
 		r->rejected = mem_grow(r->rejected, r->n_rejected, &r->room,
 		    sizeof(*r->rejected));
 		struct rejected *no = &r->rejected[r->n_rejected++];

@@ -14,11 +14,12 @@
 
 struct roster;
 
-/* names: of the backends; borrowed until roster_free. */
-struct roster *roster_new(struct store *store, const char *const *names, size_t n);
+struct roster *roster_new(struct store *store);
 void roster_free(struct roster *r); /* takes NULL */
-/* New patterns: every record is written, those of patterns that are gone are
- * deleted, and what backends said before is forgotten. */
+/* Which backends there are; copied. It counts from the next roster_set. */
+void roster_set_backends(struct roster *r, const char *const *names, size_t n);
+/* New patterns (NULL: none): every record is written, those of patterns that are
+ * gone are deleted, and what backends said before is forgotten. */
 void roster_set(struct roster *r, struct pattern_set *patterns);
 /* The backend cannot serve zones of that pattern, and why. */
 void roster_reject(struct roster *r, const char *backend, const char *pattern,

@@ -16,6 +16,7 @@
  */
 #include "agent/net/net.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -31,9 +32,17 @@
 enum { TICK_MS = 250, PORT_TRIES = 20, DRAIN_MS = 1000 };
 
 struct listener {
-	struct addr addr;
-	struct udp *udp; /* NULL: TLS */
+	struct addr asked, addr; /* of the configuration; with the port it got */
+	bool is_tls;             /* then there is no udp */
+	struct udp *udp;
 	struct tcp *tcp;
+};
+
+/* A UDP socket that is not listened on any more, but owes answers. */
+struct retired {
+	struct retired *next;
+	struct udp *udp;
+	uint64_t until_ms;
 };
 
 struct net {
@@ -45,6 +54,7 @@ struct net {
 	uint64_t drain_until_ms;
 	struct listener *listeners; /* n_plain of them, then those of TLS */
 	size_t n_listeners, n_plain;
+	struct retired *retired;
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -112,7 +122,24 @@ is_drained(const struct net *net)
 		if (net->listeners[i].udp != NULL &&
 		    !udp_is_drained(net->listeners[i].udp))
 			return false;
-	return net->hub.n_conns == 0;
+	return net->hub.n_conns == 0 && net->retired == NULL;
+}
+
+static void
+settle_retired(struct net *net, bool all)
+{
+	uint64_t now = uv_now(net->hub.loop);
+
+	for (struct retired **at = &net->retired, *r; (r = *at) != NULL;) {
+		udp_settle(r->udp);
+		if (!all && !udp_is_drained(r->udp) && now < r->until_ms) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		udp_close(r->udp);
+		free(r);
+	}
 }
 
 /* Nothing is due any more, or it has to be given up. */
@@ -125,6 +152,7 @@ close_all(struct net *net)
 	for (size_t i = 0; i < net->n_listeners; i++)
 		close_listener(&net->listeners[i]);
 	net->n_listeners = net->n_plain = 0;
+	settle_retired(net, true);
 	while ((c = TAILQ_FIRST(&net->hub.conns)) != NULL)
 		conn_shut(c);
 	uv_close((uv_handle_t *)&net->prepare, on_handle_closed);
@@ -148,13 +176,15 @@ on_prepare(uv_prepare_t *prepare)
 
 	conn_settle_all(&net->hub);
 	for (size_t i = 0; i < net->n_plain; i++)
-		udp_settle(net->listeners[i].udp);
+		if (net->listeners[i].udp != NULL)
+			udp_settle(net->listeners[i].udp);
+	settle_retired(net, false);
 	if (net->is_draining &&
 	    (is_drained(net) || uv_now(net->hub.loop) >= net->drain_until_ms)) {
 		close_all(net);
 		return;
 	}
-	bool want = net->hub.n_conns > 0 || net->is_draining;
+	bool want = net->hub.n_conns > 0 || net->is_draining || net->retired != NULL;
 	if (want && !net->is_ticking)
 		uv_timer_start(&net->tick, on_tick, TICK_MS, TICK_MS);
 	if (!want && net->is_ticking)
@@ -184,22 +214,33 @@ on_drained(struct hub *hub)
 /* TCP and UDP on one port. Where the system chooses it for TCP, another socket
  * may have it for UDP: then once more. */
 static enum err
-open_listener(struct net *net, struct listener *l, const struct addr *addr)
+open_plain(struct net *net, struct listener *l)
 {
 	enum err err = ERR_IO;
 
 	for (int i = 0; i < PORT_TRIES && err != OK; i++) {
-		l->addr = *addr;
+		l->addr = l->asked;
 		err = tcp_open(&net->hub, &l->addr, false, &l->tcp);
 		if (err == OK)
 			err = udp_open(&net->hub, &l->addr, &l->udp);
-		if (err == OK || addr_port(addr) != 0)
+		if (err == OK)
 			break;
 		int error = errno;
 		close_listener(l);
 		errno = error;
+		if (addr_port(&l->asked) != 0)
+			break;
 	}
 	return err;
+}
+
+/* asked and is_tls are set. */
+static enum err
+open_listener(struct net *net, struct listener *l)
+{
+	l->addr = l->asked;
+	return l->is_tls ? tcp_open(&net->hub, &l->addr, true, &l->tcp)
+			 : open_plain(net, l);
 }
 
 static struct net *
@@ -233,23 +274,25 @@ net_new(struct uv_loop_s *loop, const struct net_conf *conf, struct proto *proto
 	return net;
 }
 
-static enum err
-open_listeners(struct net *net, const struct net_conf *conf, const struct addr **at)
+/* The nth that conf wants; those of TLS come last. */
+static struct listener
+wanted(const struct net_conf *conf, size_t n)
 {
-	enum err err = OK;
+	bool is_tls = n >= conf->n_listen;
 
-	for (size_t i = 0; i < conf->n_listen && err == OK; i++) {
-		*at = &conf->listen[i];
-		err = open_listener(net, &net->listeners[net->n_listeners++], *at);
-		net->n_plain = net->n_listeners;
-	}
-	for (size_t i = 0; i < conf->n_listen_tls && err == OK; i++) {
-		struct listener *l = &net->listeners[net->n_listeners++];
-		*at = &conf->listen_tls[i];
-		l->addr = **at;
-		err = tcp_open(&net->hub, &l->addr, true, &l->tcp);
-	}
-	return err;
+	return (struct listener){.asked = is_tls ? conf->listen_tls[n - conf->n_listen]
+						 : conf->listen[n],
+	    .is_tls = is_tls};
+}
+
+static enum err
+cannot_listen(const struct listener *l, struct err_where *where)
+{
+	char text[ADDR_TEXT_MAX];
+
+	return err_at(where, l->is_tls ? "listen-tls" : "listen", 0,
+	    "cannot listen on %s: %s", addr_print(&l->asked, text),
+	    mem_errno_text(errno));
 }
 
 enum err
@@ -257,19 +300,197 @@ net_open(struct uv_loop_s *loop, const struct net_conf *conf, struct proto *prot
     struct err_where *where, struct net **out)
 {
 	struct net *net = net_new(loop, conf, proto);
-	const struct addr *at = NULL;
-	enum err err = open_listeners(net, conf, &at);
 
-	if (err != OK) {
-		char text[ADDR_TEXT_MAX];
-		err_at(where, "", 0, "cannot listen on %s: %s", addr_print(at, text),
-		    mem_errno_text(errno));
+	for (size_t i = 0; i < conf->n_listen + conf->n_listen_tls; i++) {
+		struct listener *l = &net->listeners[i];
+		*l = wanted(conf, i);
+		net->n_listeners++;
+		net->n_plain += !l->is_tls;
+		if (open_listener(net, l) == OK)
+			continue;
+		(void)cannot_listen(l, where);
 		net_close(net, NULL, NULL);
-		return err;
+		return ERR_IO;
 	}
 	*out = net;
 	return OK;
 }
+
+/* -- other addresses ------------------------------------------------------- */
+
+struct net_change {
+	struct net *net;
+	struct tls_ctx *tls;
+	struct listener *listeners;
+	bool *is_new;
+	size_t n, n_plain;
+	bool *stays; /* of those that are there */
+};
+
+static void
+change_free(struct net_change *c)
+{
+	tls_ctx_unref(c->tls);
+	free(c->listeners);
+	free(c->is_new);
+	free(c->stays);
+	free(c);
+}
+
+static bool
+is_wildcard(const struct addr *a)
+{
+	return addr_family(a) == AF_INET ? a->u.in4.sin_addr.s_addr == htonl(INADDR_ANY)
+					 : IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
+}
+
+/* The two cannot be listened on at a time. */
+static bool
+collide(const struct addr *a, const struct addr *b)
+{
+	return addr_family(a) == addr_family(b) && addr_port(a) == addr_port(b) &&
+	       (is_wildcard(a) || is_wildcard(b) || addr_equal_host(a, b));
+}
+
+/* Returns whether there was one: its place may now be free. */
+static bool
+make_way(struct net_change *c, const struct addr *addr)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < c->net->n_listeners; i++) {
+		struct listener *l = &c->net->listeners[i];
+		if (c->stays[i] || l->tcp == NULL || !collide(&l->addr, addr))
+			continue;
+		close_listener(l);
+		any = true;
+	}
+	return any;
+}
+
+static enum err
+open_new(struct net_change *c, struct listener *l)
+{
+	enum err err = open_listener(c->net, l);
+
+	if (err == OK || errno != EADDRINUSE || !make_way(c, &l->asked))
+		return err;
+	return open_listener(c->net, l);
+}
+
+/* What had to make way is opened again. */
+static void
+restore(struct net_change *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->is_new[i])
+			close_listener(&c->listeners[i]);
+	for (size_t i = 0; i < c->net->n_listeners; i++) {
+		struct listener *l = &c->net->listeners[i];
+		struct err_where where;
+		if (l->tcp != NULL || open_listener(c->net, l) == OK)
+			continue;
+		(void)cannot_listen(l, &where);
+		hub_complain(&c->net->hub, "%s", where.what);
+	}
+}
+
+/* One that is there and does not stay for another: it does for this. */
+static bool
+take_over(struct net_change *c, struct listener *l)
+{
+	for (size_t i = 0; i < c->net->n_listeners; i++) {
+		const struct listener *old = &c->net->listeners[i];
+		if (c->stays[i] || old->is_tls != l->is_tls ||
+		    !addr_equal(&old->asked, &l->asked))
+			continue;
+		c->stays[i] = true;
+		*l = *old;
+		return true;
+	}
+	return false;
+}
+
+enum err
+net_prepare(struct net *net, const struct net_conf *conf, struct err_where *where,
+    struct net_change **change)
+{
+	struct net_change *c = mem_zalloc(sizeof(*c));
+	enum err err = OK;
+
+	c->net = net;
+	c->tls = conf->tls != NULL ? tls_ctx_ref(conf->tls) : NULL;
+	c->n = conf->n_listen + conf->n_listen_tls;
+	c->n_plain = conf->n_listen;
+	c->listeners = mem_zalloc((c->n + 1) * sizeof(*c->listeners));
+	c->is_new = mem_zalloc((c->n + 1) * sizeof(*c->is_new));
+	c->stays = mem_zalloc((net->n_listeners + 1) * sizeof(*c->stays));
+	for (size_t i = 0; i < c->n; i++) {
+		c->listeners[i] = wanted(conf, i);
+		c->is_new[i] = !take_over(c, &c->listeners[i]);
+	}
+	for (size_t i = 0; i < c->n && err == OK; i++) {
+		if (!c->is_new[i])
+			continue;
+		err = open_new(c, &c->listeners[i]);
+		if (err != OK)
+			(void)cannot_listen(&c->listeners[i], where);
+	}
+	if (err != OK) {
+		net_cancel(c);
+		return err;
+	}
+	*change = c;
+	return OK;
+}
+
+void
+net_cancel(struct net_change *c)
+{
+	if (c == NULL)
+		return;
+	restore(c);
+	change_free(c);
+}
+
+static void
+retire(struct net *net, struct udp *udp)
+{
+	struct retired *r = mem_zalloc(sizeof(*r));
+
+	r->udp = udp;
+	r->until_ms = uv_now(net->hub.loop) + DRAIN_MS;
+	r->next = net->retired;
+	net->retired = r;
+	udp_drain(udp);
+}
+
+void
+net_commit(struct net_change *c)
+{
+	struct net *net = c->net;
+
+	for (size_t i = 0; i < net->n_listeners; i++) {
+		struct listener *l = &net->listeners[i];
+		if (c->stays[i])
+			continue;
+		if (l->udp != NULL)
+			retire(net, l->udp);
+		l->udp = NULL;
+		close_listener(l);
+	}
+	free(net->listeners);
+	net->listeners = c->listeners;
+	net->n_listeners = c->n;
+	net->n_plain = c->n_plain;
+	c->listeners = NULL;
+	struct tls_ctx *old = net->hub.tls;
+	net->hub.tls = c->tls;
+	c->tls = old;
+	change_free(c);
+}
+
+/* -- looking at it --------------------------------------------------------- */
 
 const struct addr *
 net_address(const struct net *net, size_t n)
@@ -283,15 +504,6 @@ net_tls_address(const struct net *net, size_t n)
 	size_t at = net->n_plain + n;
 
 	return at < net->n_listeners ? &net->listeners[at].addr : NULL;
-}
-
-void
-net_set_tls(struct net *net, struct tls_ctx *tls)
-{
-	struct tls_ctx *old = net->hub.tls;
-
-	net->hub.tls = tls_ctx_ref(tls);
-	tls_ctx_unref(old);
 }
 
 void

@@ -68,6 +68,17 @@ status_put_backend(struct store_txn *txn, const struct backend_status *b)
 	put_line(txn, TABLE_BACKEND_STATES, &key);
 }
 
+void
+status_del_backend(struct store_txn *txn, uint8_t backend)
+{
+	struct skey key;
+
+	skey_init(&key);
+	skey_u8(&key, backend);
+	if (txn_del(txn, TABLE_BACKEND_STATES, &key) == OK)
+		txn->pending.dirty = true;
+}
+
 /* -- patterns ------------------------------------------------------------------------
  */
 

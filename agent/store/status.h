@@ -91,6 +91,7 @@ struct backend_status {
 NODISCARD enum err status_get_backend(struct store_txn *txn, uint8_t backend,
     struct backend_status *b);
 void status_put_backend(struct store_txn *txn, const struct backend_status *b);
+void status_del_backend(struct store_txn *txn, uint8_t backend);
 
 struct pattern_status {
 	char name[64];

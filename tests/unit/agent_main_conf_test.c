@@ -601,45 +601,32 @@ check_all__this_machine__faults_are_told(void **state)
 /* -- reload ---------------------------------------------------------------- */
 
 static void
-on_change(void *arg, const char *section, const char *name)
+on_fixed(void *arg, const char *name, unsigned line)
 {
 	char *text = arg;
 	size_t n = strlen(text);
-	snprintf(text + n, 500 - n, "%s/%s ", section, name);
+	snprintf(text + n, 500 - n, "%s:%u ", name, line);
 }
 
 static void
-changes__only_what_needs_a_restart__is_told(void **state)
+keep_fixed__name_and_state_dir__are_told_and_kept(void **state)
 {
 	(void)state;
-	struct conf *old = load_good(
-	    "[key k]\nsecret = " SECRET "\n"
-	    "[backend b]\ndriver = null\nprobe-rate = 5\n" REST "purge-after = 1d\n");
-	struct conf *same = load_good(
-	    "[key j]\nsecret = " SECRET "\nallow = read\n" REST "purge-after = 1d\n"
-	    "[backend b]\ndriver = null\nprobe-rate = 5\n");
-	struct conf *other = load_good("[agent]\nstate-dir = /tmp\nlisten = 127.0.0.1\n"
-				       "pattern-dir = /tmp\nlisten = ::1\nlog = warn\n"
-				       "[catalog main]\nname = catalog.example\n"
-				       "purge-after = 2d\n"
-				       "[backend b]\ndriver = null\n");
+	struct conf *old = load_good("[agent]\nname = a\nstate-dir = /tmp\n"
+				     "[catalog main]\nname = catalog.example\n");
+	struct conf *same =
+	    load_good("[agent]\nstate-dir = /tmp\nlog = warn\nname = a\n"
+		      "[catalog other]\nname = catalog.example\n");
+	struct conf *other = load_good("[agent]\nstate-dir = /var\nname = b\n"
+				       "[catalog main]\nname = catalog.example\n");
 	char text[500] = "";
 
-	conf_each_change(old, same, on_change, text);
+	conf_keep_fixed(same, old, on_fixed, text);
 	assert_string_equal(text, "");
-	conf_each_change(old, other, on_change, text);
-	assert_string_equal(text,
-	    "agent/listen catalog main/purge-after backend b/probe-rate ");
-	conf_free(old);
-	old = load_good("[agent]\nstate-dir = /tmp\nlisten-tls = ::1\ntls-cert = /c\n"
-			"tls-key = /k\n" TLS_REST);
-	struct conf *renewed = load_good("[agent]\nstate-dir = /tmp\nlisten-tls = ::1\n"
-					 "tls-cert = /d\ntls-key = /l\n"
-					 "tls-client-ca = /u\n" TLS_REST);
-	text[0] = '\0';
-	conf_each_change(old, renewed, on_change, text);
-	assert_string_equal(text, "");
-	conf_free(renewed);
+	conf_keep_fixed(other, old, on_fixed, text);
+	assert_string_equal(text, "name:3 state-dir:2 ");
+	assert_string_equal(other->name, "a");
+	assert_string_equal(other->state_dir, "/tmp");
 	conf_free(old);
 	conf_free(same);
 	conf_free(other);
@@ -684,7 +671,7 @@ main(void)
 		check_all__tls_files__faults_are_at_the_line_that_names_them),
 	    cmocka_unit_test(guard_remove__every_form__is_read),
 	    cmocka_unit_test(check_all__this_machine__faults_are_told),
-	    cmocka_unit_test(changes__only_what_needs_a_restart__is_told),
+	    cmocka_unit_test(keep_fixed__name_and_state_dir__are_told_and_kept),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -537,8 +537,23 @@ bounds__half_a_key_update__waited_for(void **state)
 
 /* -- certificates --------------------------------------------------------------- */
 
+/* The same addresses, with other certificates. */
 static void
-set_tls__while_connected__for_new_connections_alone(void **state)
+change_to(struct fixture *f, struct tls_ctx *tls)
+{
+	struct net_conf conf = {.listen = net_address(f->net, 0),
+	    .n_listen = 1,
+	    .listen_tls = net_tls_address(f->net, 0),
+	    .n_listen_tls = 1,
+	    .tls = tls};
+	struct err_where where = {0};
+	struct net_change *change;
+	assert_int_equal(net_prepare(f->net, &conf, &where, &change), OK);
+	net_commit(change);
+}
+
+static void
+change__other_certificates__for_new_connections_alone(void **state)
 {
 	(void)state;
 	struct fixture *f = start_tls((struct net_conf){0});
@@ -550,7 +565,7 @@ set_tls__while_connected__for_new_connections_alone(void **state)
 
 	pki_issue(pki, "next", "DNS:next.example", -3600, 3600);
 	struct tls_ctx *next = pki_server(pki, "next.pem", "next.key", NULL);
-	net_set_tls(f->net, next);
+	change_to(f, next);
 	tls_ctx_unref(next);
 
 	assert_int_equal(shake_hands(f, &half), OK);
@@ -623,7 +638,7 @@ main(void)
 	    cmocka_unit_test(bounds__connections__oldest_idle_one_gives_way),
 	    cmocka_unit_test(bounds__key_updates__answered_between_messages),
 	    cmocka_unit_test(bounds__half_a_key_update__waited_for),
-	    cmocka_unit_test(set_tls__while_connected__for_new_connections_alone),
+	    cmocka_unit_test(change__other_certificates__for_new_connections_alone),
 	    cmocka_unit_test(open__address_of_tls_in_use__says_which),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
