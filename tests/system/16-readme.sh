@@ -11,7 +11,7 @@ block() {
 		on && inside && n == want' "$README"
 }
 write_patterns
-start_nsd
+start_nsd nsd1
 shared_zone "$NSD_DIR/zones/shared.zone"
 write_agent "$(nsd_backend)"
 agent_up
@@ -20,6 +20,18 @@ ln -s "$CTL" "$T/bin/nsherdctl"
 export PATH=$T/bin:$PATH NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/ctl.example.key \
 	NSHERD_CATALOG=$C HOME=$T
 cd "$T" || exit 1
+
+# the session, whose numbers and times are of its day
+masked() { sed -E 's#[0-9]+[smhd]?#0#g; s#\bnow\b#0#g; s# +# #g; s# $##'; }
+block 'A session' 1 >"$T/session"
+sed -n 's/^\$ //p' "$T/session" | while read -r command; do
+	printf '$ %s\n' "$command"
+	bash -c "$command" </dev/null 2>&1 || printf 'ended with %d\n' $?
+done >"$T/session.now"
+[ "$(grep -c '^\$' "$T/session")" -ge 8 ] || fail "README: no session"
+diff <(masked <"$T/session") <(masked <"$T/session.now") >"$T/out" ||
+	{ cat "$T/out"; fail "README: the session"; }
+nsherdctl del shop.example blog.example --wait >/dev/null || fail "after the session"
 
 n=0
 while read -r command; do
