@@ -116,6 +116,8 @@ enum err bind_lookup(void *ctx, const struct dname *zones, size_t n,
 
 /* -- bind_journal.c ----------------------------------------------------------- */
 
+extern const char bind_journal_name[]; /* in config-dir */
+
 /* Lines to add, in memory until bind_journal_write. */
 struct bind_lines {
 	struct buf text;
@@ -132,7 +134,9 @@ void bind_lines_forget(struct bind_lines *lines, const struct dname *zone);
 void bind_lines_key(struct bind_lines *lines, const struct dname *key);
 void bind_lines_loaded(struct bind_lines *lines, const char *digest,
     const char *process, int64_t ms);
-/* Append, and take into memory. A failure is logged: what is in memory counts. */
+/* Append, and take into memory. false: neither; logged. */
+bool bind_journal_append(struct bind *b, struct bind_lines *lines);
+/* The same, but a failure does not keep it out of memory: that counts. */
 void bind_journal_write(struct bind *b, struct bind_lines *lines);
 /* Tombstones and what was loaded, once. */
 void bind_journal_read(struct bind *b);

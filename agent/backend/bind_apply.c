@@ -103,7 +103,9 @@ bind_delete(struct bind_batch *ba, struct bind_task *t, bool *gone)
 	*gone = reply.good || rndc_says(&reply, "not found");
 	if (*gone) {
 		ba->b->deleted_ms = clock_ms();
-		if (!t->dropped)
+		/* What is to be there again is not wanted dead, should its end not
+		 * be seen. */
+		if (t->op->kind == OP_REMOVE && !t->dropped)
 			bind_lines_deleted(&ba->lines, &t->op->zone, ba->b->process);
 		else
 			bind_lines_forget(&ba->lines, &t->op->zone);
@@ -209,6 +211,22 @@ is_single_addition(const struct bind_task *t)
 	return is_addition(t) && !t->bulk;
 }
 
+/* Where its tombstone cannot be taken away, it would go again some day. */
+static void
+wait_for_journal(struct bind_batch *ba)
+{
+	for (size_t i = 0; i < ba->n; i++) {
+		struct bind_task *t = &ba->tasks[i];
+
+		if (is_addition(t) &&
+		    bind_names_get(&ba->b->tombs, &t->op->zone) != NULL)
+			op_retry(t->op, 10,
+			    "it was removed, and %.100s/%s cannot be written to say "
+			    "that it comes back",
+			    ba->b->conf.config_dir, bind_journal_name);
+	}
+}
+
 /*
  * What we deleted is to be there again: the tombstone must be off the disk
  * before. And named must have written the deletion, lest it takes the new zone
@@ -234,7 +252,8 @@ lift_tombs(struct bind_batch *ba)
 		bind_lines_forget(&lines, &t->op->zone);
 		any = lines.sync = true;
 	}
-	bind_journal_write(b, &lines);
+	if (!bind_journal_append(b, &lines))
+		wait_for_journal(ba);
 	bind_lines_fini(&lines);
 	return any && since_ms < DELETE_MS
 		   ? chan_sleep(b->conf.cancel_fd, (unsigned)(DELETE_MS - since_ms),

@@ -31,7 +31,7 @@
 
 enum { LINE_MAX_HERE = 2048, SMALL = 2000, TOMBS_MAX = 200000 };
 
-static const char journal_name[] = "nsherd.journal";
+const char bind_journal_name[] = "nsherd.journal";
 
 void
 bind_lines_init(struct bind_lines *lines)
@@ -163,7 +163,7 @@ open_journal(struct bind *b, int flags)
 
 	if (spool_open(b->conf.config_dir, &dir_fd) != OK)
 		return -1;
-	fd = openat(dir_fd, journal_name, flags | O_NOFOLLOW | O_CLOEXEC, 0640);
+	fd = openat(dir_fd, bind_journal_name, flags | O_NOFOLLOW | O_CLOEXEC, 0640);
 	close(dir_fd);
 	return fd;
 }
@@ -178,7 +178,7 @@ read_journal(struct bind *b, struct bind_names *marks)
 		read_file(&r, fd);
 	else if (errno != ENOENT)
 		log_warn("bind", "backend=%s file=%s/%s text=\"%s\"", b->conf.name,
-		    b->conf.config_dir, journal_name, mem_errno_text(errno));
+		    b->conf.config_dir, bind_journal_name, mem_errno_text(errno));
 	return r.n_lines;
 }
 
@@ -208,25 +208,30 @@ write_all(int fd, const char *data, size_t size)
 	return true;
 }
 
+/* All of it, or nothing: half of it might have a deletion, and not what came after. */
 static bool
 append(struct bind *b, const struct bind_lines *lines)
 {
 	int fd = open_journal(b, O_RDWR | O_APPEND | O_CREAT);
 	struct stat st;
 	char last = '\n';
-	bool good;
+	bool good, there;
 
 	if (fd == -1)
 		return false;
+	there = fstat(fd, &st) == 0;
 	/* A line that was cut short must not swallow the first of ours. */
-	good = fstat(fd, &st) == 0 &&
-	       (st.st_size == 0 || pread(fd, &last, 1, st.st_size - 1) == 1) &&
+	good = there && (st.st_size == 0 || pread(fd, &last, 1, st.st_size - 1) == 1) &&
 	       (last == '\n' || write_all(fd, "\n", 1)) &&
 	       write_all(fd, buf_text(&lines->text), lines->text.size) &&
 	       (!lines->sync || fdatasync(fd) == 0);
 	if (!good) {
 		int saved = errno;
 
+		if (there && ftruncate(fd, st.st_size) == -1)
+			log_warn("bind", "backend=%s file=%s/%s text=\"%s\"",
+			    b->conf.name, b->conf.config_dir, bind_journal_name,
+			    mem_errno_text(errno));
 		close(fd);
 		errno = saved;
 		return false;
@@ -254,24 +259,40 @@ trim(struct bind *b, struct bind_lines *lines)
 	b->tombs = kept;
 }
 
-void
-bind_journal_write(struct bind *b, struct bind_lines *lines)
+static void
+take_lines(struct bind *b, struct bind_lines *lines)
 {
 	struct reading r = {.b = b};
 
-	if (b->tombs.n > TOMBS_MAX)
-		trim(b, lines);
-	if (lines->text.size == 0)
-		return;
-	if (!append(b, lines))
-		log_warn("bind",
-		    "backend=%s file=%s/%s text=\"%s: if named crashes now, zones may "
-		    "come back\"",
-		    b->conf.name, b->conf.config_dir, journal_name,
-		    mem_errno_text(errno));
 	take_text(&r, (char *)lines->text.data);
 	buf_reset(&lines->text);
 	lines->sync = false;
+}
+
+bool
+bind_journal_append(struct bind *b, struct bind_lines *lines)
+{
+	if (lines->text.size == 0)
+		return true;
+	if (!append(b, lines)) {
+		log_warn("bind",
+		    "backend=%s file=%s/%s text=\"%s: if named crashes now, zones may "
+		    "come back\"",
+		    b->conf.name, b->conf.config_dir, bind_journal_name,
+		    mem_errno_text(errno));
+		return false;
+	}
+	take_lines(b, lines);
+	return true;
+}
+
+void
+bind_journal_write(struct bind *b, struct bind_lines *lines)
+{
+	if (b->tombs.n > TOMBS_MAX)
+		trim(b, lines);
+	if (!bind_journal_append(b, lines))
+		take_lines(b, lines);
 }
 
 static void
@@ -298,13 +319,13 @@ shrink(struct bind *b, const struct bind_names *marks)
 		    b->loaded_ms);
 	err = spool_open(b->conf.config_dir, &dir_fd);
 	if (err == OK) {
-		err = spool_replace(dir_fd, journal_name, buf_text(&lines.text),
+		err = spool_replace(dir_fd, bind_journal_name, buf_text(&lines.text),
 		    lines.text.size, 0640);
 		close(dir_fd);
 	}
 	if (err != OK)
 		log_warn("bind", "backend=%s file=%s/%s text=\"%s\"", b->conf.name,
-		    b->conf.config_dir, journal_name, mem_errno_text(errno));
+		    b->conf.config_dir, bind_journal_name, mem_errno_text(errno));
 	bind_lines_fini(&lines);
 }
 

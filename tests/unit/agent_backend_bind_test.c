@@ -2,6 +2,7 @@
 #include "tests/unit/servers_fixture.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 /*
  * The bind driver against a real named of its own: in a directory of its own, on
@@ -1381,6 +1382,79 @@ bind_journal__many_changes__stays_small(void **state)
 	settings_unref(s);
 }
 
+static bool
+journal_has(struct fixture *f, const char *line)
+{
+	char *text = mem_zalloc(65536);
+	FILE *file = fopen(in_dir(f, "conf/nsherd.journal"), "re");
+	bool has;
+
+	assert_non_null(file);
+	text[fread(text, 1, 65535, file)] = '\0';
+	fclose(file);
+	has = strstr(text, line) != NULL;
+	free(text);
+	return has;
+}
+
+/* Of what is to be there again there must be no tombstone: a zone that was added,
+ * unseen, would be buried by it. */
+static void
+bind_apply__zone_added_anew__is_not_wanted_dead(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *s, *p;
+
+	NEED_SERVER(f);
+	s = secondary("sec", "127.0.0.1@9");
+	p = primary("web", template);
+	prepare_one(f, s, RESULT_OK);
+	prepare_one(f, p, RESULT_OK);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	apply_one(f, OP_CHANGE, "a.example", p, RESULT_OK);
+	assert_false(journal_has(f, "- a.example"));
+	apply_one(f, OP_REMOVE, "a.example", NULL, RESULT_OK);
+	assert_true(journal_has(f, "- a.example"));
+	settings_unref(s);
+	settings_unref(p);
+}
+
+/* With its tombstone on disk it would go again after the next restart. */
+static void
+bind_apply__journal_full__removed_zone_is_not_added(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *s;
+	struct stat before, after;
+	struct rlimit was, full;
+	const char *path;
+
+	NEED_SERVER(f);
+	s = secondary("sec", "127.0.0.1@9");
+	prepare_one(f, s, RESULT_OK);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	apply_one(f, OP_REMOVE, "a.example", NULL, RESULT_OK);
+	path = in_dir(f, "conf/nsherd.journal");
+	assert_int_equal(stat(path, &before), 0);
+	/* no more room than for half a line */
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	full = was;
+	full.rlim_cur = (rlim_t)before.st_size + 4;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_RETRY);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(inventory(f).n, 0);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	restart(f, SIGKILL);
+	reopen_driver(f);
+	assert_int_equal(inventory(f).n_ours, 1);
+	settings_unref(s);
+}
+
 /* -- verbs, signing, catalogs ------------------------------------------------- */
 
 static void
@@ -1700,6 +1774,8 @@ main(void)
 	    WITH(bind_identify__named_restarted__process_differs, setup),
 	    WITH(bind_inventory__database_unreadable__journal_has_the_marks, setup),
 	    WITH(bind_journal__many_changes__stays_small, setup),
+	    WITH(bind_apply__zone_added_anew__is_not_wanted_dead, setup),
+	    WITH(bind_apply__journal_full__removed_zone_is_not_added, setup),
 	    WITH(bind_command__verbs__do_what_named_can, setup),
 	    WITH(bind_apply__signed_primary__is_signed_and_leaves_nothing, setup),
 	    WITH(bind_apply__member_of_a_catalog__is_a_conflict_and_untouched,
