@@ -167,6 +167,27 @@ CATALOGS catalog catalog a
 BACKENDS backend backend a
 N
 
+# defaults that are numbers
+default_of() { # SECTION SETTING
+	part nsherd.conf.5 "$1" | awk -v it=".It Cm $2 No =" '
+		/^\.It Cm/ { on = index($0, it) == 1 } on && /^Default: / { print $2 + 0; exit }'
+}
+while read -r heading setting constant; do
+	value=$(grep -ohE "\b$constant = [0-9]+" "$ROOT/agent/conf_set.c" | grep -oE '[0-9]+$')
+	[ -n "$value" ] && [ "$(default_of "$heading" "$setting")" = "$value" ] ||
+		fail "nsherd.conf.5: the default of $setting is $value, not $(default_of "$heading" "$setting")"
+done <<'N'
+CATALOGS max-transaction MAX_TRANSACTION
+CATALOGS max-lock MAX_LOCK_S
+BACKENDS probe-rate PROBE_RATE
+BACKENDS apply-rate APPLY_RATE
+BACKENDS max-variants VARIANTS
+N
+for n in PERCENT:5% MIN:min.10 WINDOW_S:in.600; do
+	grep -q "LIMIT_${n%%:*} = $(tr -cd 0-9 <<<"${n#*:}")\b" "$ROOT/lib/limit.h" || fail "lib/limit.h: $n"
+	part nsherd.conf.5 CATALOGS | grep -q "^Default: .*${n#*:}\b\|^Default: ${n#*:}" || fail "nsherd.conf.5: guard-remove: $n"
+done
+
 # values that are words
 words() { # PAGE-PART: "name word word..."
 	sed -n 's/^\.It Cm \([a-z-]*\) No = Cm \([a-z0-9% |-]*\)$/\1 \2/p' | tr -d '|'
