@@ -445,6 +445,13 @@ replace(struct yadifa_batch *b)
 	return n > 0 ? yadifa_take_effect(b, PLAN_REPLACE) : OK;
 }
 
+static bool
+is_to_purge(const struct yadifa_batch *b, const struct yadifa_task *t)
+{
+	(void)b;
+	return t->plan == PLAN_PURGE;
+}
+
 static void
 purge(struct yadifa_batch *b, struct yadifa_task *t)
 {
@@ -452,10 +459,6 @@ purge(struct yadifa_batch *b, struct yadifa_task *t)
 	bool gone = false;
 	enum err err;
 
-	if (yadifa_table_find(&b->y->inc.table, &op->zone) != NULL) {
-		op_retry(t->op, RETRY_SOON_S, "yadifad still has the zone");
-		return;
-	}
 	err = yadifa_files_unlink_transfers(b->y->transfer_dir, &op->zone, &gone);
 	if (err == OK && settings_record_is_own(op->zonefile))
 		err =
@@ -465,6 +468,31 @@ purge(struct yadifa_batch *b, struct yadifa_task *t)
 	else
 		op_settle(t->op, RESULT_REJECTED, "its old data cannot be removed: %s",
 		    mem_errno_text(errno));
+}
+
+/* What was ours once may by now be the operator's, with data of his. */
+static enum err
+purge_all(struct yadifa_batch *b)
+{
+	enum yadifa_state *states;
+	struct picked p;
+	enum err err = OK;
+
+	pick(b, is_to_purge, &p);
+	states = mem_alloc((p.n + 1) * sizeof(states[0]));
+	if (p.n > 0)
+		err = yadifa_find(b->y, p.zones, p.n, states, b->why);
+	for (size_t i = 0; err == OK && i < p.n; i++) {
+		struct yadifa_task *t = &b->tasks[p.at[i]];
+
+		if (states[i] == YADIFA_ABSENT)
+			purge(b, t);
+		else
+			op_retry(t->op, RETRY_SOON_S, "yadifad still has the zone");
+	}
+	free(states);
+	unpick(&p);
+	return err;
 }
 
 /* -- all of it ------------------------------------------------------------- */
@@ -502,11 +530,7 @@ run(struct yadifa_batch *b)
 		settle_taken(b);
 		err = yadifa_hurry(y, b->why);
 	}
-	for (size_t i = 0; err == OK && i < b->n; i++) {
-		if (op_is_open(b->tasks[i].op) && b->tasks[i].plan == PLAN_PURGE)
-			purge(b, &b->tasks[i]);
-	}
-	return err;
+	return err == OK ? purge_all(b) : err;
 }
 
 /* After a failure: what was written may have been read, or will be. */

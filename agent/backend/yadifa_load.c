@@ -176,6 +176,19 @@ yadifa_write(struct yadifa *y, struct backend_error *why)
 	return OK;
 }
 
+/* As a link: without a zones.conf, be it for as long as it takes to write one, or
+ * until there is room on the disk, yadifad does not start. */
+static void
+keep_edited(struct yadifa *y)
+{
+	if ((unlinkat(y->config_fd, edited, 0) == 0 || errno == ENOENT) &&
+	    linkat(y->config_fd, yadifa_include_name, y->config_fd, edited, 0) == 0)
+		return;
+	if (renameat(y->config_fd, yadifa_include_name, y->config_fd, edited) != 0)
+		log_warn("yadifa", "backend=%s: zones.conf.edited: %s", y->conf.name,
+		    mem_errno_text(errno));
+}
+
 enum err
 yadifa_mend(struct yadifa *y, struct backend_error *why)
 {
@@ -191,10 +204,8 @@ yadifa_mend(struct yadifa *y, struct backend_error *why)
 	log_warn("yadifa", "backend=%s: somebody %s zones.conf: it is made again%s",
 	    y->conf.name, there ? "edited" : "removed",
 	    there ? ", and the other one kept as zones.conf.edited" : "");
-	if (there &&
-	    renameat(y->config_fd, yadifa_include_name, y->config_fd, edited) != 0)
-		log_warn("yadifa", "backend=%s: zones.conf.edited: %s", y->conf.name,
-		    mem_errno_text(errno));
+	if (there)
+		keep_edited(y);
 	y->edits++;
 	y->written = y->loaded = false;
 	return yadifa_write(y, why);

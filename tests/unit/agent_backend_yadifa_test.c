@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/unit/servers_fixture.h"
 
+#include <sys/resource.h>
+
 #include "agent/backend/drivers.h"
 #include "agent/backend/yadifa.h"
 #include "agent/backend/yadifa_reply.h"
@@ -316,6 +318,10 @@ add__operators_zone__is_a_conflict(void **state)
 	assert_int_equal(lookup(f, "broken.example").n, 1);
 	assert_int_equal(lookup(f, "broken.example").n_ours, 0);
 	assert_int_equal(inventory(f).n, 0);
+	/* It may have been ours once, and its data is the operator's now. */
+	write_file(f, "zones/operator.example.zone\n%s", soa_text);
+	apply_one(f, OP_PURGE, "operator.example", s, RESULT_RETRY);
+	assert_true(is_there(f, "zones/operator.example.zone"));
 	apply_one(f, OP_ADD, "mine.example", s, RESULT_OK);
 	assert_serves(f, "mine.example", true);
 	apply_one(f, OP_REMOVE, "mine.example", NULL, RESULT_OK);
@@ -899,6 +905,36 @@ include__deleted_edited_cut__is_made_again(void **state)
 	settings_unref(s);
 }
 
+/* Without the file yadifad does not start: better an edited one than none. */
+static void
+include__edited_while_the_disk_is_full__stays(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_identity id;
+	struct backend_error why = {""};
+	struct settings *s;
+	struct rlimit was, full;
+
+	NEED_SERVER(f);
+	s = shared(f, "p");
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	assert_int_equal(shell("echo '# x' >> %s", f->server.include), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	full = was;
+	full.rlim_cur = 20;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	assert_int_not_equal(f->driver->identify(f->ctx, &id, &why), OK);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(access(f->server.include, F_OK), 0);
+	assert_int_equal(f->driver->identify(f->ctx, &id, &why), OK);
+	assert_int_equal(shell("grep -q '# x' %s", f->server.include), 1);
+	assert_int_equal(shell("grep -q '# x' %s.edited", f->server.include), 0);
+	assert_int_equal(inventory(f).n_ours, 1);
+	settings_unref(s);
+}
+
 static void
 control__wrong_key_or_no_right__is_said(void **state)
 {
@@ -1264,6 +1300,7 @@ main(int argc, char **argv)
 	    REAL(server__dies_of_a_zone__previous_file_is_put_back),
 	    REAL(server__stopped__can_be_canceled),
 	    REAL(include__deleted_edited_cut__is_made_again),
+	    REAL(include__edited_while_the_disk_is_full__stays),
 	    REAL(control__wrong_key_or_no_right__is_said),
 	    cmocka_unit_test_setup_teardown(command__verbs__are_orders_or_refused,
 		setup_operator, teardown),
