@@ -203,6 +203,17 @@ static const struct command table[] = {
 	.run = history_run,
     },
     {
+	.name = "guard",
+	.args = "[--release]",
+	.description = "Show which removals the guard holds, or let them go",
+	.more = "It holds what is more than the catalog's guard-remove, and all that "
+		"comes after,\n"
+		"until --release, which needs the right admin, or until the zones are "
+		"back.",
+	.options = OPTION_RELEASE,
+	.run = guard_run,
+    },
+    {
 	.name = "keygen",
 	.args = "NAME",
 	.description = "Print a new key file",

@@ -16,6 +16,7 @@ enum {
 	LONG_SUMMARY,
 	LONG_PRUNE,
 	LONG_YES,
+	LONG_RELEASE,
 	LONG_TLS,
 	LONG_TLS_CA,
 	LONG_TLS_CERT,
@@ -42,6 +43,7 @@ static const struct option long_options[] = {
     {"summary", no_argument, NULL, LONG_SUMMARY},
     {"prune", no_argument, NULL, LONG_PRUNE},
     {"yes", no_argument, NULL, LONG_YES},
+    {"release", no_argument, NULL, LONG_RELEASE},
     {"tls", required_argument, NULL, LONG_TLS},
     {"tls-ca", required_argument, NULL, LONG_TLS_CA},
     {"tls-cert", required_argument, NULL, LONG_TLS_CERT},
@@ -70,6 +72,7 @@ static const struct {
 	"-a ALGORITHM     hmac-sha256 (default), hmac-sha384, hmac-sha512"},
     {OPTION_BACKEND, "-b", "-b BACKEND       on that backend alone"},
     {OPTION_COUNT, "-n", "-n COUNT         the last COUNT alone"},
+    {OPTION_RELEASE, "--release", "--release        let go what is held"},
 };
 
 static size_t
@@ -171,6 +174,7 @@ take_of_command(int c, struct options *opt)
 		return take_seconds("--timeout", optarg, opt);
 	case LONG_PRUNE: opt->given |= OPTION_PRUNE; return OK;
 	case LONG_YES: opt->given |= OPTION_YES; return OK;
+	case LONG_RELEASE: opt->given |= OPTION_RELEASE; return OK;
 	default: opt->given |= OPTION_SUMMARY; return OK;
 	}
 }

@@ -25,7 +25,8 @@ enum option_bit {
 	OPTION_COUNT = 256,
 	OPTION_PRUNE = 512,
 	OPTION_YES = 1024,
-	OPTION_LAST = OPTION_YES,
+	OPTION_RELEASE = 2048,
+	OPTION_LAST = OPTION_RELEASE,
 };
 
 enum { OPTIONS_WAIT_S = 60 }; /* when --wait or wait names no time */

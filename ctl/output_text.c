@@ -80,7 +80,7 @@ colour_of(const char *state)
 	static const char *const red[] = {"failed", "conflict", "unassigned", "down",
 	    "broken", "expired", "degraded", "refused", NULL};
 	static const char *const green[] = {"serving", "up", "valid", "ok", "done",
-	    NULL};
+	    "open", NULL};
 	for (size_t i = 0; red[i]; i++)
 		if (strcmp(state, red[i]) == 0)
 			return "\033[31m";

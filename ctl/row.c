@@ -18,6 +18,8 @@ static const struct row_key zone_keys[] = {
     {{"pattern", "PATTERN", CELL_TEXT, false}, "pattern"},
     {{"since", "SINCE", CELL_TIME, false}, "since"},
     {{"seen", NULL, CELL_TIME, false}, "seen"},
+    {{"held", "HELD", CELL_TEXT, true}, "held"},
+    {{"step", NULL, CELL_NUMBER, false}, "step"},
     {{"id", NULL, CELL_TEXT, false}, "id"},
     {{"by", NULL, CELL_TEXT, false}, "by"},
     {{"last_command", NULL, CELL_TEXT, false}, "last-command"},
@@ -65,11 +67,21 @@ static const struct row_key pattern_keys[] = {
     {{"error", "ERROR", CELL_TEXT, true}, "error"},
 };
 
+static const struct row_key held_keys[] = {
+    {{"zone", "ZONE", CELL_TEXT, false}, NULL},
+    {{"held", "HELD", CELL_TEXT, false}, "held"},
+    {{"step", "STEP", CELL_NUMBER, false}, "step"},
+    {{"since", "SINCE", CELL_TIME, false}, "since"},
+    {{"by", "BY", CELL_TEXT, false}, "by"},
+    {{"id", NULL, CELL_TEXT, false}, "id"},
+};
+
 const struct row_table row_zones = {"zones", zone_keys, N(zone_keys)};
 const struct row_table row_zone_backends = {"backends", zone_backend_keys,
     N(zone_backend_keys)};
 const struct row_table row_backends = {"backends", backend_keys, N(backend_keys)};
 const struct row_table row_patterns = {"patterns", pattern_keys, N(pattern_keys)};
+const struct row_table row_held = {"zones", held_keys, N(held_keys)};
 
 void
 row_begin(struct output *o, const struct row_table *t,

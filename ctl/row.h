@@ -29,6 +29,7 @@ extern const struct row_table row_zones;         /* of status: one zone, one bac
 extern const struct row_table row_zone_backends; /* of show: the same without zone */
 extern const struct row_table row_backends;
 extern const struct row_table row_patterns;
+extern const struct row_table row_held; /* of guard: one zone */
 
 /* columns must live until output_table_end(). */
 void row_begin(struct output *o, const struct row_table *t,

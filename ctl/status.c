@@ -139,7 +139,8 @@ static const struct row_key agent_keys[] = {
     {{"role", "Role", CELL_TEXT, false}, "role"},
     {{"catalog_serial", "Catalog serial", CELL_NUMBER, false}, "catalog-serial"},
     {{"catalog_state", "Catalog state", CELL_STATE, false}, "catalog"},
-    {{"guard", "Guard", CELL_TEXT, false}, "guard"},
+    {{"guard", "Guard", CELL_STATE, false}, "guard"},
+    {{"held", NULL, CELL_NUMBER, false}, "held"},
     {{"health", "Health", CELL_STATE, false}, "health"},
 };
 

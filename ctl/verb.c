@@ -396,15 +396,21 @@ run_agent(struct verb *v)
 						: EXIT_DONE;
 }
 
-/* reconcile and reconfigure: about no zone in particular. */
 enum exit_status
-verb_run_agent(struct ctl *ctl)
+verb_send_agent(struct ctl *ctl, const char *name)
 {
 	uint64_t entry = 0;
-	struct verb v = {.ctl = ctl, .name = ctl->opt->args[0], .entries = &entry};
+	struct verb v = {.ctl = ctl, .name = name, .entries = &entry};
 	enum exit_status rc = open_verb(&v);
 	if (!rc)
 		rc = run_agent(&v);
 	session_close(&v.s);
 	return rc;
+}
+
+/* reconcile and reconfigure: about no zone in particular. */
+enum exit_status
+verb_run_agent(struct ctl *ctl)
+{
+	return verb_send_agent(ctl, ctl->opt->args[0]);
 }
