@@ -97,7 +97,9 @@ gather_once_more(struct batch *b, struct watch *w, const struct item *in)
 	it->lost |= in->lost;
 	if (in->touch_seq > it->touch_seq)
 		it->touch_seq = in->touch_seq;
-	if (it->add_other && (it->del_own || it->ledger == NULL)) {
+	bool stray = in->stray && !it->stray;
+	it->stray |= stray;
+	if (stray || (it->add_other && (it->del_own || it->ledger == NULL))) {
 		bool worked = it->action != ACT_NONE;
 		judge_item(b->engine, batch_views(b), it);
 		b->n_work += (it->action != ACT_NONE) - worked;

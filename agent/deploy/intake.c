@@ -80,7 +80,8 @@ take_touch(void *arg, const struct touch *t)
 		    .touch_seq = t->seq,
 		    .touched = true,
 		    .touch = t->kind,
-		    .touch_id = t->id};
+		    .touch_id = t->id,
+		    .stray = t->kind == TOUCH_STRAY};
 		got = batch_gather(p->batch, &item);
 	}
 	if (got == GATHER_DONE)

@@ -400,7 +400,10 @@ looked_absent(struct item *it)
 static void
 looked_stray(struct item *it, enum presence presence)
 {
-	it->action = presence == PRESENCE_OURS ? ACT_REMOVE : ACT_NONE;
+	it->action = presence == PRESENCE_OURS ? ACT_REMOVE
+		     : it->has_status          ? ACT_NOTE
+					       : ACT_NONE;
+	note(it, NOTE_GONE, ZONE_PENDING, NOTE_SETTLED, "%s", "");
 	if (presence != PRESENCE_OURS || !judge_guarded(it) || !it->kept)
 		return;
 	it->action = it->has_status && it->state == ZONE_HELD ? ACT_NONE : ACT_NOTE;

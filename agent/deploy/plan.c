@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/store/holds.h"
 #include "agent/store/members.h"
 #include "agent/store/worklog.h"
 #include "lib/rr.h"
@@ -44,10 +45,11 @@ node_of(const struct work_rr *rr, struct label *id, bool *at_node)
 }
 
 static enum touch_kind
-kind_of(const struct work *w, bool add)
+kind_of(const struct work *w, bool add, const struct label *id)
 {
-	if (w->kind == WORK_RELEASE)
-		return add ? TOUCH_PROPERTY : TOUCH_DEL;
+	if (w->kind == WORK_RELEASE && add)
+		return label_is(id, hold_kind_str(HOLD_STRAY)) ? TOUCH_STRAY
+							       : TOUCH_PROPERTY;
 	if (!add)
 		return w->held ? TOUCH_PROPERTY : TOUCH_DEL;
 	return TOUCH_ADD;
@@ -63,7 +65,7 @@ touch_of(struct reader *r, const struct work *w, const struct work_rr *rr, bool 
 	if (!node_of(rr, &t->id, &at_node))
 		return ERR_NOTFOUND;
 	if (at_node && rr->type == RR_PTR) {
-		t->kind = kind_of(w, add);
+		t->kind = kind_of(w, add, &t->id);
 		if (dname_from_wire(rr->rdata, rr->rdata_size, &t->zone) != OK)
 			return ERR_NOTFOUND;
 		return OK;

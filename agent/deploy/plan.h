@@ -22,7 +22,7 @@ struct plan_cursor {
 	bool adds;               /* the dels of that entry were read */
 };
 
-enum touch_kind { TOUCH_DEL, TOUCH_ADD, TOUCH_PROPERTY, TOUCH_RESYNC };
+enum touch_kind { TOUCH_DEL, TOUCH_ADD, TOUCH_PROPERTY, TOUCH_STRAY, TOUCH_RESYNC };
 
 struct touch {
 	enum touch_kind kind;

@@ -92,8 +92,10 @@ struct guard_origin {
 };
 
 /*
- * Let go all that is held now, and open. The work log gets WORK_RELEASE entries
- * (one at least, *seq is the last), and a WORK_RESYNC if strays are among them.
+ * Let go all that is held now, and open. The work log gets WORK_RELEASE entries,
+ * one at least; *seq is the last. Among their removals are removals and resets,
+ * under the ids that go; among their additions changes and strays, and instead of
+ * an id the kind.
  * If it held, the window starts anew: of the members there are now.
  */
 NODISCARD enum err guard_release(struct store_txn *txn, uint8_t catalog,

@@ -22,7 +22,7 @@ struct release {
 	const struct guard_origin *origin;
 	struct buf del, add;
 	size_t n_part;
-	uint64_t n, n_admitted, n_strays, seq;
+	uint64_t n, n_admitted, seq;
 };
 
 static void
@@ -44,7 +44,7 @@ put_zone(struct buf *out, const struct dname *zone, const struct label *id)
 static void
 admit(struct release *r, const struct hold *h)
 {
-	static const struct label none = {.size = 1, .data = {'-'}};
+	const struct label kind = label_of(hold_kind_str(h->kind));
 	struct admission a = {.kind = h->kind,
 	    .zone = h->zone,
 	    .target = h->target,
@@ -52,8 +52,7 @@ admit(struct release *r, const struct hold *h)
 	bool again = admissions_del(r->txn, r->catalog, &h->zone);
 	admissions_put(r->txn, r->catalog, &a);
 	r->n_admitted += !again;
-	r->n_strays += h->kind == HOLD_STRAY;
-	put_zone(&r->add, &h->zone, &none);
+	put_zone(&r->add, &h->zone, &kind);
 }
 
 static enum err
@@ -70,9 +69,9 @@ release_one(void *arg, const struct hold *h, const struct member *m)
 }
 
 static void
-append(struct release *r, enum work_kind kind, const char *text)
+append(struct release *r, const char *text)
 {
-	struct work w = {.kind = kind,
+	struct work w = {.kind = WORK_RELEASE,
 	    .catalog = r->catalog,
 	    .time = r->origin->now,
 	    .serial_from = r->origin->serial,
@@ -102,7 +101,7 @@ release_part(struct release *r)
 		return false;
 	r->n += r->n_part;
 	snprintf(text, sizeof(text), "zones=%zu", r->n_part);
-	append(r, WORK_RELEASE, text);
+	append(r, text);
 	return r->n_part == PART;
 }
 
@@ -120,8 +119,6 @@ guard_release(struct store_txn *txn, uint8_t catalog, const struct guard_origin 
 	buf_init(&r.add, 0);
 	while (release_part(&r))
 		;
-	if (r.n_strays > 0)
-		append(&r, WORK_RESYNC, "cause=release");
 	buf_fini(&r.del);
 	buf_fini(&r.add);
 	if (record.latched)

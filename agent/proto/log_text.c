@@ -277,8 +277,7 @@ put_member(struct log_text *t, const struct facts *f, struct buf *rdata)
 	if (!del && f->was[0])
 		txt_printf(rdata, "was=%s", f->was);
 	/* Backends do not see it yet. Of another id there are two lines. */
-	if (t->work.held && f->had &&
-	    (!f->has || !dname_equal(&f->zone, &f->was_zone)))
+	if (t->work.held && f->had && (!f->has || !dname_equal(&f->zone, &f->was_zone)))
 		txt_printf(rdata, "guard=held");
 	put_details(t, f, rdata);
 }
