@@ -91,7 +91,7 @@ $PYTHON -c 'import json,sys; h=json.load(sys.stdin)["history"]; assert [e["op"] 
 	<"$T/out" || fail "history as JSON"
 rc 2 ctl history -n 0
 rc 2 ctl history bad..name
-for c in add del set list show export status wait refresh thaw reconcile reconfigure backends patterns history keygen; do
+for c in add del set list show export status wait refresh thaw reconcile reconfigure backends patterns history guard keygen; do
 	rc 0 ctl help $c
 	[ -s "$T/out" ] || fail "no help for $c"
 done
