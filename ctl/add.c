@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <time.h>
 
+#include "ctl/ask.h"
 #include "ctl/commands.h"
 #include "ctl/edit.h"
 #include "lib/catz.h"
 
 /* Ids that grow in the order of the zones, so that the agent's store can append
- * them; from the time, so that they grow from run to run too. */
+ * them; from the time, so that they grow from run to run too. But what the guard
+ * holds comes back as it was. */
 static enum err
 give_ids(struct session *s, struct orders *orders)
 {
 	struct timespec ts;
-	(void)s;
+	enum err e = ask_held_ids(s, orders);
+	if (e)
+		return e;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	uint64_t order = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 	for (size_t i = 0; i < orders->n; i++) {
 		struct label id = catz_new_id(order + i);
-		order_set_id(orders, &orders->items[i], &id);
+		if (orders->items[i].id_size == 0)
+			order_set_id(orders, &orders->items[i], &id);
 	}
 	return OK;
 }

@@ -86,6 +86,21 @@ name_of(void *arg, size_t i, struct dname *owner)
 	return ERR_NOTFOUND;
 }
 
+/* The id a zone has in the catalog. Where the guard holds its removal it has
+ * none, and where it holds another id, the record says both. */
+static enum err
+read_id(const struct rr *rr, struct label *label)
+{
+	char text[OBSERVED_VALUE_MAX], held[OBSERVED_VALUE_MAX];
+	struct dname id;
+	const char *is = observed_get(rr, "held", held);
+	bool reset = is && strcmp(is, "reset") == 0;
+	if ((is && strcmp(is, "removal") == 0) ||
+	    !observed_get(rr, reset ? "new-id" : "id", text) || dname_parse(text, &id))
+		return ERR_NOTFOUND;
+	return dname_first_label(&id, label);
+}
+
 /* One record for each backend. One that is being removed may carry the id of a
  * member that is no more. */
 static enum err
@@ -93,13 +108,11 @@ take_id(void *arg, enum observed_kind kind, const struct dname *name,
     const struct rr *rr)
 {
 	struct finder *f = arg;
-	char text[OBSERVED_VALUE_MAX], state[OBSERVED_VALUE_MAX];
-	struct dname id;
+	char state[OBSERVED_VALUE_MAX];
 	struct label label;
 	(void)kind;
 	(void)name;
-	if (!observed_get(rr, "id", text) || dname_parse(text, &id) ||
-	    dname_first_label(&id, &label))
+	if (read_id(rr, &label))
 		return OK;
 	const char *is = observed_get(rr, "state", state);
 	bool going = is && strcmp(is, "removing") == 0;
@@ -170,4 +183,54 @@ ask_ids(struct session *s, struct orders *orders)
 		    orders->items[i].id_size == 0)
 			refuse(&f, &orders->items[i], "not in the catalog");
 	return e;
+}
+
+/* -- what is held ---------------------------------------------------------- */
+
+static enum err
+look_for_held(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	char value[OBSERVED_VALUE_MAX];
+	(void)name;
+	if (kind == OBSERVED_AGENT && !observed_get(rr, "held", value))
+		*(bool *)arg = false;
+	return OK;
+}
+
+static enum err
+take_held(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	struct finder *f = arg;
+	char text[OBSERVED_VALUE_MAX];
+	struct dname id;
+	struct label label;
+	(void)kind;
+	(void)name;
+	const char *held = observed_get(rr, "held", text);
+	if (held && strcmp(held, "removal") == 0 && observed_get(rr, "id", text) &&
+	    !dname_parse(text, &id) && !dname_first_label(&id, &label))
+		order_set_id(f->orders, f->order, &label);
+	return OK;
+}
+
+static enum err
+held_answer(void *arg, size_t i, const struct msg *msg)
+{
+	struct finder *f = arg;
+	f->order = &f->orders->items[i];
+	enum err e = observed_read(f->s, msg, take_held, f);
+	return e == ERR_DENIED || e == ERR_NOTFOUND ? OK : e;
+}
+
+enum err
+ask_held_ids(struct session *s, struct orders *orders)
+{
+	struct finder f = {.s = s, .orders = orders};
+	bool some = true; /* a key narrowed to some zones is not told */
+	enum err e = observed_query(s, &s->status, look_for_held, &some);
+	if (e && e != ERR_DENIED && e != ERR_NOTFOUND)
+		return e;
+	return some ? ask_txt(s, orders->n, name_of, held_answer, &f) : OK;
 }

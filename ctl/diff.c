@@ -95,7 +95,7 @@ add(struct diff *diff, const struct order *o, uint64_t number)
 {
 	struct diff_item *item = put(diff, DIFF_ADD, o->key, o->key_size);
 
-	item->id = catz_new_id(number);
+	item->id = o->id_size > 0 ? order_id(o) : catz_new_id(number);
 	item->wanted = o->props;
 }
 

@@ -49,9 +49,8 @@ print_facts(void *arg, enum observed_kind kind, const struct dname *name,
 	for (size_t i = 0; i < sizeof(facts) / sizeof(*facts); i++) {
 		const struct column *c = &facts[i].column;
 		const char *text = observed_get(rr, facts[i].key, value);
-		if (text)
-			output_field(g->out, c->name, c->title, c->kind,
-			    as_cell(c->kind, text));
+		output_field(g->out, c->name, c->title, c->kind,
+		    as_cell(c->kind, text));
 	}
 	return OK;
 }

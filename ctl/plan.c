@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/ask.h"
 #include "ctl/commands.h"
 #include "ctl/observed.h"
 #include "ctl/options.h"
@@ -125,7 +126,8 @@ plan_make(struct plan *plan, const struct ctl *ctl)
 		rc = session_open(&plan->s, ctl);
 	if (rc)
 		return rc;
-	if (members_load(&plan->s, &plan->members)) {
+	if (members_load(&plan->s, &plan->members) ||
+	    ask_held_ids(&plan->s, &plan->orders)) {
 		say_error("%s", plan->s.error);
 		return EXIT_FAILED;
 	}

@@ -37,7 +37,10 @@ take_id(void *arg, enum observed_kind kind, const struct dname *name,
 	struct dname id;
 	(void)kind;
 	(void)name;
-	if (observed_get(rr, "id", text) && !dname_parse(text, &id))
+	const char *value = observed_get(rr, "new-id", text);
+	if (!value)
+		value = observed_get(rr, "id", text);
+	if (value && !dname_parse(value, &id))
 		return dname_first_label(&id, &show->id);
 	return OK;
 }
