@@ -9,12 +9,12 @@
 #include "agent/store/worklog.h"
 
 static void
-put_id(struct buf *rdata, const struct label *id)
+put_id(struct buf *rdata, const char *key, const struct label *id)
 {
 	struct dname name;
 	char text[DNAME_TEXT_MAX];
 	if (dname_prepend(id, &dname_root, &name) == OK)
-		txt_printf(rdata, "id=%s", dname_print_short(&name, text));
+		txt_printf(rdata, "%s=%s", key, dname_print_short(&name, text));
 }
 
 /* Where the owner does not say it. A name may be longer than a character-string. */
@@ -46,10 +46,14 @@ status_member_set(struct status_member *out, const struct member *m,
 }
 
 void
-status_member_hold(struct status_member *out, const struct hold *h)
+status_member_hold(struct status_member *out, const struct hold *h,
+    const struct label *new_id)
 {
 	out->is_held = true;
 	out->hold = *h;
+	out->new_id.size = 0;
+	if (new_id)
+		out->new_id = *new_id;
 	memcpy(out->by, h->by, sizeof(out->by));
 }
 
@@ -109,7 +113,9 @@ put_zone(struct buf *rdata, const char *backend, const struct status_member *m,
 		txt_printf(rdata, "seen=%" PRIu64, z->seen);
 	if (pattern[0])
 		txt_printf(rdata, "pattern=%s", pattern);
-	put_id(rdata, m ? &m->id : &z->id);
+	put_id(rdata, "id", m ? &m->id : &z->id);
+	if (m && m->is_held && m->new_id.size > 0)
+		put_id(rdata, "new-id", &m->new_id);
 	if (m && m->by[0])
 		txt_printf(rdata, "by=%s", m->by);
 	txt_printf(rdata, "since=%" PRIu64, since);

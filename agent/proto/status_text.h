@@ -23,11 +23,14 @@ struct status_member {
 	/* The guard holds what became of it: this is as the backends see it. */
 	bool is_held;
 	struct hold hold;
+	struct label new_id; /* the catalog's own; empty: it has none, or the same */
 };
 
 void status_member_set(struct status_member *out, const struct member *m,
     const struct proto_catalog *catalog);
-void status_member_hold(struct status_member *out, const struct hold *h);
+/* new_id: NULL, or the one in the catalog. */
+void status_member_hold(struct status_member *out, const struct hold *h,
+    const struct label *new_id);
 
 /*
  * One zone on one backend (NULL: the agent has none). m NULL: no member any

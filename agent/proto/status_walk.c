@@ -126,7 +126,7 @@ take_hold(void *arg, const struct hold *h, const struct member *m)
 	*sm = (struct status_member){.zone = h->zone};
 	if (m)
 		status_member_set(sm, m, w->s->zone->catalog);
-	status_member_hold(sm, h);
+	status_member_hold(sm, h, NULL);
 	w->last_hold = h->zone;
 	return OK;
 }
@@ -189,10 +189,13 @@ static void
 put_hold(struct status_walk *w, const struct status_member *h)
 {
 	if (h->id.size > 0) {
+		struct label id = w->member.id;
 		w->member = *h;
+		if (w->has_member)
+			w->member.new_id = id;
 		w->has_member = true;
 	} else if (w->has_member) {
-		status_member_hold(&w->member, &h->hold);
+		status_member_hold(&w->member, &h->hold, NULL);
 	}
 }
 

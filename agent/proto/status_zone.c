@@ -242,12 +242,17 @@ static enum err
 emit_member(struct lookup *l, const struct member *m, const struct hold *held)
 {
 	struct status_member sm;
+	struct label id;
 
 	if (rights_narrowed(l->key) && !rights_member(l->key, l->s->zone->catalog, m))
 		return ERR_DENIED;
 	status_member_set(&sm, m, l->s->zone->catalog);
-	if (held)
-		status_member_hold(&sm, held);
+	if (held) {
+		bool reset =
+		    held->kind == HOLD_RESET &&
+		    members_find_zone(l->s->txn, l->s->head.nr, &m->zone, &id) == OK;
+		status_member_hold(&sm, held, reset ? &id : NULL);
+	}
 	return emit_zone(l, &sm.zone, &sm);
 }
 
