@@ -56,6 +56,8 @@ struct listing {
 	struct nsd *nsd;
 	backend_zone_fn *fn;
 	void *arg;
+	char **torn;
+	size_t n_torn, torn_room;
 };
 
 /* A native pattern that we keep empty, or have lost, is no mark: the zone must be
@@ -72,6 +74,40 @@ mark_of_pattern(const struct nsd *nsd, const char *pattern)
 								  : pattern;
 }
 
+/*
+ * What a crash left of the last line of NSD's zone list is one line with what NSD
+ * appended, at its next start: a zone of two names with "add " between them, under
+ * the pattern of the second. No name of ours has a blank.
+ */
+static bool
+is_torn(const char *name, const char *pattern)
+{
+	const char *second = strstr(name, "add ");
+
+	return second != NULL && second[4] != '\0' && mark_is_ours(pattern);
+}
+
+/* The second zone is lost, and will be missed. */
+static enum err
+remove_torn(struct listing *l, struct backend_error *why)
+{
+	struct nsd *nsd = l->nsd;
+	enum err err = OK;
+
+	for (size_t i = 0; err == OK && i < l->n_torn; i++) {
+		struct nsd_single single;
+
+		log_warn("nsd",
+		    "backend=%s zone=\"%s\" text=\"of a torn line of "
+		    "nsd's zone list: removed\"",
+		    nsd->conf.name, l->torn[i]);
+		nsd_single_init(&single);
+		err = nsd_chan_command(&nsd->chan, nsd_single_line, &single, why,
+		    "delzone %s", l->torn[i]);
+	}
+	return err;
+}
+
 static enum err
 list_zone(void *arg, const char *name, const char *pattern)
 {
@@ -81,6 +117,14 @@ list_zone(void *arg, const char *name, const char *pattern)
 
 	if (nsd_name_parse(name, &dname) != OK)
 		return OK; /* no name that we could ever be asked for */
+	if (is_torn(name, pattern)) {
+		char plain[DNAME_TEXT_MAX];
+
+		l->torn =
+		    mem_grow(l->torn, l->n_torn, &l->torn_room, sizeof(l->torn[0]));
+		l->torn[l->n_torn++] = mem_strdup(dname_print_plain(&dname, plain));
+		return OK;
+	}
 	if (pattern[0] == '\0') {
 		nsd->conf_zones = mem_grow(nsd->conf_zones, nsd->n_conf_zones,
 		    &nsd->conf_zones_room, sizeof(nsd->conf_zones[0]));
@@ -132,13 +176,18 @@ static enum err
 nsd_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *why)
 {
 	struct nsd *nsd = ctx;
-	struct listing l = {nsd, fn, arg};
+	struct listing l = {.nsd = nsd, .fn = fn, .arg = arg};
 	enum err err = renew(nsd, why);
 
 	if (err != OK)
 		return err;
 	nsd->n_conf_zones = 0;
 	err = nsd_find_all(nsd, list_zone, &l, why);
+	if (err == OK)
+		err = remove_torn(&l, why);
+	for (size_t i = 0; i < l.n_torn; i++)
+		free(l.torn[i]);
+	free(l.torn);
 	if (nsd->n_conf_zones > 1)
 		qsort(nsd->conf_zones, nsd->n_conf_zones, sizeof(nsd->conf_zones[0]),
 		    by_name);

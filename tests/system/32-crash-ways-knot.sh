@@ -146,7 +146,8 @@ cat >"$SERVER_DIR/own/cat.zone" <<'Z'
 version 60 TXT "2"
 m1.zones 60 PTR member.example.
 Z
-knot_control conf-begin >/dev/null
+until_ok 20 no_transaction || fail "$WAY: a transaction is open"
+knot_control conf-begin >/dev/null || fail "$WAY: conf-begin"
 for c in "zone[cat.own]" "zone[cat.own].file $SERVER_DIR/own/cat.zone" "zone[cat.own].catalog-role interpret" \
     "zone[cat.own].catalog-template operators"; do
 	# shellcheck disable=SC2086
@@ -154,7 +155,13 @@ for c in "zone[cat.own]" "zone[cat.own].file $SERVER_DIR/own/cat.zone" "zone[cat
 done
 knot_control conf-commit >/dev/null || fail "$WAY: conf-commit"
 OPERATORS="$OPERATORS member.example cat.own"
-served member.example
+has_member() {
+	served_at "$SERVER_PORT" member.example && return
+	knot_control zone-reload cat.own >/dev/null # it may miss its own signal
+	sleep 1
+	served_at "$SERVER_PORT" member.example
+}
+until_ok 40 has_member || fail "$WAY: knotd did not take up its catalog: $(knot_control zone-status) $(knot_control conf-read zone)"
 ctl add member.example cat.own -p shared >/dev/null || fail "$WAY: add"
 until_ok 30 status_has member.example state=conflict || fail "$WAY: $(status_of member.example)"
 until_ok 30 status_has cat.own state=conflict || fail "$WAY: $(status_of cat.own)"
