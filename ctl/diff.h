@@ -20,7 +20,7 @@ struct diff_item {
 	enum diff_kind kind;
 	const uint8_t *key; /* of the zone */
 	uint16_t key_size;
-	struct label id;            /* of the member; of an addition that of its order, or new */
+	struct label id; /* of the member; of an addition that of its order, or new */
 	const struct props *was;    /* NULL: an addition */
 	const struct props *wanted; /* NULL: a removal */
 	const struct props *change; /* DIFF_CHANGE: what props_write_set needs */
