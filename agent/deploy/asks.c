@@ -58,13 +58,16 @@ asks_stray_catalog(const struct engine *e)
 	return &e->conf->catalogs[0];
 }
 
-/* Another catalog's, under another id. */
+/* Another catalog's, under another id; or one of before, that was removed. */
 static bool
 is_replaced(const struct item *it)
 {
-	return it->ledger != NULL && it->desire.found &&
-	       it->ledger->catalog != it->desire.catalog &&
-	       !label_equal(&it->ledger->id, &it->desire.id);
+	const struct ledger_entry *l = it->ledger;
+	const struct desire *d = &it->desire;
+	if (l != NULL)
+		return l->catalog != d->catalog && !label_equal(&l->id, &d->id);
+	return it->grave != NULL &&
+	       (it->add_other || !label_equal(&it->grave->id, &d->id));
 }
 
 void

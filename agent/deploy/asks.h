@@ -14,9 +14,10 @@
 /*
  * What this half has to ask the guard before it does it: to remove strays, to
  * change what no server changes without a gap in service, and to replace a zone
- * by the one of another catalog under another id. (Removals from a catalog were
- * weighed when it was changed.) Zones that wait are collected until their log
- * entry, or the walk that found them, is at its end, and are one step then.
+ * by the one of another catalog under another id, or one that came back to life.
+ * (Removals from a catalog, and new ids in it, were weighed when it was changed.) Zones
+ * that wait are collected until their log entry, or the walk that found them, is at its
+ * end, and are one step then.
  */
 
 struct engine;

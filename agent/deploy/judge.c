@@ -250,9 +250,11 @@ judge_new(struct item *it, const struct zone_status *s, bool current)
 			return;
 		it->action = ACT_NOTE;
 		note(it, NOTE_STATE, ZONE_UNASSIGNED, NOTE_SETTLED, "%s", d->error);
-	} else if (it->grave != NULL &&
-		   (it->add_other || !label_equal(&it->grave->id, &d->id))) {
+	} else if (it->replaced && it->presence == PRESENCE_ABSENT &&
+		   it->presence_fresh) {
 		it->action = ACT_PURGE;
+	} else if (it->replaced) {
+		it->action = ACT_LOOK; /* is it there still, or again? */
 	} else if (it->presence == PRESENCE_ABSENT && it->presence_fresh) {
 		it->action = ACT_ADD;
 	} else {
@@ -381,6 +383,22 @@ looked_there(const struct engine *e, struct item *it, const char *mark)
 	}
 }
 
+/* There is a grave, of another member: its data must not be used again. */
+static void
+looked_over_grave(struct item *it, enum presence presence)
+{
+	it->action = presence == PRESENCE_ABSENT ? ACT_PURGE : ACT_CLASH;
+	if (presence != PRESENCE_OURS)
+		return;
+	it->doomed = true;
+	it->action = ACT_REMOVE;
+	if (!judge_guarded(it) || !it->kept)
+		return;
+	it->doomed = false;
+	it->action = ACT_NOTE;
+	note(it, NOTE_STATE, ZONE_APPLIED, NOTE_SETTLED, "%s", it->desire.error);
+}
+
 static void
 looked_absent(struct item *it)
 {
@@ -422,6 +440,8 @@ judge_looked(struct engine *e, struct item *it, enum presence presence,
 		looked_removing(it, presence);
 	} else if (it->doomed || !it->desire.found) {
 		it->action = presence == PRESENCE_OURS ? ACT_REMOVE : ACT_FORGET;
+	} else if (it->replaced && it->ledger == NULL) {
+		looked_over_grave(it, presence);
 	} else if (presence == PRESENCE_OTHER) {
 		it->action = ACT_CLASH;
 	} else if (presence == PRESENCE_OURS) {

@@ -66,7 +66,7 @@ struct item {
 	bool stray;    /* ours by its mark, but neither in the ledger nor desired */
 	bool kept;     /* with the settings it has: the guard holds their change */
 	bool asks;     /* ask is to be put, also beside another action */
-	bool replaced; /* by the member of another catalog under another id */
+	bool replaced; /* what the server may have is of another member */
 	struct guard_ask ask;
 	struct guard_view guard;
 	uint32_t shape; /* of the settings desired */

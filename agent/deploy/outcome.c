@@ -51,7 +51,8 @@ leaving(const struct engine *e, const struct item *it)
 	if (it->ledger != NULL)
 		entry = *it->ledger;
 	else
-		entry.catalog = asks_stray_catalog(e)->nr;
+		entry.catalog =
+		    it->desire.found ? it->desire.catalog : asks_stray_catalog(e)->nr;
 	/* Another id came: its data must not be used again, whatever comes next. */
 	if (it->doomed)
 		entry.id = judge_no_id;
@@ -90,8 +91,9 @@ put_note(struct record *r, const struct item *it, enum note_kind kind,
 		n->catalog = it->ledger->catalog;
 		n->id = it->ledger->id;
 	} else if (it->stray) {
+		/* Under that id it may be taken over as it is. */
 		n->catalog = asks_stray_catalog(r->engine)->nr;
-		n->id = judge_no_id;
+		n->id = it->grave != NULL ? it->grave->id : judge_no_id;
 	}
 	snprintf(n->error, sizeof(n->error), "%s", error);
 	return n;
@@ -113,8 +115,9 @@ put_removing(const struct engine *e, struct record *r, const struct item *it,
 {
 	struct note *n = record_note(r, NOTE_STATE, &it->zone);
 	n->state = ZONE_REMOVING;
-	n->catalog =
-	    it->ledger != NULL ? it->ledger->catalog : asks_stray_catalog(e)->nr;
+	n->catalog = it->ledger != NULL ? it->ledger->catalog
+		     : it->desire.found ? it->desire.catalog
+					: asks_stray_catalog(e)->nr;
 	n->id = it->ledger != NULL ? it->ledger->id : judge_no_id;
 	snprintf(n->error, sizeof(n->error), "%s", error);
 	return n;

@@ -18,11 +18,11 @@
  * counted.
  *
  * An old state directory that is put back brings its own window and latch, and its
- * own members: what the servers have beyond them are strays, and counted, for the
- * ledger that came with it knows none of them. An empty state directory has no
- * ledger, so strays are left alone (deploy); as soon as it has one, they are one
- * step. A change whose server side is unknown, after either, counts as one with a
- * gap.
+ * own members. What the servers have beyond them, or beyond an empty one, is left
+ * alone by the back half (reconcile.c), but for zones that the state at hand says
+ * were removed: those may have been given back since, so they are strays, and
+ * counted, all that a reconcile finds as one step. A change of a zone whose
+ * settings on the server are not known, after either, counts as one with a gap.
  */
 #include "agent/guard/guard.h"
 
