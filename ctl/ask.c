@@ -86,7 +86,7 @@ name_of(void *arg, size_t i, struct dname *owner)
 	return ERR_NOTFOUND;
 }
 
-/* The id a zone has in the catalog. Where the guard holds its removal it has
+/* The id a zone has in the catalog. Where the guard holds that it is gone it has
  * none, and where it holds another id, the record says both. */
 static enum err
 read_id(const struct rr *rr, struct label *label)
@@ -95,7 +95,7 @@ read_id(const struct rr *rr, struct label *label)
 	struct dname id;
 	const char *is = observed_get(rr, "held", held);
 	bool reset = is && strcmp(is, "reset") == 0;
-	if ((is && strcmp(is, "removal") == 0) ||
+	if ((is && (!strcmp(is, "removal") || !strcmp(is, "stray"))) ||
 	    !observed_get(rr, reset ? "new-id" : "id", text) || dname_parse(text, &id))
 		return ERR_NOTFOUND;
 	return dname_first_label(&id, label);
@@ -209,8 +209,9 @@ take_held(void *arg, enum observed_kind kind, const struct dname *name,
 	(void)kind;
 	(void)name;
 	const char *held = observed_get(rr, "held", text);
-	if (held && strcmp(held, "removal") == 0 && observed_get(rr, "id", text) &&
-	    !dname_parse(text, &id) && !dname_first_label(&id, &label))
+	bool is_none = held && (!strcmp(held, "removal") || !strcmp(held, "stray"));
+	if (is_none && observed_get(rr, "id", text) && !dname_parse(text, &id) &&
+	    !dname_first_label(&id, &label))
 		order_set_id(f->orders, f->order, &label);
 	return OK;
 }

@@ -30,8 +30,9 @@ NODISCARD enum err ask_txt(struct session *s, size_t n, ask_name_fn *name,
 NODISCARD enum err ask_ids(struct session *s, struct orders *orders);
 
 /*
- * For zones that are to be added: the id that a zone had, if the guard holds its
- * removal, so that it comes back as it was. Fails with s->error.
+ * For zones that are to be added: the id that a zone had, if servers have it yet
+ * because the guard holds that it is gone: so that it comes back as it was. Fails with
+ * s->error.
  */
 NODISCARD enum err ask_held_ids(struct session *s, struct orders *orders);
 

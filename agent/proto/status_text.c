@@ -106,6 +106,8 @@ put_zone(struct buf *rdata, const char *backend, const struct status_member *m,
 	if (m && m->is_held) {
 		txt_printf(rdata, "held=%s", hold_kind_str(m->hold.kind));
 		txt_printf(rdata, "step=%" PRIu64, m->hold.step);
+	} else if (!m && state == ZONE_HELD) {
+		txt_printf(rdata, "held=%s", hold_kind_str(HOLD_STRAY));
 	}
 	if (same && z->has_serial)
 		txt_printf(rdata, "serial=%" PRIu32, z->serial);
