@@ -191,7 +191,7 @@ put_hold(struct status_walk *w, const struct status_member *h)
 	if (h->id.size > 0) {
 		struct label id = w->member.id;
 		w->member = *h;
-		if (w->has_member)
+		if (w->has_member && h->hold.kind == HOLD_RESET)
 			w->member.new_id = id;
 		w->has_member = true;
 	} else if (w->has_member) {
