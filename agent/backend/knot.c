@@ -288,6 +288,7 @@ knot_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 
 	if (err != OK)
 		return err;
+	err = knot_txn_settle(k, why);
 	buf_init(&units, 0);
 	for (size_t i = 0; err == OK && i < sizeof(requests) / sizeof(requests[0]);
 	     i++) {

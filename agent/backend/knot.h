@@ -109,6 +109,8 @@ NODISCARD enum err knot_txn_commit(struct knot *k, struct knot_fault *fault,
 NODISCARD enum err knot_txn_abort(struct knot *k, struct backend_error *why);
 /* At the end of a connection, without waiting for more than a moment. */
 void knot_txn_drop(struct knot *k);
+/* One of an earlier life, which nobody else can begin beside, is aborted. */
+NODISCARD enum err knot_txn_settle(struct knot *k, struct backend_error *why);
 
 extern const char knot_txn_foreign[]; /* for people: *busy */
 

@@ -35,6 +35,7 @@ static const char token_acl[] = "nsherd-transaction";
 enum {
 	MARK_FILE_MAX = 192,
 	DROP_MS = 500,
+	REOPEN_MS = 1500,
 	WATCH_MS = 1000,
 	STEP_MS = 50,
 	WAIT_MS = 10000
@@ -319,26 +320,45 @@ knot_txn_commit(struct knot *k, struct knot_fault *fault, struct backend_error *
 	return OK;
 }
 
+/* Half a block was sent, or not answered: knotd undoes it when we hang up. */
+static enum err
+abort_anew(struct knot *k, struct backend_error *why)
+{
+	bool busy = false;
+	enum err err = knot_ctl_open(&k->ctl, why);
+
+	return err == OK ? settle_leftover(k, k->token, &busy, why) : err;
+}
+
 void
 knot_txn_drop(struct knot *k)
 {
 	struct chan *chan = &k->ctl.chan;
 	int cancel_fd = chan->cancel_fd;
 	unsigned timeout_ms = chan->timeout_ms;
-	struct backend_error ignored;
+	bool clean = k->ctl.open && k->ctl.clean;
+	struct backend_error why = {""};
+	enum err err;
 
-	if (k->ctl.open && k->ctl.clean) {
-		/* Told to stop is no reason to leave it open. */
-		chan->cancel_fd = -1;
-		chan->timeout_ms = DROP_MS;
-		if (knot_txn_abort(k, &ignored) != OK)
-			log_info("knot",
-			    "backend=%s transaction=left-open error=\"%s\"",
-			    k->conf.name, ignored.text);
-		chan->cancel_fd = cancel_fd;
-		chan->timeout_ms = timeout_ms;
-	}
+	/* Told to stop is no reason to leave it open. */
+	chan->cancel_fd = -1;
+	chan->timeout_ms = clean ? DROP_MS : REOPEN_MS;
+	err = clean ? knot_txn_abort(k, &why) : abort_anew(k, &why);
+	if (err != OK)
+		log_info("knot", "backend=%s transaction=left-open error=\"%s\"",
+		    k->conf.name, why.text);
+	chan->cancel_fd = cancel_fd;
+	chan->timeout_ms = timeout_ms;
 	k->in_txn = false;
+}
+
+enum err
+knot_txn_settle(struct knot *k, struct backend_error *why)
+{
+	char token[KNOT_TOKEN_MAX];
+	bool busy = false;
+
+	return read_mark(k, token) ? settle_leftover(k, token, &busy, why) : OK;
 }
 
 /* -- background workers ------------------------------------------------------- */

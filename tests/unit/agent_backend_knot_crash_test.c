@@ -532,6 +532,47 @@ knot_leave__in_a_transaction__aborts_it_even_when_canceled(void **state)
 	assert_false(is_there(f, "zones/.nsherd-transaction-test"));
 }
 
+/* Nor when that was in the middle of a block. */
+static void
+knot_leave__in_half_a_block__aborts_it_even_when_canceled(void **state)
+{
+	static const uint8_t half[] = {1, 0x10, 0, 8, 'c', 'o', 'n', 'f', '-', 's'};
+	struct fixture *f = *state;
+	struct knot *k;
+	struct backend_error why = {""};
+	bool busy;
+
+	NEED_SERVER(f);
+	k = f->ctx;
+	assert_int_equal(knot_enter(k, &why), OK);
+	assert_int_equal(knot_txn_begin(k, &busy, &why), OK);
+	assert_int_equal(send(k->ctl.chan.fd, half, sizeof(half), 0), sizeof(half));
+	k->ctl.clean = false;
+	assert_int_equal(write(f->cancel[1], "x", 1), 1);
+	knot_leave(k);
+	assert_int_equal(read(f->cancel[0], &(char){0}, 1), 1);
+	expect_knotc(f, "conf-begin", "OK");
+	expect_knotc(f, "conf-abort", "OK");
+	assert_false(is_there(f, "zones/.nsherd-transaction-test"));
+}
+
+/* With nothing to do, too, what an agent that was killed left open is ended. */
+static void
+knot_inventory__own_left_over_transaction__is_aborted(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED_SERVER(f);
+	for (int stage = BEGUN; stage <= POISONED_BY_UNSET; stage++) {
+		leave_open(f, (enum stage)stage);
+		inventory(f);
+		expect_knotc(f, "conf-begin", "OK");
+		inventory(f);
+		expect_knotc(f, "conf-abort", "OK");
+		expect_alive(f);
+	}
+}
+
 static void
 knot_apply__server_killed_in_a_batch__unknown_or_not_tried(void **state)
 {
@@ -690,6 +731,8 @@ main(void)
 	    ON_SERVER(knot_apply__server_stopped__times_out_or_is_canceled),
 	    ON_SERVER(knot_apply__server_stopped_in_a_batch__canceled_and_unknown),
 	    ON_SERVER(knot_leave__in_a_transaction__aborts_it_even_when_canceled),
+	    ON_SERVER(knot_leave__in_half_a_block__aborts_it_even_when_canceled),
+	    ON_SERVER(knot_inventory__own_left_over_transaction__is_aborted),
 	    ON_SERVER(knot_apply__server_killed_in_a_batch__unknown_or_not_tried),
 	    WITH(knot_identify__no_confdb__is_refused_with_the_lines, setup_text),
 	    ON_SERVER(knot_identify__another_confdb__is_refused),
