@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "ctl/say.h"
 #include "lib/catz.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/rr.h"
 
@@ -30,6 +32,20 @@ struct transact {
 
 /* -- verbs ------------------------------------------------------------------ */
 
+/*
+ * The TTL of a verb means nothing. With one of chance, no two of us in the same
+ * second sign the same bytes, of which the agent would take the second for a copy.
+ */
+static uint32_t
+any_ttl(void)
+{
+	uint32_t ttl;
+
+	if (getrandom(&ttl, sizeof(ttl), 0) != (ssize_t)sizeof(ttl))
+		log_fatal("transact", "getrandom failed");
+	return ttl & INT32_MAX;
+}
+
 static enum err
 order(struct transact *t, const char *verb, struct msg *msg)
 {
@@ -47,6 +63,7 @@ order(struct transact *t, const char *verb, struct msg *msg)
 	const struct rr rr = {.owner = owner,
 	    .type = RR_TXT,
 	    .class = CLASS_IN,
+	    .ttl = any_ttl(),
 	    .rdata_size = (uint16_t)rdata.size,
 	    .rdata = rdata.data};
 	msg_put_rr(out, (enum msg_section)MSG_UPDATES, &rr);

@@ -237,11 +237,17 @@ control_done(struct update *u)
 	bool ok = u->rcode == RCODE_NOERROR && !u->again;
 
 	/* A begin that was none: what is staged already cannot be committed, as
-	 * the commit does not find its transaction. */
+	 * the commit does not find its transaction. But who was told NOERROR, for
+	 * the same bytes were answered before, will not see that: what he sends now
+	 * must not apply at once. */
 	if (u->control == VERB_KIND_BEGIN && !ok &&
 	    session->transaction == u->transaction && u->transaction != NULL) {
-		transaction_unref(session->transaction);
-		session->transaction = NULL;
+		if (u->rcode == RCODE_NOERROR) {
+			transaction_spoil(session->transaction);
+		} else {
+			transaction_unref(session->transaction);
+			session->transaction = NULL;
+		}
 	}
 	if (u->control == VERB_KIND_LOCK && ok)
 		session->locked_until_ms =

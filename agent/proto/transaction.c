@@ -124,11 +124,11 @@ refuse_message(struct update *u, size_t nth, unsigned rcode, const char *reason)
 
 /*
  * What a message was answered is on record, so this also finds one whose answer
- * could not be made durable: it counts as refused. Sets *skip for the same bytes
- * come again.
+ * could not be made durable: it counts as refused. So do bytes that were answered
+ * before, here or for somebody else: nobody may think that they are in this one.
  */
 static enum err
-check_staged(struct store_txn *txn, struct update *u, size_t nth, bool *skip)
+check_staged(struct store_txn *txn, struct update *u, size_t nth)
 {
 	struct replay r;
 	const struct staged *s = u->transaction->items[nth];
@@ -136,9 +136,8 @@ check_staged(struct store_txn *txn, struct update *u, size_t nth, bool *skip)
 
 	if (err != OK && err != ERR_NOTFOUND)
 		return err;
-	if (err == ERR_NOTFOUND || r.rcode != RCODE_NOERROR)
+	if (err == ERR_NOTFOUND || r.rcode != RCODE_NOERROR || !s->accepted)
 		refuse_message(u, nth, RCODE_REFUSED, "message-was-refused");
-	*skip = !s->accepted;
 	return OK;
 }
 
@@ -168,9 +167,8 @@ add_all(struct store_txn *txn, struct change *c)
 	enum err err = OK;
 
 	for (size_t i = 0; i < t->n && err == OK && u->rcode == RCODE_NOERROR; i++) {
-		bool skip;
-		err = check_staged(txn, u, i, &skip);
-		if (err == OK && u->rcode == RCODE_NOERROR && !skip)
+		err = check_staged(txn, u, i);
+		if (err == OK && u->rcode == RCODE_NOERROR)
 			err = add_message(c, t->items[i]);
 	}
 	return err;

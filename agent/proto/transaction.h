@@ -26,7 +26,7 @@ struct staged {
 	uint64_t time_signed;
 	uint8_t mac[TSIG_MAC_MAX];
 	uint8_t mac_size;
-	bool accepted; /* run, and not the same bytes once more */
+	bool accepted; /* run, and not bytes that were answered before */
 	uint16_t size;
 	uint8_t wire[];
 };

@@ -275,6 +275,47 @@ transaction__played_again__does_nothing(void **state)
 	proto_close(other);
 }
 
+/* Who is told NOERROR for a copy of a begin has no transaction, and must not have
+ * what he sends then applied at once. */
+static void
+transaction__begun_by_a_copy__is_refused_at_commit(void **state)
+{
+	struct world *w = *state;
+	struct msg msg;
+	struct proto_session *other = proto_open(w->proto, w, TRANSPORT_TCP);
+	assert_int_equal(order(w, "begin"), RCODE_NOERROR);
+	uint8_t *wire = mem_dup(w->wire, w->wire_size);
+	size_t size = w->wire_size;
+	memcpy(w->wire, wire, size);
+	w->wire_size = size;
+	assert_int_equal(world_exchange(w, other, false, &msg), RCODE_NOERROR);
+	free(wire);
+	assert_int_equal(UPDATE_ON(w, KEY_FULL, other, "add b1.zones PTR b1.example."),
+	    RCODE_NOERROR);
+	assert_int_equal(query(w, "b1.zones", RR_PTR), RCODE_NXDOMAIN);
+	assert_int_equal(order_as(w, KEY_FULL, other, "commit"), RCODE_REFUSED);
+	assert_string_equal(w->ede, "reason=message-was-refused");
+	assert_int_equal(query(w, "b1.zones", RR_PTR), RCODE_NXDOMAIN);
+	proto_close(other);
+}
+
+static void
+transaction__with_a_copy_in_it__is_refused_at_commit(void **state)
+{
+	struct world *w = *state;
+	struct msg msg;
+	struct proto_session *other = proto_open(w->proto, w, TRANSPORT_TCP);
+	assert_int_equal(order(w, "begin"), RCODE_NOERROR);
+	assert_int_equal(order_as(w, KEY_FULL, other, "begin"), RCODE_NOERROR);
+	assert_int_equal(UPDATE(w, "add b1.zones PTR b1.example."), RCODE_NOERROR);
+	assert_int_equal(world_exchange(w, other, false, &msg), RCODE_NOERROR);
+	assert_int_equal(order(w, "abort"), RCODE_NOERROR);
+	assert_int_equal(order_as(w, KEY_FULL, other, "commit"), RCODE_REFUSED);
+	assert_string_equal(w->ede, "reason=message-was-refused msg=1");
+	assert_int_equal(query(w, "b1.zones", RR_PTR), RCODE_NXDOMAIN);
+	proto_close(other);
+}
+
 static void
 verbs__where_they_cannot_be__are_refused(void **state)
 {
@@ -385,6 +426,8 @@ main(void)
 	    T(transaction__another_key_or_connection__is_not_part_of_it),
 	    T(transaction__narrowed_key__is_held_to_its_zones),
 	    T(transaction__played_again__does_nothing),
+	    T(transaction__begun_by_a_copy__is_refused_at_commit),
+	    T(transaction__with_a_copy_in_it__is_refused_at_commit),
 	    T(verbs__where_they_cannot_be__are_refused),
 	    T(lock__held__then_others_are_refused_until_it_is_let_go),
 	    T(lock__the_connection_ends__then_it_is_free),
