@@ -11,6 +11,7 @@
 #include "agent/conf.h"
 #include "agent/run.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 #include "lib/version.h"
 
 static const char usage[] =
@@ -55,6 +56,7 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	mem_keep_little();
 	struct conf *conf;
 	enum err err = conf_load(path, &conf);
 	if (test)

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "lib/log.h"
 
@@ -83,6 +86,26 @@ mem_grow(void *array, size_t n, size_t *room, size_t element_size)
 	array = mem_realloc(array, want * element_size);
 	*room = want;
 	return array;
+}
+
+/* Both thresholds else grow with the largest block ever freed. */
+void
+mem_keep_little(void)
+{
+#ifdef __GLIBC__
+	enum { KEPT = 256 << 10 };
+
+	mallopt(M_MMAP_THRESHOLD, KEPT);
+	mallopt(M_TRIM_THRESHOLD, KEPT);
+#endif
+}
+
+void
+mem_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 void

@@ -21,6 +21,15 @@ PRINTF(1, 2) char *mem_printf(const char *fmt, ...);
 /* Grow an array so that element n fits; *room counts elements. */
 void *mem_grow(void *array, size_t n, size_t *room, size_t element_size);
 
+/*
+ * For a program that runs long, and seldom needs much: large blocks go back to the
+ * system when they are freed. At the start. Later, after something unusually
+ * large, mem_trim gives back what is free between small blocks; it takes some
+ * milliseconds.
+ */
+void mem_keep_little(void);
+void mem_trim(void);
+
 /* Overwrites, and is not optimised away: for secrets. */
 void mem_wipe(void *data, size_t size);
 

@@ -16,7 +16,7 @@
 
 /* What the files of the yadifa driver share; see yadifa.c for the story. */
 
-enum { YADIFA_BATCH_MAX = 20000, YADIFA_PORT = 53 };
+enum { YADIFA_BATCH_MAX = 10000, YADIFA_PORT = 53 };
 
 extern const char yadifa_include_name[]; /* "zones.conf", in config-dir */
 

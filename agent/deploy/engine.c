@@ -465,9 +465,20 @@ turn(struct engine *e)
 	if (b.n > 0 || b.record != NULL)
 		batch_run(&b);
 	more |= b.n_work > 0;
+	e->swollen |= b.n >= ENGINE_LARGE;
 	batch_fini(&b);
 	more |= asks_put(e);
 	return more;
+}
+
+/* Nothing is under way any more: what large batches took goes back to the system. */
+static void
+trim(struct engine *e)
+{
+	if (!e->swollen || e->watch.n > 0 || atomic_load(&e->n_unwritten) > 0)
+		return;
+	mem_trim();
+	e->swollen = false;
 }
 
 /* Entries that asked for nothing move the mark, too. */
@@ -570,6 +581,7 @@ engine_main(void *arg)
 			continue;
 		if (able)
 			tidy_mark(e);
+		trim(e);
 		wait_for(e, crowded(e) ? IDLE_MS : sleep_ms(e));
 	}
 	record_release(e);

@@ -24,6 +24,7 @@
 enum {
 	ENGINE_BATCH_MAX = 20000,
 	ENGINE_WATCH_MAX = 8192, /* more are verified later, from the retry table */
+	ENGINE_LARGE = 1000,     /* a batch that leaves much memory free behind it */
 	ENGINE_UNWRITTEN_MAX = 12000, /* changes and notes not yet on record */
 };
 
@@ -81,6 +82,7 @@ struct engine {
 	/* Notes of the last small batch: the answers are about to come, and then
 	 * all go in one commit. */
 	struct record *held;
+	bool swollen;       /* there was a large batch; not yet trimmed */
 	bool late;          /* additions wait for the rate */
 	uint64_t verify_us; /* Unix: the next free place for a verification put off */
 	struct pace adds;   /* of secondaries */
