@@ -69,7 +69,7 @@ for i in 1 2 3; do nsd_control addzone "sec$i.example" hidden >/dev/null || fail
 } >"$T/lines"
 cut -d' ' -f1 "$T/lines" >"$T/zones"
 
-for kind in ${KINDS:-nsd knot bind yadifa}; do
+for kind in ${KINDS:-$SERVER_KINDS}; do
 	rm -rf "$T/state"
 	unset AGENT_PORT
 	start_server $kind
