@@ -162,7 +162,7 @@ def keys(root, name):
     out = set()
     for text in calls(source, ["txt_printf"]):
         out |= set(re.findall(r'"([a-z][a-z-]*)=', text))
-    for text in calls(source, ["put_name", "put_long", "put_detail"]):
+    for text in calls(source, ["put_name", "put_long", "put_detail", "put_id"]):
         out |= set(re.findall(r'^\s*\w+,\s*"([a-z][a-z-]*)"', text))
     return out
 
