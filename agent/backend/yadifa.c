@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "agent/backend/drivers.h"
 #include "agent/backend/spool.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/rr.h"
 
@@ -100,6 +102,29 @@ yadifa_open(const struct backend_conf *conf, struct err_where *where, void **ctx
 
 /* -- the server ------------------------------------------------------------ */
 
+/*
+ * Each reload has several threads of yadifad count, without a lock, who uses the
+ * access lists of <main>. When too few are counted, the lists go while they are
+ * used: yadifad aborts, or refuses everybody. On one processor the threads do not
+ * meet.
+ */
+static void
+advise(struct yadifa *y, const char *process)
+{
+	cpu_set_t set;
+
+	if (strcmp(process, y->advised_process) == 0)
+		return;
+	snprintf(y->advised_process, sizeof(y->advised_process), "%s", process);
+	if (sched_getaffinity((pid_t)strtol(process, NULL, 10), sizeof(set), &set) ==
+		0 &&
+	    CPU_COUNT(&set) > 1)
+		log_warn("yadifa",
+		    "backend=%s processors=%d: yadifad may crash over many zones unless "
+		    "it is kept on one processor (CPUAffinity= of systemd)",
+		    y->conf.name, CPU_COUNT(&set));
+}
+
 static enum err
 yadifa_identify(void *ctx, struct backend_identity *id, struct backend_error *why)
 {
@@ -117,8 +142,10 @@ yadifa_identify(void *ctx, struct backend_identity *id, struct backend_error *wh
 		err = yadifa_ask_version(y, id->version, why);
 	else
 		*why = later;
-	if (err == OK && yadifa_look(y, process) == YADIFA_ALIVE)
+	if (err == OK && yadifa_look(y, process) == YADIFA_ALIVE) {
 		snprintf(id->process, sizeof(id->process), "%.40s", process);
+		advise(y, process);
+	}
 	/* Of a file that somebody edited the deploying side has to hear. */
 	if (err == OK && y->edits > 0) {
 		size_t used = strlen(id->process);

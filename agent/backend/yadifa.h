@@ -40,8 +40,9 @@ struct yadifa {
 	bool written;              /* zones.conf is inc */
 	bool loaded;               /* and loaded_process has read it */
 	char loaded_process[64];
-	struct stat file; /* zones.conf as we left it */
-	unsigned edits;   /* by others; part of our identity */
+	struct stat file;         /* zones.conf as we left it */
+	unsigned edits;           /* by others; part of our identity */
+	char advised_process[64]; /* the log has what is to be said of it */
 
 	/* reloads */
 	int64_t reload_end_ms;   /* 0: none yet */
