@@ -177,7 +177,7 @@ static const struct command table[] = {
     {
 	.name = "reconfigure",
 	.args = "",
-	.description = "Have the agent read keys and patterns again",
+	.description = "Have the agent read its files again",
 	.more = "As SIGHUP does; what it found wrong is in the agent's log.",
 	.run = verb_run_agent,
     },
