@@ -217,6 +217,8 @@ commit(struct reload *r, struct net_change *net)
 	net_commit(net);
 	deploy_commit(r->deploy);
 	log_addresses(rooms->net);
+	if (r->tls != NULL)
+		log_info("reload", "tls-cert=%s", r->now->tls_cert);
 	rooms->conf = r->now;
 	rooms->patterns = r->patterns;
 	r->now = old; /* goes with the rest */

@@ -46,6 +46,7 @@ yadifa_close(void *ctx)
 	if (y == NULL)
 		return;
 	yadifa_hang_up(y);
+	key_unref(y->old_key);
 	yadifa_include_fini(&y->inc);
 	yadifa_table_fini(&y->suspects);
 	yadifa_table_fini(&y->condemned);
@@ -337,6 +338,34 @@ print_keys(struct yadifa *y, const struct keyring *keys)
 	return text;
 }
 
+/*
+ * Our own key stands in zones.conf where a pattern lets us send a NOTIFY, so that it
+ * may be this very reload that tells yadifad of its new secret: then it takes the
+ * order under the old one alone. The answer to that may be signed with either.
+ */
+static enum err
+flush_keys(struct yadifa *y, struct backend_error *why)
+{
+	struct backend_error ignored = {""};
+	struct key *key = y->key;
+	enum err err = yadifa_flush(y, why);
+
+	if (err != OK && err != ERR_CANCELED && y->old_key != NULL) {
+		yadifa_hang_up(y);
+		y->key = y->old_key;
+		if (yadifa_flush(y, &ignored) == OK)
+			y->loaded = false; /* to be seen under the new one */
+		yadifa_hang_up(y);
+		y->key = key;
+		err = yadifa_flush(y, why);
+	}
+	if (err == OK) {
+		key_unref(y->old_key);
+		y->old_key = NULL;
+	}
+	return err;
+}
+
 /* Orders are signed with the new one at once. The <key> sections of zones.conf are
  * read before its zones, which do not change by that. */
 static enum err
@@ -344,10 +373,15 @@ yadifa_rekey(void *ctx, const struct keyring *keys, struct backend_error *why)
 {
 	struct yadifa *y = ctx;
 	char *before, *after;
+	struct key *key = keyring_find(keys, &y->self.key);
 	enum err err;
 
-	y->key = keyring_find(keys, &y->self.key);
-	assert(y->key != NULL); /* yadifa_check saw it */
+	assert(key != NULL); /* yadifa_check saw it */
+	if (!key_equal(key, y->key)) {
+		key_unref(y->old_key);
+		y->old_key = key_ref(y->key);
+	}
+	y->key = key;
 	yadifa_include_keep_keys(&y->inc, y->conf.keys, keys);
 	before = print_keys(y, y->conf.keys);
 	after = print_keys(y, keys);
@@ -357,7 +391,7 @@ yadifa_rekey(void *ctx, const struct keyring *keys, struct backend_error *why)
 	mem_wipe(before, strlen(before));
 	free(before);
 	yadifa_hang_up(y);
-	err = after[0] != '\0' ? yadifa_flush(y, why) : OK;
+	err = after[0] != '\0' ? flush_keys(y, why) : OK;
 	yadifa_hang_up(y);
 	mem_wipe(after, strlen(after));
 	free(after);

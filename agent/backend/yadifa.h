@@ -30,7 +30,8 @@ struct yadifa_departed {
 struct yadifa {
 	struct backend_conf conf; /* what it points to is the caller's */
 	struct addr control;
-	struct key *key; /* borrowed from conf.keys */
+	struct key *key;     /* borrowed from conf.keys */
+	struct key *old_key; /* that yadifad may still know it by; NULL: none */
 	struct yadifa_self self;
 	const char *pidfile, *transfer_dir;
 	int config_fd, zone_fd, transfer_fd;

@@ -567,9 +567,8 @@ engine_main(void *arg)
 		}
 		if (e->held != NULL && pace_now_us() >= e->held->held_us)
 			record_release(e);
+		retry_rekey(e); /* it may be what it takes to reach it */
 		reach(e);
-		if (e->state == ENGINE_UP)
-			retry_rekey(e);
 		bool more = false, able = e->state == ENGINE_UP && !crowded(e);
 		if (able) {
 			recheck_sweep(e);

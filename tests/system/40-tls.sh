@@ -44,9 +44,9 @@ $*"
 }
 reload() {
 	local n
-	n=$(grep -c 'reload: keys=\|stay as they were' "$T/nsherdd.log")
+	n=$(grep -c 'reload: keys=\|nothing is changed' "$T/nsherdd.log")
 	kill -HUP "$AGENT_PID"
-	until_ok 20 sh -c "[ \$(grep -c 'reload: keys=\|stay as they were' $T/nsherdd.log) -gt $n ]" ||
+	until_ok 20 sh -c "[ \$(grep -c 'reload: keys=\|nothing is changed' $T/nsherdd.log) -gt $n ]" ||
 		fail "no reload"
 	ask $C SOA >/dev/null
 }

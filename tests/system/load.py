@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Load for the crash test: UPDATEs, additions, removals and refused ones, one
-outstanding, each acknowledgement written down. With --verify: compare."""
-import os, random, socket, sys
+outstanding, each acknowledgement written down; PAUSE seconds (environment) after
+each. With --verify: compare."""
+import os, random, socket, sys, time
 import dns.exception, dns.query, dns.rcode, dns.rdatatype, dns.tsigkeyring, dns.update
 
 verify = sys.argv[1] == "--verify"
@@ -53,6 +54,7 @@ if not verify:
         assert reply.rcode() == want, reply
         if what != "refused":
             acked.write(f"{what} {uid}\n")
+        time.sleep(float(os.environ.get("PAUSE", "0")))
         if what == "add":
             mine.append(uid)
     sys.exit(0)
