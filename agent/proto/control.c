@@ -8,6 +8,7 @@
 #include "agent/proto/command.h"
 #include "agent/proto/rights.h"
 #include "agent/proto/transaction.h"
+#include "agent/store/replay.h"
 #include "agent/store/worklog.h"
 #include "lib/mem.h"
 
@@ -67,6 +68,28 @@ control_scan(struct update *u, const struct dname *apex)
 
 /* -- the connection's transaction ------------------------------------------- */
 
+/* Played again it ends nothing here: what comes behind it would be applied at once,
+ * outside of its transaction. The writer finds it as well, and answers. */
+static bool
+was_answered(const struct update *u)
+{
+	struct replay r;
+	const struct tsig *tsig = &u->req.tsig;
+	struct store_txn *txn = store_read(u->req.session->proto->store, STORE_CATALOG);
+	enum err err =
+	    replay_get(txn, tsig->time_signed, tsig->mac, tsig->mac_size, &r);
+
+	store_end(&txn);
+	return err != ERR_NOTFOUND;
+}
+
+static bool
+is_about_transaction(enum verb_kind kind)
+{
+	return kind == VERB_KIND_BEGIN || kind == VERB_KIND_COMMIT ||
+	       kind == VERB_KIND_ABORT;
+}
+
 static const char *
 take_begin(struct update *u)
 {
@@ -98,9 +121,8 @@ control_take(struct update *u)
 {
 	if (u->control == VERB_KIND_BEGIN)
 		return take_begin(u);
-	if (u->control == VERB_KIND_COMMIT || u->control == VERB_KIND_ABORT)
-		return take_end(u);
-	return NULL;
+	return is_about_transaction(u->control) && !was_answered(u) ? take_end(u)
+								    : NULL;
 }
 
 const char *
@@ -158,9 +180,13 @@ run_lock(struct store_txn *txn, struct update *u)
 	if (u->control == VERB_KIND_LOCK)
 		lock_take(locks, nr, session->id, key_name_text(u->req.tsig.key),
 		    u->catalog->max_lock_s);
-	else if (!lock_drop(locks, nr, session->id)) {
-		update_refuse(u, RCODE_REFUSED, 0, "not-locked");
-		return OK;
+	else {
+		/* Locks are not undone with a transaction that has to be run again. */
+		u->unlocked |= lock_drop(locks, nr, session->id);
+		if (!u->unlocked) {
+			update_refuse(u, RCODE_REFUSED, 0, "not-locked");
+			return OK;
+		}
 	}
 	return append(txn, u);
 }
@@ -168,12 +194,17 @@ run_lock(struct store_txn *txn, struct update *u)
 enum err
 control_run(struct store_txn *txn, struct update *u)
 {
+	if (is_about_transaction(u->control) && u->transaction == NULL) {
+		update_refuse(u, RCODE_REFUSED, 0, "no-transaction");
+		return OK;
+	}
 	switch ((int)u->control) {
+	case VERB_KIND_BEGIN: transaction_begin(u->transaction); return OK;
 	case VERB_KIND_COMMIT:
 		return update_is_locked(u) ? OK : transaction_run(txn, u);
 	case VERB_KIND_LOCK:
 	case VERB_KIND_UNLOCK: return run_lock(txn, u);
-	default: return OK; /* begin and abort change nothing */
+	default: return OK; /* abort changes nothing */
 	}
 }
 

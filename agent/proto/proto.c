@@ -300,9 +300,10 @@ dispatch(struct request *req)
 {
 	unsigned opcode = (unsigned)msg_opcode(req->msg);
 
-	if (req->msg->has_opt && req->msg->edns_version != 0)
+	if (req->msg->has_opt && req->msg->edns_version != 0) {
+		control_spoil(req->session);
 		reply_error(req, RCODE_BADVERS, 0, NULL);
-	else if (!req->key)
+	} else if (!req->key)
 		dispatch_stranger(req, opcode);
 	else if (!is_within_limits(req))
 		return;
@@ -331,8 +332,10 @@ proto_receive(struct proto_session *session, const struct addr *from,
 	if (session->closed)
 		return;
 	enum err err = msg_frame(wire, size, &msg);
-	if (err == ERR_RANGE || (msg.flags & FLAG_QR))
+	if (err == ERR_RANGE || (msg.flags & FLAG_QR)) {
+		control_spoil(session);
 		return; /* no answer to what is none, or is one itself */
+	}
 	/* Effects may close the session, or reload: hold both. */
 	session->refs++;
 	req.view = view_ref(session->proto->view);

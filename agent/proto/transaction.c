@@ -18,6 +18,7 @@ struct transaction {
 	size_t n, room;
 	size_t n_rrs, bytes;
 	bool spoilt;
+	bool begun; /* the writer's */
 };
 
 /* -- life ------------------------------------------------------------------- */
@@ -52,6 +53,18 @@ transaction_unref(struct transaction *t)
 		free(t->items[i]);
 	free(t->items);
 	free(t);
+}
+
+void
+transaction_begin(struct transaction *t)
+{
+	t->begun = true;
+}
+
+bool
+transaction_has_begun(const struct transaction *t)
+{
+	return t->begun;
 }
 
 bool

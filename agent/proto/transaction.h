@@ -38,6 +38,11 @@ struct transaction *transaction_new(const struct update *u);
 struct transaction *transaction_ref(struct transaction *t);
 void transaction_unref(struct transaction *t); /* takes NULL */
 
+/* In the writer: its begin was accepted. What is staged in one that never was, is
+ * refused. */
+void transaction_begin(struct transaction *t);
+bool transaction_has_begun(const struct transaction *t);
+
 bool transaction_is_for(const struct transaction *t, const struct request *req,
     const struct proto_catalog *catalog);
 /* Something on the connection failed or was lost: commit will be refused. */

@@ -207,7 +207,7 @@ update_new(struct request *req)
 	u->transaction = NULL;
 	u->staged = NULL;
 	u->seq = 0;
-	u->reconfigure = u->release = false;
+	u->reconfigure = u->release = u->unlocked = false;
 	memset(&u->verdict, 0, sizeof(u->verdict));
 	memset(&u->prereqs, 0, sizeof(u->prereqs));
 	memset(&u->updates, 0, sizeof(u->updates));
@@ -236,6 +236,8 @@ scan_session(struct update *u, const struct msg *msg)
 		reason = control_take(u);
 	else if (!u->is_command && u->catalog != NULL)
 		reason = control_stage(u, msg);
+	else if (u->catalog == NULL)
+		control_spoil(u->req.session); /* who knows what it was to be of */
 	if (reason != NULL)
 		decide(u, RCODE_REFUSED, 0, reason);
 }

@@ -49,6 +49,7 @@ struct update {
 	bool reconfigure; /* is among them */
 	bool release;     /* the same */
 	uint64_t n_released;
+	bool unlocked;                /* in any run of it */
 	struct guard_verdict verdict; /* of a change */
 };
 

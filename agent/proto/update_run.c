@@ -65,7 +65,9 @@ run_allowed(struct store_txn *txn, struct update *u)
 		return u->control != VERB_KINDS ? control_run(txn, u)
 						: command_run(txn, u);
 	if (u->staged != NULL) {
-		u->staged->accepted = true;
+		u->staged->accepted = transaction_has_begun(u->transaction);
+		if (!u->staged->accepted)
+			update_refuse(u, RCODE_REFUSED, 0, "no-transaction");
 		return OK;
 	}
 	return update_is_locked(u) ? OK : run_edit(txn, u);

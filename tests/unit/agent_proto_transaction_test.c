@@ -291,7 +291,7 @@ transaction__begun_by_a_copy__is_refused_at_commit(void **state)
 	assert_int_equal(world_exchange(w, other, false, &msg), RCODE_NOERROR);
 	free(wire);
 	assert_int_equal(UPDATE_ON(w, KEY_FULL, other, "add b1.zones PTR b1.example."),
-	    RCODE_NOERROR);
+	    RCODE_REFUSED);
 	assert_int_equal(query(w, "b1.zones", RR_PTR), RCODE_NXDOMAIN);
 	assert_int_equal(order_as(w, KEY_FULL, other, "commit"), RCODE_REFUSED);
 	assert_string_equal(w->ede, "reason=message-was-refused");
@@ -314,6 +314,107 @@ transaction__with_a_copy_in_it__is_refused_at_commit(void **state)
 	assert_string_equal(w->ede, "reason=message-was-refused msg=1");
 	assert_int_equal(query(w, "b1.zones", RR_PTR), RCODE_NXDOMAIN);
 	proto_close(other);
+}
+
+/* What is played again, and at once behind it what is new: two replies. */
+static void
+play_before(struct world *w, struct proto_session *session, const uint8_t *wire,
+    size_t size, const char *const *lines)
+{
+	unsigned n = w->n_replies;
+	proto_receive(session, &w->peer, wire, size);
+	update_build(w, KEY_FULL, lines);
+	world_push(w, session);
+	world_wait(w, n + 2);
+}
+
+static void
+begin__played_again__stages_nothing_that_comes_behind_it(void **state)
+{
+	struct world *w = *state;
+	struct msg msg;
+	const char *const lines[] = {"add b1.zones PTR b1.example.", NULL};
+	struct proto_session *other = proto_open(w->proto, w, TRANSPORT_TCP);
+	assert_int_equal(order(w, "begin"), RCODE_NOERROR);
+	uint8_t *wire = mem_dup(w->wire, w->wire_size);
+	size_t size = w->wire_size;
+	play_before(w, other, wire, size, lines);
+	assert_int_equal(world_read_reply(w, true, &msg), RCODE_REFUSED);
+	assert_string_equal(w->ede, "reason=no-transaction");
+	assert_int_equal(query(w, "b1.zones", RR_PTR), RCODE_NXDOMAIN);
+	free(wire);
+	proto_close(other);
+}
+
+static void
+end__played_again__leaves_another_transaction_open(void **state)
+{
+	struct world *w = *state;
+	const char *const verbs[] = {"commit", "abort"};
+	const char *const lines[] = {"add b2.zones PTR b2.example.", NULL};
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(order(w, "begin"), RCODE_NOERROR);
+		assert_int_equal(order(w, verbs[i]), RCODE_NOERROR);
+		uint8_t *wire = mem_dup(w->wire, w->wire_size);
+		size_t size = w->wire_size;
+		assert_int_equal(order(w, "begin"), RCODE_NOERROR);
+		assert_int_equal(UPDATE(w, "add b1.zones PTR b1.example."),
+		    RCODE_NOERROR);
+		play_before(w, w->tcp, wire, size, lines);
+		free(wire);
+		assert_int_equal(query(w, "b2.zones", RR_PTR), RCODE_NXDOMAIN);
+		assert_int_equal(order(w, "commit"), RCODE_NOERROR);
+		assert_int_equal(query(w, "b1.zones", RR_PTR), RCODE_NOERROR);
+		assert_int_equal(query(w, "b2.zones", RR_PTR), RCODE_NOERROR);
+		assert_int_equal(UPDATE(w, "delset b1.zones ANY",
+				     "delset b2.zones ANY"),
+		    RCODE_NOERROR);
+	}
+}
+
+static void
+begin__refused_for_its_time__then_nothing_is_staged(void **state)
+{
+	struct world *w = *state;
+	struct wire_out out;
+	struct msg msg;
+	const char *const lines[] = {"add b1.zones PTR b1.example.", NULL};
+	update_begin(w, &out, "_command.catalog.example.");
+	put_line(&out, "add _all._command TXT begin");
+	w->sign_at = w->conf.started - 1;
+	world_sign(w, &out, KEY_FULL);
+	w->sign_at = 0;
+	uint8_t *wire = mem_dup(w->wire, w->wire_size);
+	play_before(w, w->tcp, wire, w->wire_size, lines);
+	assert_int_equal(world_read_reply(w, true, &msg), RCODE_REFUSED);
+	free(wire);
+}
+
+static void
+commit__a_message_was_not_understood__then_all_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct wire_out out;
+	struct msg msg;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(order(w, "begin"), RCODE_NOERROR);
+		assert_int_equal(UPDATE(w, "add b1.zones PTR b1.example."),
+		    RCODE_NOERROR);
+		update_begin(w, &out, i == 0 ? "absent.example." : "catalog.example.");
+		put_line(&out, "add b2.zones PTR b2.example.");
+		msg_put_opt(&out, 1232, 0, 0, NULL);
+		if (i == 1) /* the version of EDNS, in the last record */
+			w->wire[out.size - 5] = 1;
+		if (i == 2)
+			w->wire[2] |= 0x80;
+		world_sign(w, &out, KEY_FULL);
+		if (i == 2)
+			world_push(w, w->tcp); /* a response is not answered */
+		else
+			assert_int_equal(world_exchange(w, w->tcp, true, &msg),
+			    i == 0 ? RCODE_NOTAUTH : RCODE_BADVERS);
+		assert_refused(w, "commit", "reason=message-was-refused");
+	}
 }
 
 static void
@@ -426,6 +527,10 @@ main(void)
 	    T(transaction__another_key_or_connection__is_not_part_of_it),
 	    T(transaction__narrowed_key__is_held_to_its_zones),
 	    T(transaction__played_again__does_nothing),
+	    T(begin__played_again__stages_nothing_that_comes_behind_it),
+	    T(end__played_again__leaves_another_transaction_open),
+	    T(begin__refused_for_its_time__then_nothing_is_staged),
+	    T(commit__a_message_was_not_understood__then_all_is_refused),
 	    T(transaction__begun_by_a_copy__is_refused_at_commit),
 	    T(transaction__with_a_copy_in_it__is_refused_at_commit),
 	    T(verbs__where_they_cannot_be__are_refused),
