@@ -24,6 +24,7 @@ struct scan {
 	char words[DEPTH_MAX][2][256];
 	unsigned n_words[DEPTH_MAX];
 	unsigned depth;
+	unsigned deeper; /* than that there are words for */
 };
 
 static void
@@ -114,12 +115,15 @@ scan(struct bind_config *c, const char *view)
 	while (bind_token_next(&at, &t)) {
 		unsigned d = s.depth;
 
-		if (t.mark == '{' || t.mark == ';') {
+		if (s.deeper > 0 || (t.mark == '{' && d == DEPTH_MAX - 1)) {
+			s.deeper += t.mark == '{';
+			s.deeper -= t.mark == '}';
+		} else if (t.mark == '{' || t.mark == ';') {
 			if (s.n_words[d] > 0)
 				take_statement(&s);
 			if (t.mark == ';')
 				s.n_words[d] = 0;
-			else if (s.depth < DEPTH_MAX - 1)
+			else
 				s.n_words[++s.depth] = 0;
 		} else if (t.mark == '}') {
 			if (s.depth > 0)

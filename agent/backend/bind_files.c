@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,7 @@ static void
 unlink_keys(int dir_fd, const struct dname *zone)
 {
 	char prefix[DNAME_WIRE_MAX * 3 + 4];
-	int fd = dup(dir_fd);
+	int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = fd != -1 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/files.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,7 +32,10 @@ enum err
 files_unlink(int dir_fd, const char *path, const char *suffix, bool *gone)
 {
 	char *name = mem_printf("%s%s", path, suffix);
-	enum err err = spool_unlink(dir_fd, name);
+	/* What no file system can hold is not there. */
+	enum err err = files_component_max(name) > NAME_MAX
+			   ? ERR_NOTFOUND
+			   : spool_unlink(dir_fd, name);
 
 	free(name);
 	*gone |= err == OK;

@@ -24,7 +24,12 @@
  * came with the last one.
  */
 
-enum { ADD_LINE_MAX = 1000, NAME_MAX_HERE = 990, PATH_MAX_HERE = 255 };
+enum {
+	ADD_LINE_MAX = 1000,
+	NAME_MAX_HERE = 990,
+	PATH_MAX_HERE = 255,
+	COMPONENT_MAX = 254, /* NSD writes FILE~ first */
+};
 
 /* One operation on its way. */
 struct task {
@@ -78,9 +83,9 @@ check_name(struct task *t)
 		return;
 	}
 	path = settings_zonefile(op->settings, &op->zone);
-	if (strlen(path) > PATH_MAX_HERE || files_component_max(path) > PATH_MAX_HERE)
+	if (strlen(path) > PATH_MAX_HERE || files_component_max(path) > COMPONENT_MAX)
 		op_settle(t->op, RESULT_REJECTED,
-		    "the name of the zone file has more than %d octets", PATH_MAX_HERE);
+		    "the name of the zone file has more than %d octets", COMPONENT_MAX);
 	free(path);
 }
 

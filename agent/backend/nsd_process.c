@@ -119,6 +119,7 @@ process_by_asking(struct nsd *nsd, char process[static 64], int64_t *started_ms,
 {
 	char pid[64], boot[64];
 	int64_t now = clock_ms(), started = nsd->started_ms;
+	double age_s;
 	bool same_pid;
 	enum err err = ask_value(nsd, "serverpid", "", pid, why);
 
@@ -131,7 +132,10 @@ process_by_asking(struct nsd *nsd, char process[static 64], int64_t *started_ms,
 		err = ask_value(nsd, "stats_noreset", "time.boot", boot, why);
 		if (err != OK)
 			return err;
-		started = clock_unix_ms() - (int64_t)(strtod(boot, NULL) * 1000);
+		age_s = strtod(boot, NULL);
+		if (!(age_s >= 0 && age_s < 1e10))
+			return backend_fail(why, ERR_IO, "time.boot is %.60s", boot);
+		started = clock_unix_ms() - (int64_t)(age_s * 1000);
 		/* The clocks of two readings never agree to the millisecond. */
 		if (same_pid && llabs(started - nsd->started_ms) < 5000)
 			started = nsd->started_ms;
@@ -166,7 +170,7 @@ enum err
 nsd_look(struct nsd *nsd, struct backend_error *why)
 {
 	char version[64], process[64];
-	int64_t started_ms;
+	int64_t started_ms = 0;
 	pid_t pid;
 	enum err err = ask_value(nsd, "status", "version", version, why);
 

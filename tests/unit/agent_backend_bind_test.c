@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
+#include "agent/backend/bind_config.h"
+
 /*
  * The bind driver against a real named of its own: in a directory of its own, on
  * free ports of the loopback address. Skipped only where there is no named.
@@ -1382,6 +1384,31 @@ bind_journal__many_changes__stays_small(void **state)
 	settings_unref(s);
 }
 
+/* Lists in lists, deeper than anything that we look at. */
+static void
+bind_config__deep_access_list__what_follows_is_seen(void **state)
+{
+	struct fixture *f = *state;
+	struct bind_config_reader r = {.view = "",
+	    .cancel_fd = -1,
+	    .timeout_ms = 30000};
+	struct backend_error why = {""};
+	struct bind_config c;
+
+	NEED_SERVER(f);
+	r.path = in_dir(f, "deep.conf");
+	write_text(r.path, "we",
+	    "options { directory \"/tmp\"; allow-query { !{ !{ !{ !{ !{ !{ !{ 10.0.0.1; "
+	    "}; }; }; }; }; }; }; any; }; allow-new-zones yes; zone-statistics none; };\n"
+	    "statistics-channels { inet 127.0.0.1 port 1 allow { any; }; };\n");
+	if (bind_config_read(&r, &c, &why) != OK)
+		fail_msg("%s", why.text);
+	assert_true(c.new_zones);
+	assert_true(c.hides_zones);
+	assert_true(c.statistics);
+	bind_config_fini(&c);
+}
+
 static bool
 journal_has(struct fixture *f, const char *line)
 {
@@ -1774,6 +1801,7 @@ main(void)
 	    WITH(bind_identify__named_restarted__process_differs, setup),
 	    WITH(bind_inventory__database_unreadable__journal_has_the_marks, setup),
 	    WITH(bind_journal__many_changes__stays_small, setup),
+	    WITH(bind_config__deep_access_list__what_follows_is_seen, setup),
 	    WITH(bind_apply__zone_added_anew__is_not_wanted_dead, setup),
 	    WITH(bind_apply__journal_full__removed_zone_is_not_added, setup),
 	    WITH(bind_command__verbs__do_what_named_can, setup),

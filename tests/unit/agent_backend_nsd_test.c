@@ -523,6 +523,41 @@ nsd_purge__symbolic_links__are_not_followed(void **state)
 	settings_unref(s);
 }
 
+/* As long as a file's name can be: what NSD would have beside it cannot. */
+static void
+nsd_purge__longest_file_name__goes(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *s;
+	struct backend_op op;
+	struct backend_error why = {""};
+	char *name = mem_zalloc(256), *path;
+
+	NEED_SERVER(f);
+	s = primary("web", template);
+	memset(name, 'x', 254);
+	memcpy(name, "${zone}.", 8);
+	free(s->zonefile);
+	s->zonefile = mem_strdup(name);
+	prepare_one(f, s, RESULT_OK);
+	/* of a name that is two octets longer than the variable ... */
+	apply_one(f, OP_ADD, "l.example", s, RESULT_REJECTED);
+	/* ... and as long */
+	apply_one(f, OP_ADD, "example", s, RESULT_OK);
+	wait_rcode(f, "example", NOERROR);
+	apply_one(f, OP_REMOVE, "example", NULL, RESULT_OK);
+	make_op(&op, OP_PURGE, "example", NULL);
+	memcpy(name, "example.", 8);
+	op.zonefile = name;
+	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), OK);
+	assert_int_equal(op.result, RESULT_OK);
+	path = mem_printf("%s/zones/%s", f->server.dir, name);
+	assert_int_equal(access(path, F_OK), -1);
+	free(path);
+	free(name);
+	settings_unref(s);
+}
+
 static void
 nsd_apply__zone_file_in_directory__directory_is_made(void **state)
 {
@@ -1391,6 +1426,7 @@ main(void)
 	    UNIX_TEST(nsd_apply__other_zonefile_of_a_primary__is_made_of_the_template),
 	    UNIX_TEST(nsd_apply__existing_zone_file__is_not_overwritten),
 	    UNIX_TEST(nsd_purge__symbolic_links__are_not_followed),
+	    UNIX_TEST(nsd_purge__longest_file_name__goes),
 	    UNIX_TEST(nsd_apply__zone_file_in_directory__directory_is_made),
 	    UNIX_TEST(nsd_prepare__keys__are_written_and_follow_the_ring),
 	    UNIX_TEST(nsd_prepare__bad_settings__are_rejected_alone),
