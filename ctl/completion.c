@@ -84,10 +84,11 @@ static const char tail[] =
     "\tzones) mapfile -t COMPREPLY < <(compgen -W \"$(_nsherdctl_ask list \"$cur*\")\" -- \"$cur\") ;;\n"
     "\tesac\n"
     "}\n"
-    "# the first column of a table, at most 1,000 rows\n"
+    "# the first column of a table, at most 1,000 rows; what others write may be a\n"
+    "# name with characters that mean something to the shell: these are left out\n"
     "_nsherdctl_ask() {\n"
     "\ttimeout 1 \"${COMP_WORDS[0]}\" \"${given[@]}\" \"$@\" 2>/dev/null |\n"
-    "\t\tawk 'NR > 1 && NR < 1002 {print $1}'\n"
+    "\t\tawk 'NR > 1 && NR < 1002 && $1 !~ \"[^A-Za-z0-9._/-]\" {print $1}'\n"
     "}\n"
     "complete -F _nsherdctl nsherdctl\n";
 

@@ -72,6 +72,12 @@ complete_words() {
 complete_words add -- >/dev/null || fail "completion: $(cat "$T/err")"
 complete_words add --f | grep -qx -- --from || fail "completion of options"
 complete_words show fre | grep -qx fresh.example || fail "completion of zones"
+# a name is no word of the shell
+rc 0 ctl add 'fre`>pwned`.example' -p shared
+(cd "$T" && complete_words show fre) >"$T/words"
+[ "$(cat "$T/words")" = fresh.example ] || fail "completion of zones: $(cat "$T/words")"
+[ ! -e "$T/pwned" ] || fail "completion ran the name of a zone"
+rc 0 ctl del 'fre`>pwned`.example'
 complete_words add x.example -p pri | grep -qx primary || fail "completion of patterns"
 rc 2 ctl completion fish
 # the history: who, what, before and after, refusals
