@@ -108,6 +108,17 @@ static const struct command table[] = {
 	.run = wait_run,
     },
     {
+	.name = "watch",
+	.args = "[ZONE...] [-b BACKEND]",
+	.description = "Show changes of the zones' states as they come",
+	.more = "A line for each: time (UTC), zone, backend, old and new state, and "
+		"serial, error\nand the like where they are known. Goes on until it is "
+		"interrupted.",
+	.options = OPTION_BACKEND | OPTION_INTERVAL,
+	.max_args = ANY,
+	.run = watch_run,
+    },
+    {
 	.name = "refresh",
 	.args = "ZONE... [-b BACKEND]",
 	.description = "Have secondaries ask their primaries for news",

@@ -17,13 +17,14 @@ enum {
 	LONG_PRUNE,
 	LONG_YES,
 	LONG_RELEASE,
+	LONG_INTERVAL,
 	LONG_TLS,
 	LONG_TLS_CA,
 	LONG_TLS_CERT,
 	LONG_TLS_KEY
 };
 
-enum { WAIT_MAX_S = 7 * 86400, COUNT_MAX = 1000000 };
+enum { WAIT_MAX_S = 7 * 86400, INTERVAL_MAX_S = 86400, COUNT_MAX = 1000000 };
 
 static const char short_options[] = "+:s:k:z:o:p:P:a:b:n:hV";
 
@@ -44,6 +45,7 @@ static const struct option long_options[] = {
     {"prune", no_argument, NULL, LONG_PRUNE},
     {"yes", no_argument, NULL, LONG_YES},
     {"release", no_argument, NULL, LONG_RELEASE},
+    {"interval", required_argument, NULL, LONG_INTERVAL},
     {"tls", required_argument, NULL, LONG_TLS},
     {"tls-ca", required_argument, NULL, LONG_TLS_CA},
     {"tls-cert", required_argument, NULL, LONG_TLS_CERT},
@@ -68,6 +70,8 @@ static const struct {
     {OPTION_SUMMARY, "--summary", "--summary        the agent and its backends alone"},
     {OPTION_PRUNE, "--prune", "--prune          remove zones that FILE does not have"},
     {OPTION_YES, "--yes", "--yes            do not ask"},
+    {OPTION_INTERVAL, "--interval",
+	"--interval SECONDS  how long from one look to the next (1 s)"},
     {OPTION_ALGORITHM, "-a",
 	"-a ALGORITHM     hmac-sha256 (default), hmac-sha384, hmac-sha512"},
     {OPTION_BACKEND, "-b", "-b BACKEND       on that backend alone"},
@@ -102,6 +106,18 @@ take_seconds(const char *option, const char *text, struct options *opt)
 {
 	if (inifile_duration(text, &opt->wait_s) || opt->wait_s > WAIT_MAX_S) {
 		say_error("%s: \"%s\" is no time in seconds", option, text);
+		return ERR_INVALID;
+	}
+	return OK;
+}
+
+static enum err
+take_interval(const char *text, struct options *opt)
+{
+	opt->given |= OPTION_INTERVAL;
+	if (inifile_duration(text, &opt->interval_s) || opt->interval_s == 0 ||
+	    opt->interval_s > INTERVAL_MAX_S) {
+		say_error("--interval: \"%s\" is no time from 1 s to a day", text);
 		return ERR_INVALID;
 	}
 	return OK;
@@ -175,6 +191,7 @@ take_of_command(int c, struct options *opt)
 	case LONG_PRUNE: opt->given |= OPTION_PRUNE; return OK;
 	case LONG_YES: opt->given |= OPTION_YES; return OK;
 	case LONG_RELEASE: opt->given |= OPTION_RELEASE; return OK;
+	case LONG_INTERVAL: return take_interval(optarg, opt);
 	default: opt->given |= OPTION_SUMMARY; return OK;
 	}
 }
@@ -215,7 +232,8 @@ take(int c, char *const *argv, struct options *opt)
 enum err
 options_parse(int argc, char **argv, struct options *opt)
 {
-	*opt = (struct options){.wait_s = OPTIONS_WAIT_S};
+	*opt = (struct options){.wait_s = OPTIONS_WAIT_S,
+	    .interval_s = OPTIONS_INTERVAL_S};
 	opt->args = mem_zalloc(((size_t)argc + 1) * sizeof(*opt->args));
 	optind = 1;
 	opterr = 0;

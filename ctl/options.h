@@ -26,10 +26,12 @@ enum option_bit {
 	OPTION_PRUNE = 512,
 	OPTION_YES = 1024,
 	OPTION_RELEASE = 2048,
-	OPTION_LAST = OPTION_RELEASE,
+	OPTION_INTERVAL = 4096,
+	OPTION_LAST = OPTION_INTERVAL,
 };
 
-enum { OPTIONS_WAIT_S = 60 }; /* when --wait or wait names no time */
+enum { OPTIONS_INTERVAL_S = 1 }; /* of watch */
+enum { OPTIONS_WAIT_S = 60 };    /* when --wait or wait names no time */
 
 /* Strings are those of argv. */
 struct options {
@@ -47,6 +49,7 @@ struct options {
 	size_t n_params, params_room;
 	const char *from;      /* --from */
 	unsigned wait_s;       /* --wait, --timeout */
+	unsigned interval_s;   /* --interval */
 	const char *algorithm; /* -a */
 	const char *backend;   /* -b */
 	size_t count;          /* -n; 0: not given */

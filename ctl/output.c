@@ -102,6 +102,15 @@ output_line(struct output *o, const char *text)
 	o->writer->line(o, text);
 }
 
+void
+output_event(struct output *o, const struct column *columns, size_t n_columns,
+    const struct cell *cells, const char *text)
+{
+	o->columns = columns;
+	o->n_columns = n_columns;
+	o->writer->event(o, cells, text);
+}
+
 bool
 output_end(struct output *o)
 {

@@ -61,6 +61,7 @@ struct output_writer {
 	void (*row)(struct output *o, const struct cell *cells);
 	void (*table_end)(struct output *o);
 	void (*line)(struct output *o, const char *text);
+	void (*event)(struct output *o, const struct cell *cells, const char *text);
 	void (*end)(struct output *o);
 };
 
@@ -96,6 +97,14 @@ void output_row(struct output *o, const struct cell *cells);
 void output_table_end(struct output *o);
 /* A line for people; JSON leaves it out. */
 void output_line(struct output *o, const char *text);
+
+/*
+ * Something that has just happened, of a command that goes on: the line of text,
+ * or an object of the cells on a line of its own; in JSON there is no document
+ * around them. Not together with anything else.
+ */
+void output_event(struct output *o, const struct column *columns, size_t n_columns,
+    const struct cell *cells, const char *text);
 
 /* Ends the document, if there is one; may be called again. False: something could
  * not be written (errno). */

@@ -106,15 +106,21 @@ json_table(struct output *o, const char *name)
 	fprintf(o->to, "%s\n  \"%s\": [", o->n_members > 0 ? "," : "", name);
 }
 
-static void
-json_row(struct output *o, const struct cell *cells)
+static json_t *
+json_object_of(const struct output *o, const struct cell *cells)
 {
 	json_t *row = json_object();
 	for (size_t i = 0; i < o->n_columns; i++)
 		json_object_set_new(row, o->columns[i].name,
 		    json_cell(o->columns[i].kind, &cells[i]));
+	return row;
+}
+
+static void
+json_row(struct output *o, const struct cell *cells)
+{
 	fputs(o->n_rows > 0 ? ",\n    " : "\n    ", o->to);
-	json_print(o->to, row);
+	json_print(o->to, json_object_of(o, cells));
 }
 
 static void
@@ -131,6 +137,14 @@ json_line(struct output *o, const char *text)
 }
 
 static void
+json_event(struct output *o, const struct cell *cells, const char *text)
+{
+	(void)text;
+	json_print(o->to, json_object_of(o, cells));
+	fputs("\n", o->to);
+}
+
+static void
 json_end(struct output *o)
 {
 	fputs("\n}\n", o->to);
@@ -143,5 +157,6 @@ const struct output_writer output_json_writer = {
     .row = json_row,
     .table_end = json_table_end,
     .line = json_line,
+    .event = json_event,
     .end = json_end,
 };

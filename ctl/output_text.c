@@ -242,6 +242,13 @@ text_line(struct output *o, const char *text)
 }
 
 static void
+text_event(struct output *o, const struct cell *cells, const char *text)
+{
+	(void)cells;
+	text_line(o, text);
+}
+
+static void
 text_end(struct output *o)
 {
 	(void)o;
@@ -254,5 +261,6 @@ const struct output_writer output_text_writer = {
     .row = text_row,
     .table_end = text_table_end,
     .line = text_line,
+    .event = text_event,
     .end = text_end,
 };

@@ -369,6 +369,14 @@ session_allow_ms(struct session *s, unsigned ms)
 		exchange_set_timeout(s->x, ms);
 }
 
+void
+session_cancel_by(struct session *s, int fd)
+{
+	s->conf.cancel_fd = fd;
+	if (s->x)
+		exchange_set_cancel(s->x, fd);
+}
+
 bool
 session_is_lost(enum err err)
 {
@@ -443,8 +451,15 @@ enum err
 session_transfer(struct session *s, const struct dname *zone, exchange_rr_fn *fn,
     void *arg)
 {
+	return session_transfer_since(s, zone, NULL, fn, arg);
+}
+
+enum err
+session_transfer_since(struct session *s, const struct dname *zone,
+    const uint32_t *serial, exchange_rr_fn *fn, void *arg)
+{
 	unsigned rcode = RCODE_NOERROR;
-	enum err e = exchange_transfer(s->x, zone, NULL, fn, arg, &rcode);
+	enum err e = exchange_transfer(s->x, zone, serial, fn, arg, &rcode);
 	if (e == ERR_DENIED && rcode != RCODE_NOERROR)
 		return fail_refused(s, rcode);
 	if (e == ERR_AUTH)

@@ -42,6 +42,8 @@ NODISCARD enum err session_reopen(struct session *s);
 void session_limit_ms(struct session *s, uint64_t left_ms);
 /* Some answers take long to make. */
 void session_allow_ms(struct session *s, unsigned ms);
+/* Once the descriptor is readable nothing is waited for: ERR_CANCELED. */
+void session_cancel_by(struct session *s, int fd);
 /* The error means that the connection is gone, but another may do. */
 bool session_is_lost(enum err err);
 
@@ -60,6 +62,9 @@ NODISCARD enum err session_query(struct session *s, const struct dname *name,
  * left it. */
 NODISCARD enum err session_transfer(struct session *s, const struct dname *zone,
     exchange_rr_fn *fn, void *arg);
+/* IXFR from that serial; NULL: AXFR. */
+NODISCARD enum err session_transfer_since(struct session *s, const struct dname *zone,
+    const uint32_t *serial, exchange_rr_fn *fn, void *arg);
 
 /*
  * Why a reply is no success, in plain words: the agent's own text (EDE) where

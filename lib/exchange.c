@@ -90,6 +90,12 @@ exchange_set_timeout(struct exchange *x, unsigned timeout_ms)
 	x->stream.timeout_ms = timeout_ms;
 }
 
+void
+exchange_set_cancel(struct exchange *x, int cancel_fd)
+{
+	x->stream.cancel_fd = cancel_fd;
+}
+
 const char *
 exchange_error(const struct exchange *x)
 {

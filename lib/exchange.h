@@ -41,6 +41,7 @@ NODISCARD enum err exchange_open(const struct exchange_conf *conf, struct exchan
 void exchange_close(struct exchange *x); /* takes NULL */
 /* From now on, in place of exchange_conf's. */
 void exchange_set_timeout(struct exchange *x, unsigned timeout_ms);
+void exchange_set_cancel(struct exchange *x, int cancel_fd);
 
 /*
  * One line about the last call that failed, with the server's address. After a
