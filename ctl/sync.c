@@ -86,11 +86,24 @@ wait_for(struct plan *plan, struct ctl *ctl, bool gone)
 
 /* -- the command ------------------------------------------------------------ */
 
+/* Who was asked may have thought for longer than the agent keeps a connection. */
+static enum exit_status
+meet_again(struct session *s)
+{
+	if (session_reopen(s) == OK)
+		return EXIT_DONE;
+	say_error("%s", s->error);
+	say_error("nothing was changed");
+	return EXIT_FAILED;
+}
+
 static enum exit_status
 apply(struct plan *plan, struct ctl *ctl)
 {
 	enum exit_status rc = ask(ctl);
 
+	if (!rc && !(ctl->opt->given & OPTION_YES))
+		rc = meet_again(&plan->s);
 	if (!rc)
 		rc = transact(&plan->s, &plan->members, &plan->diff);
 	output_field(ctl->out, "result", NULL, CELL_TEXT,

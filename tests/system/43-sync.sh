@@ -35,6 +35,39 @@ grep -v '^#' "$T/out" | diff - "$file" || fail "export is not what was synced"
 rc 0 ctl sync "$file" --yes
 [ "$(serial)" = $((before + 1)) ] || fail "a second sync changed something"
 
+# -- who is asked may think: the connection is not there any more then
+cp "$file" "$T/more"
+echo 'd.example shared' >>"$T/more"
+NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T \
+	$PYTHON - "$T" "$CTL" sync "$T/more" >"$T/asked.log" 2>&1 <<'P' &
+import os, pty, sys, time
+t, args = sys.argv[1], sys.argv[2:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(args[0], args)
+seen = b""
+try:
+    while True:
+        seen += os.read(fd, 4096)
+        if b"Apply?" in seen and not os.path.exists(t + "/asked"):
+            open(t + "/asked", "w").close()
+            while not os.path.exists(t + "/think"):
+                time.sleep(0.05)
+            os.write(fd, b"y\n")
+except OSError:
+    pass
+print(seen.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+P
+asked=$!
+PIDS+=("$asked")
+until_ok 30 test -e "$T/asked" || fail "nobody was asked: $(cat "$T/asked.log")"
+agent_down; agent_up
+touch "$T/think"
+wait $asked || fail "confirmed late: $(cat "$T/asked.log")"
+ctl list d.example | grep -q d.example || fail "confirmed, and not done"
+rc 0 ctl sync "$file" --prune --yes --wait=30
+
 # -- changes, removals, what interrupts; ids stay
 id=$(status_of b.example | sed 's/.*"id=\([^"]*\)".*/\1/')
 printf 'a.example secondary\nb.example primary\n' >"$file"
