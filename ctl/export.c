@@ -16,6 +16,7 @@ print_line(struct output *o, const char *zone, const struct props *props,
     struct buf *line)
 {
 	buf_reset(line);
+	buf_puts(line, zone[0] == '#' ? "\\" : ""); /* no comment */
 	buf_puts(line, zone);
 	buf_puts(line, props->groups ? " " : " -");
 	for (const struct props_group *g = props->groups; g; g = g->next) {

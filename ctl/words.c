@@ -128,8 +128,8 @@ words_encode_item(const void *data, size_t size, struct buf *out)
 {
 	const uint8_t *c = data;
 	for (size_t i = 0; i < size; i++)
-		if (c[i] == ' ')
-			buf_puts(out, "\\032");
+		if (c[i] == ' ' || c[i] == '=') /* of name=value, however escaped */
+			buf_printf(out, "\\%03u", (unsigned)c[i]);
 		else
 			put_escaped(c[i], "\"\\,#", out);
 }

@@ -68,6 +68,14 @@ wait $asked || fail "confirmed late: $(cat "$T/asked.log")"
 ctl list d.example | grep -q d.example || fail "confirmed, and not done"
 rc 0 ctl sync "$file" --prune --yes --wait=30
 
+# -- what was exported comes back, whatever the names
+rc 0 ctl add '#hash.example' -p 'a=b,shared'
+ctl export >"$T/more"
+rc 0 ctl sync "$T/more" --prune --yes
+grep -q '0 to add, 0 to change, 0 to remove' "$T/out" || fail "export and sync: $(cat "$T/out")"
+ctl list '#*' | grep -q '^#hash.example' || fail "#hash.example was lost"
+rc 0 ctl sync "$file" --prune --yes --wait=30
+
 # -- changes, removals, what interrupts; ids stay
 id=$(status_of b.example | sed 's/.*"id=\([^"]*\)".*/\1/')
 printf 'a.example secondary\nb.example primary\n' >"$file"
