@@ -7,7 +7,6 @@
 
 #include "ctl/output.h"
 #include "lib/buf.h"
-#include "lib/mem.h"
 
 /*
  * One object. Facts and tables are its members, each row of a table is an
@@ -57,15 +56,15 @@ json_map(const struct cell *cell)
 	json_t *map = json_object();
 	for (size_t i = 0; i < cell->n_items; i++) {
 		const struct cell_item *item = &cell->items[i];
-		char *name =
-		    mem_printf("%.*s", (int)item->name_size, (const char *)item->name);
+		json_t *text = json_text(item->name, item->name_size);
+		const char *name = json_string_value(text);
 		json_t *values = json_object_get(map, name);
 		if (!values) {
 			values = json_array();
 			json_object_set_new(map, name, values);
 		}
 		json_array_append_new(values, json_text(item->value, item->value_size));
-		free(name);
+		json_decref(text);
 	}
 	return map;
 }

@@ -107,6 +107,31 @@ output_json__document__is_valid_and_complete(void **state)
 	free(text);
 }
 
+/* It comes from the agent, and jansson takes no other name. */
+static void
+output_json__name_that_is_no_utf8__is_written_as_texts_are(void **state)
+{
+	const struct cell_item items[] = {{"a\xff", "1", 2, 1}, {"a\xff", "2", 2, 1}};
+	static const struct column map = {"map", NULL, CELL_MAP, false};
+	struct output o;
+	json_error_t error;
+	(void)state;
+	begin(&o, &output_json_writer);
+	output_table(&o, "rows", &map, 1);
+	const struct cell row = cell_items(items, 2);
+	output_row(&o, &row);
+	output_table_end(&o);
+	end(&o);
+	json_t *doc = json_loads(text, 0, &error);
+	assert_non_null(doc);
+	const json_t *first = json_array_get(json_object_get(doc, "rows"), 0);
+	assert_int_equal(json_array_size(
+			     json_object_get(json_object_get(first, "map"), "a\\255")),
+	    2);
+	json_decref(doc);
+	free(text);
+}
+
 static void
 output_json__nothing_or_empty_table__is_valid(void **state)
 {
@@ -175,6 +200,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(output_text__table__is_aligned_and_harmless),
 	    cmocka_unit_test(output_json__document__is_valid_and_complete),
+	    cmocka_unit_test(
+		output_json__name_that_is_no_utf8__is_written_as_texts_are),
 	    cmocka_unit_test(output_json__nothing_or_empty_table__is_valid),
 	    cmocka_unit_test(output_text__many_rows__all_appear_once),
 	    cmocka_unit_test(output_end__full_disk__is_noticed),
