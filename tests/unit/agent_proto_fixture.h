@@ -31,6 +31,7 @@ enum { KEY_FULL, KEY_READ, KEY_ZONES, KEY_PATTERNS, KEY_LONG, KEY_STRANGER, N_KE
 struct world {
 	char dir[64];
 	size_t map_size;
+	uint64_t past_bytes;
 	struct store *store;
 	struct key *keys[N_KEYS];
 	struct proto_key proto_keys[KEY_STRANGER];
@@ -145,7 +146,9 @@ run_setup(struct store_txn *txn, struct store_job *job)
 static inline void
 world_open_store(struct world *w)
 {
-	struct store_conf conf = {.dir = w->dir, .map_size = w->map_size};
+	struct store_conf conf = {.dir = w->dir,
+	    .map_size = w->map_size,
+	    .past_bytes = w->past_bytes};
 	struct err_where where = {.line = 0};
 	assert_int_equal(store_open(&conf, &where, &w->store), OK);
 	struct setup_job setup = {.job = {.run = run_setup}, .w = w};

@@ -345,19 +345,23 @@ follow(struct world *w, struct client *clients, unsigned n_rounds)
 }
 
 static void
+seed_from_time(void)
+{
+	const char *env = getenv("SEED");
+	unsigned seed = env ? (unsigned)atoi(env) : (unsigned)time(NULL);
+	print_message("SEED=%u\n", seed);
+	srandom(seed);
+}
+
+static void
 watch__anything_changes__then_differences_lead_where_an_axfr_does(void **state)
 {
 	struct world *w = *state;
 	struct client clients[N_CLIENTS] = {{.zone = "_status", .every = 1},
 	    {.zone = "_status", .every = 5}, {.zone = "_status", .every = 30},
 	    {.zone = "_log", .every = 2}};
-	unsigned seed = (unsigned)time(NULL);
-	const char *env = getenv("SEED");
 
-	if (env)
-		seed = (unsigned)atoi(env);
-	print_message("SEED=%u\n", seed);
-	srandom(seed);
+	seed_from_time();
 	follow(w, clients, N_ROUNDS);
 	for (size_t k = 0; k < N_CLIENTS; k++) {
 		struct client *c = &clients[k];
@@ -371,11 +375,100 @@ watch__anything_changes__then_differences_lead_where_an_axfr_does(void **state)
 	}
 }
 
+static void
+watch__past_is_short__then_all_of_it_where_it_does_not_reach(void **state)
+{
+	struct world *w = *state;
+	struct client clients[N_CLIENTS] = {{.zone = "_status", .every = 1},
+	    {.zone = "_status", .every = 5}, {.zone = "_status", .every = 40},
+	    {.zone = "_log", .every = 2}};
+
+	world_close_proto(w);
+	store_close(w->store);
+	w->past_bytes = 6000;
+	world_open_store(w);
+	world_open_proto(w);
+	seed_from_time();
+	follow(w, clients, N_ROUNDS);
+	assert_true(clients[0].n_steps > clients[0].n_full);
+	assert_true(clients[2].n_full > 1);
+	for (size_t k = 0; k < N_CLIENTS; k++)
+		client_free(&clients[k]);
+}
+
+/* The state of each of so many zones changes, in one commit. */
+static void
+change_all(struct world *w, unsigned n, uint32_t serial)
+{
+	struct store_txn txn;
+	char name[64];
+	begin(w, &txn, STORE_STATUS);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "z%u.example.", i);
+		struct zone_status z = {.catalog = w->catalogs[0].nr,
+		    .backend = w->backends[0].nr,
+		    .zone = dn(name),
+		    .id = label_of("x"),
+		    .state = ZONE_SERVING,
+		    .has_serial = true,
+		    .serial = serial};
+		status_put(&txn, &z);
+	}
+	commit(&txn);
+}
+
+static void
+watch__everything_changed__then_all_of_it_is_smaller(void **state)
+{
+	struct world *w = *state;
+	struct client c = {.zone = "_status"};
+
+	change_all(w, 1000, 1);
+	client_compare(&c, w);
+	change_all(w, 20, 2);
+	client_compare(&c, w);
+	assert_int_equal(c.n_full, 1);
+	assert_int_equal(c.n_steps, 1);
+	change_all(w, 1000, 3);
+	client_compare(&c, w);
+	assert_int_equal(c.n_full, 2);
+	client_free(&c);
+}
+
+/* Its agent was stopped, and another one may tell in other words. */
+static void
+watch__agent_starts_again__then_serial_grows_and_all_of_it_is_given(void **state)
+{
+	struct world *w = *state;
+	struct client c = {.zone = "_status"}, log = {.zone = "_log"};
+
+	assert_int_equal(UPDATE(w, "add a1.zones PTR shop.example."), 0);
+	client_compare(&c, w);
+	client_compare(&log, w);
+	uint32_t serial = c.serial;
+	world_close_proto(w);
+	store_close(w->store);
+	snprintf(w->conf.version, sizeof(w->conf.version), "0.2");
+	world_open_store(w);
+	world_open_proto(w);
+	assert_int_equal(UPDATE(w, "add b1.zones PTR b.example."), 0);
+	client_compare(&c, w);
+	assert_true(serial_gt(c.serial, serial));
+	assert_int_equal(c.n_full, 2);
+	client_compare(&log, w);
+	assert_int_equal(log.n_full, 1);
+	client_free(&c);
+	client_free(&log);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(watch__anything_changes__then_differences_lead_where_an_axfr_does),
+	    TEST(watch__past_is_short__then_all_of_it_where_it_does_not_reach),
+	    TEST(watch__everything_changed__then_all_of_it_is_smaller),
+	    TEST(watch__agent_starts_again__then_serial_grows_and_all_of_it_is_given),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
