@@ -2,6 +2,7 @@
 #include "agent/proto/change.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/proto/prereq.h"
 #include "agent/proto/rights.h"
@@ -147,6 +148,16 @@ locate(const struct change *c)
 	u->why_msg = part;
 }
 
+/* The id is that of a member which a narrowed key may not see. */
+static void
+hide_id(struct catalog_refusal *why)
+{
+	char *id = strstr(why->reason, " id=");
+
+	if (id != NULL)
+		*id = '\0';
+}
+
 static enum err
 judge(struct change *c)
 {
@@ -162,7 +173,10 @@ judge(struct change *c)
 		u->why_msg = c->prereq_part;
 		return OK;
 	}
-	return catalog_edit_check(c->edit, &u->why);
+	err = catalog_edit_check(c->edit, &u->why);
+	if (err == ERR_DENIED && rights_narrowed(u->req.key))
+		hide_id(&u->why);
+	return err;
 }
 
 enum err

@@ -817,6 +817,19 @@ update__names_in_any_case__then_they_are_the_same(void **state)
 	assert_int_equal(query(w, "a1.zones", RR_PTR), RCODE_NXDOMAIN);
 }
 
+static void
+duplicate__of_what_a_narrowed_key_may_not_see__has_no_id(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(UPDATE(w, "add hidden1.zones PTR hidden.example.",
+			     "add group.hidden1.zones TXT primary"),
+	    RCODE_NOERROR);
+	assert_int_equal(UPDATE_AS(w, KEY_PATTERNS, "add b1.zones PTR hidden.example.",
+			     "add group.b1.zones TXT secondary"),
+	    RCODE_REFUSED);
+	assert_string_equal(w->ede, "reason=duplicate-zone rr=1");
+}
+
 int
 main(void)
 {
@@ -830,6 +843,7 @@ main(void)
 	    TEST(update__zone_moves_to_another_id__then_both_are_one_change),
 	    TEST(update__two_members_swap_zones__then_both_are_found),
 	    TEST(update__properties_of_any_name_below_ext__then_they_are_kept),
+	    TEST(duplicate__of_what_a_narrowed_key_may_not_see__has_no_id),
 	    TEST(update__cname_meets_others__then_the_later_is_ignored),
 	    TEST(update__apex_ns__then_the_last_one_stays),
 	    TEST(update__soa_added__then_only_a_newer_one_counts),
