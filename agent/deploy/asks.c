@@ -116,7 +116,7 @@ asks_add(struct engine *e, const struct item *it)
 	    .catalog = it->ask.kind == HOLD_STRAY ? asks_stray_catalog(e)->nr
 						  : it->desire.catalog,
 	    .seq = it->touch_seq,
-	    .walk = it->source == FROM_WALK};
+	    .walk = it->source == FROM_WALK || it->walk};
 }
 
 uint64_t
@@ -187,7 +187,8 @@ static bool
 is_ready(const struct engine *e, const struct ask *a)
 {
 	if (a->walk)
-		return e->reconcile == NULL && !repattern_is_walking(e);
+		return e->reconcile == NULL && !repattern_is_walking(e) &&
+		       e->watch.n_walk == 0;
 	return !is_amid(&e->fast) && (!e->slow_behind || e->late || !is_amid(&e->slow));
 }
 

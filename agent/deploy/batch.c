@@ -62,6 +62,10 @@ defer(struct watch_table *t, struct watch *w, const struct item *in)
 	w->lost |= it.lost;
 	w->stray |= it.stray;
 	w->look |= it.look;
+	if ((once || it.walk) && !w->walk) {
+		w->walk = true;
+		t->n_walk++;
+	}
 	w->del_own |= it.del_own;
 	w->add_other |= it.add_other;
 }

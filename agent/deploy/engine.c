@@ -435,6 +435,7 @@ take_settled(struct engine *e)
 			a->lost = w->lost;
 			a->stray = w->stray;
 			a->look = w->look;
+			a->walk = w->walk;
 			a->del_own = w->del_own;
 			a->add_other = w->add_other;
 		}

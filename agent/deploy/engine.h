@@ -32,7 +32,7 @@ enum {
 struct again {
 	struct again *next;
 	uint64_t seq; /* log entry that asked for it; 0: none */
-	bool del_own, add_other, lost, stray, look;
+	bool del_own, add_other, lost, stray, look, walk;
 	struct dname zone;
 };
 

@@ -33,7 +33,8 @@ intake_again(struct batch *b)
 		    .add_other = a->add_other,
 		    .lost = a->lost,
 		    .stray = a->stray,
-		    .look = a->look};
+		    .look = a->look,
+		    .walk = a->walk};
 		enum gathered got = batch_gather(b, &item);
 		if (got == GATHER_FULL)
 			break;
@@ -42,6 +43,7 @@ intake_again(struct batch *b)
 			continue;
 		}
 		*at = a->next;
+		e->watch.n_walk -= a->walk;
 		free(a);
 	}
 	for (; *at != NULL; at = &(*at)->next)

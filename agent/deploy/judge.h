@@ -55,6 +55,7 @@ struct item {
 	bool del_own, add_other; /* its own id went; another one came */
 	bool lost;               /* it is ours, but does not answer: look */
 	bool look;               /* what the server has is in doubt */
+	bool walk;               /* FROM_AGAIN: a walk of the patterns named it */
 	uint8_t status_catalog;  /* FROM_RETRY: whose record */
 	/* FROM_WALK: in the server's own list, which may be seconds old */
 	enum presence presence;

@@ -45,7 +45,7 @@ struct watch {
 	bool lost; /* and the server does not seem to have it */
 	uint64_t again_seq;
 	bool del_own, add_other; /* its own id went; another came */
-	bool stray, look;        /* as of struct item */
+	bool stray, look, walk;  /* as of struct item */
 };
 
 struct watch_table {
@@ -53,6 +53,7 @@ struct watch_table {
 	size_t n_slots, n;
 	size_t n_asked; /* WATCH_SERVE, WATCH_GONE, WATCH_CHECK */
 	size_t n_again;
+	size_t n_walk; /* named by a walk, and not yet judged for it */
 	struct watch *settle_first, **settle_last;
 };
 
