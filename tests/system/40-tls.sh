@@ -261,7 +261,7 @@ use_cert renewed
 : >"$T/nsherdd.log"
 cat >"$T/renew.sh" <<N
 kill -HUP $AGENT_PID
-until grep -q 'reload: tls-cert=' $T/nsherdd.log; do sleep 0.05; done
+for _ in \$(seq 600); do grep -q "reload: tls-cert=" $T/nsherdd.log && break; sleep 0.05; done
 openssl s_client -connect 127.0.0.1:$TLS_PORT -alpn dot </dev/null 2>/dev/null |
 	grep -q '^subject=.*CN = renewed'
 N
