@@ -21,9 +21,9 @@
  * removed in bulk (nsd_apply.c), under patterns; NSD has no per-zone settings,
  * so each set of settings is one native pattern nsherd-<pattern>.<version>.
  * <hash>, which is also our mark on a zone. They stand, with their TSIG keys,
- * in a file that nsd.conf includes (nsd_include.c, nsd_native.c), and NSD reads
- * them by `reconfig` (nsd_load.c), after nsd-checkconf (nsd_check.c). Which
- * zones there are: nsd_find.c. Whether it is the same process as before:
+ * in a file that nsd.conf includes (nsd_include.c, nsd_native.c; lost: nsd_mend.c),
+ * and NSD reads them by `reconfig` (nsd_load.c), after nsd-checkconf (nsd_check.c).
+ * Which zones there are: nsd_find.c. Whether it is the same process as before:
  * nsd_process.c. The [backend] section: nsd_conf.c.
  *
  * What must never happen: a pattern taken away that a zone is under; a batch
@@ -39,8 +39,8 @@ nsd_identify(void *ctx, struct backend_identity *id, struct backend_error *why)
 	struct nsd *nsd = ctx;
 	enum err err = nsd_seems_same(nsd) ? OK : nsd_look(nsd, why);
 
-	if (err != OK && err != ERR_CANCELED)
-		nsd_mend_include(nsd);
+	if (err != ERR_CANCELED)
+		nsd_mend_include(nsd, err == OK);
 	if (err != OK)
 		return err;
 	memset(id, 0, sizeof(*id));
@@ -302,7 +302,7 @@ nsd_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 	nsd_include_init(&nsd->inc);
 	sweep(conf->zone_dir);
 	sweep(conf->config_dir);
-	nsd_mend_include(nsd);
+	nsd_mend_include(nsd, false);
 	*ctx = nsd;
 	return OK;
 }

@@ -106,6 +106,9 @@ NODISCARD enum err nsd_find_all(struct nsd *nsd, nsd_zone_fn *fn, void *arg,
  * if ask or that cannot be read, by NSD itself. patterns must be empty. */
 NODISCARD enum err nsd_patterns_in_use(struct nsd *nsd, bool ask,
     struct textset *patterns, struct backend_error *why);
+/* By a zone list file, of which there may be none yet. patterns must be empty. */
+NODISCARD enum err nsd_patterns_listed(const char *zonelist, struct textset *patterns,
+    struct backend_error *why);
 
 /* -- nsd_check.c ----------------------------------------------------------- */
 
@@ -128,8 +131,11 @@ NODISCARD enum err nsd_check_config(struct nsd *nsd, const char *config,
     const char *include, struct nsd_verdict *verdict, struct backend_error *why);
 void nsd_verdict_fini(struct nsd_verdict *verdict);
 /* One value of the configuration, by the tool. "" when it has none. Free it. */
-NODISCARD enum err nsd_check_value(struct nsd *nsd, const char *name, char **value,
-    struct backend_error *why);
+NODISCARD enum err nsd_check_value(struct nsd *nsd, const char *config,
+    const char *name, char **value, struct backend_error *why);
+/* The same by its files alone, which may be faulty. name ends in a colon. Free the
+ * result; NULL: they do not have it. */
+char *nsd_written_value(const char *config, const char *name);
 /* A file of the configuration, but for include, that is newer than ms (Unix
  * time). Free the result; NULL: none. */
 char *nsd_newer_config(const char *config, const char *include, int64_t ms);
@@ -138,10 +144,6 @@ char *nsd_newer_config(const char *config, const char *include, int64_t ms);
 
 /* inc as the file had it when it was first read; from then on inc counts. */
 NODISCARD enum err nsd_load_include(struct nsd *nsd, struct backend_error *why);
-
-/* NSD does not start when a file that it includes is missing: if there is none,
- * make it, with what inc holds. */
-void nsd_mend_include(struct nsd *nsd);
 
 enum nsd_load_result {
 	NSD_LOADED,
@@ -165,6 +167,17 @@ NODISCARD enum err nsd_load(struct nsd *nsd, struct nsd_include *next, bool forc
 /* Has NSD read inc as it is? */
 NODISCARD enum err nsd_is_loaded(struct nsd *nsd, bool *loaded,
     struct backend_error *why);
+
+/* -- nsd_mend.c ------------------------------------------------------------ */
+
+/*
+ * If the include file is missing, make it, with what inc holds, and with a
+ * placeholder for each pattern of ours that a zone is under: NSD does not start
+ * when a file that it includes is missing, and a reconfig with one that lacks such
+ * a pattern is its end. running: NSD has just answered. If not, it is made only if
+ * nobody listens at NSD's control socket.
+ */
+void nsd_mend_include(struct nsd *nsd, bool running);
 
 /* -- nsd_prepare.c: members of struct backend_driver ----------------------- */
 

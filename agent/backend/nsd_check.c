@@ -145,10 +145,10 @@ take_value(void *arg, const char *line)
 }
 
 enum err
-nsd_check_value(struct nsd *nsd, const char *name, char **value,
+nsd_check_value(struct nsd *nsd, const char *config, const char *name, char **value,
     struct backend_error *why)
 {
-	const char *const argv[] = {nsd->checkconf, "-o", name, nsd->config, NULL};
+	const char *const argv[] = {nsd->checkconf, "-o", name, config, NULL};
 	char *line = NULL;
 	struct tool_lines out = {.fn = take_value, .arg = &line};
 	struct tool tool = make_tool(nsd, argv);
@@ -171,6 +171,8 @@ nsd_check_value(struct nsd *nsd, const char *name, char **value,
 struct walk {
 	const char *skip;
 	int64_t newer_than_ms;
+	const char *name; /* whose value is wanted, or NULL */
+	char *value;
 	unsigned n_files;
 	char *found;
 };
@@ -186,12 +188,10 @@ same_file(const char *a, const char *b)
 					x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
-/* `include: "PATTERN"`, quoted or not; relative paths are seen from nsd.conf. */
-static void
-walk_include(struct walk *w, const char *from, char *text)
+/* What stands after the colon, without its quotes. */
+static char *
+cut_value(char *text)
 {
-	char *pattern;
-	glob_t found;
 	size_t size;
 
 	text += strspn(text, " \t\"");
@@ -199,7 +199,18 @@ walk_include(struct walk *w, const char *from, char *text)
 	while (size > 0 && isspace((unsigned char)text[size - 1]))
 		size--;
 	text[size] = '\0';
-	if (size == 0)
+	return text;
+}
+
+/* `include: "PATTERN"`, quoted or not; relative paths are seen from nsd.conf. */
+static void
+walk_include(struct walk *w, const char *from, char *text)
+{
+	char *pattern;
+	glob_t found;
+
+	text = cut_value(text);
+	if (text[0] == '\0')
 		return;
 	if (text[0] == '/') {
 		pattern = mem_strdup(text);
@@ -225,8 +236,9 @@ walk_file(struct walk *w, const char *path)
 	FILE *file;
 
 	/* A file that includes itself is NSD's to refuse; we only stop. */
-	if (++w->n_files > CONFIG_FILES_MAX || same_file(path, w->skip) ||
-	    stat(path, &st) == -1 || !S_ISREG(st.st_mode))
+	if (++w->n_files > CONFIG_FILES_MAX ||
+	    (w->skip != NULL && same_file(path, w->skip)) || stat(path, &st) == -1 ||
+	    !S_ISREG(st.st_mode))
 		return;
 	if ((int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 >
 	    w->newer_than_ms) {
@@ -241,6 +253,10 @@ walk_file(struct walk *w, const char *path)
 
 		if (strncmp(word, "include:", 8) == 0)
 			walk_include(w, path, word + 8);
+		if (w->name != NULL && strncmp(word, w->name, strlen(w->name)) == 0) {
+			free(w->value); /* the last one counts */
+			w->value = mem_strdup(cut_value(word + strlen(w->name)));
+		}
 	}
 	fclose(file);
 }
@@ -252,4 +268,13 @@ nsd_newer_config(const char *config, const char *include, int64_t ms)
 
 	walk_file(&w, config);
 	return w.found;
+}
+
+char *
+nsd_written_value(const char *config, const char *name)
+{
+	struct walk w = {.newer_than_ms = INT64_MAX, .name = name};
+
+	walk_file(&w, config);
+	return w.value;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/backend/nsd.h"
 #include "agent/backend/nsd_reply.h"
@@ -127,16 +128,16 @@ nsd_find_all(struct nsd *nsd, nsd_zone_fn *fn, void *arg, struct backend_error *
 typedef enum err list_fn(void *arg, const char *name, const char *pattern);
 
 static enum err
-read_list(struct nsd *nsd, list_fn *fn, void *arg, struct backend_error *why)
+read_list(const char *zonelist, list_fn *fn, void *arg, struct backend_error *why)
 {
 	char line[LIST_LINE_MAX];
 	enum err err = OK;
-	FILE *file = fopen(nsd->zonelist, "re");
+	FILE *file = fopen(zonelist, "re");
 
 	/* NSD makes it with its first zone; but a wrong path must not look like
 	 * a server without zones, so that it is missing is a failure, too. */
 	if (file == NULL)
-		return backend_fail(why, ERR_IO, "%s: %s", nsd->zonelist,
+		return backend_fail(why, ERR_IO, "%s: %s", zonelist,
 		    mem_errno_text(errno));
 	while (err == OK && fgets(line, sizeof(line), file) != NULL) {
 		size_t size = strlen(line);
@@ -151,7 +152,7 @@ read_list(struct nsd *nsd, list_fn *fn, void *arg, struct backend_error *why)
 			err = fn(arg, name, pattern);
 	}
 	if (err == OK && ferror(file))
-		err = backend_fail(why, ERR_IO, "%s: %s", nsd->zonelist,
+		err = backend_fail(why, ERR_IO, "%s: %s", zonelist,
 		    mem_errno_text(errno));
 	fclose(file);
 	return err;
@@ -238,7 +239,7 @@ nsd_find(struct nsd *nsd, const char *const *names, size_t n, struct nsd_found *
 		struct wanted w;
 
 		wanted_init(&w, names, n, found);
-		err = read_list(nsd, take_wanted, &w, why);
+		err = read_list(nsd->zonelist, take_wanted, &w, why);
 		free(w.slots);
 		if (err == OK)
 			return OK;
@@ -269,9 +270,25 @@ nsd_patterns_in_use(struct nsd *nsd, bool ask, struct textset *patterns,
 	enum err err = ask ? ERR_UNSUPPORTED : nsd_locate(nsd, why);
 
 	if (err == OK)
-		err = read_list(nsd, take_pattern, &t, why);
+		err = read_list(nsd->zonelist, take_pattern, &t, why);
 	if (err != OK)
 		err = nsd_find_all(nsd, take_pattern, &t, why);
+	if (err == OK)
+		*patterns = t;
+	else
+		textset_fini(&t);
+	return err;
+}
+
+enum err
+nsd_patterns_listed(const char *zonelist, struct textset *patterns,
+    struct backend_error *why)
+{
+	struct textset t = {NULL, 0, 0};
+	enum err err = OK;
+
+	if (access(zonelist, F_OK) == 0 || errno != ENOENT)
+		err = read_list(zonelist, take_pattern, &t, why);
 	if (err == OK)
 		*patterns = t;
 	else

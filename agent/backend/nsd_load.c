@@ -202,41 +202,6 @@ write_include(struct nsd *nsd, const char *path, const char *text, size_t size,
 	return err;
 }
 
-void
-nsd_mend_include(struct nsd *nsd)
-{
-	struct nsd_include inc;
-	struct backend_error why = {""};
-	struct buf text;
-	struct stat st;
-	int dir_fd;
-	enum err err = OK;
-
-	if (spool_open(nsd->conf.config_dir, &dir_fd) != OK)
-		return;
-	if (fstatat(dir_fd, nsd_include_name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    errno != ENOENT) {
-		close(dir_fd);
-		return;
-	}
-	buf_init(&text, 0);
-	nsd_include_init(&inc);
-	nsd_include_copy(&inc, &nsd->inc);
-	if (inc.n > 0)
-		err = nsd_include_render(&inc, nsd->conf.keys, &text, &why);
-	if (err == OK)
-		err = spool_create(dir_fd, nsd_include_name, buf_text(&text), text.size,
-		    0640);
-	log_warn("nsd", "backend=%s file=%s/%s text=\"was missing: %s\"",
-	    nsd->conf.name, nsd->conf.config_dir, nsd_include_name,
-	    err == OK ? "made" : err_str(err));
-	if (text.data != NULL)
-		mem_wipe(text.data, text.size);
-	buf_fini(&text);
-	nsd_include_fini(&inc);
-	close(dir_fd);
-}
-
 /* -- one load -------------------------------------------------------------- */
 
 struct load {
@@ -498,7 +463,17 @@ static void
 put_back(struct load *l, const char *old, size_t old_size, int64_t last)
 {
 	struct backend_error why = {""};
+	int dir_fd;
 
+	/* There was none: an empty one would not do, with zones under ours. */
+	if (old == NULL) {
+		if (spool_open(l->nsd->conf.config_dir, &dir_fd) == OK) {
+			(void)!spool_unlink(dir_fd, nsd_include_name);
+			close(dir_fd);
+		}
+		nsd_mend_include(l->nsd, true);
+		return;
+	}
 	if (write_include(l->nsd, l->path, old, old_size, last, &why) != OK)
 		log_error("nsd", "backend=%s text=\"cannot put back: %s\"",
 		    l->nsd->conf.name, why.text);
@@ -539,7 +514,7 @@ load(struct load *l, enum nsd_load_result *result)
 	} else if (keep) {
 		become_next(l);
 	} else {
-		put_back(l, old != NULL ? old : "", old_size, last);
+		put_back(l, old, old_size, last);
 	}
 	if (old != NULL)
 		mem_wipe(old, old_size);

@@ -266,7 +266,8 @@ nsd_locate(struct nsd *nsd, struct backend_error *why)
 	if (zonelist != NULL)
 		nsd->zonelist = mem_strdup(zonelist);
 	else
-		err = nsd_check_value(nsd, "zonelistfile", &nsd->zonelist, why);
+		err = nsd_check_value(nsd, nsd->config, "zonelistfile", &nsd->zonelist,
+		    why);
 	if (err != OK && err != ERR_CANCELED) {
 		/* A broken nsd.conf hides where the list is; NSD can be asked. */
 		nsd->zonelist = mem_strdup("");

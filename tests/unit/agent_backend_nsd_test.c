@@ -1123,13 +1123,79 @@ nsd_identify__include_deleted_and_server_down__is_made_again(void **state)
 	server_start(&f->server);
 	wait_up(f);
 	wait_rcode(f, "a.example", NOERROR);
-	/* the agent's first start, before NSD's */
+	settings_unref(s);
+	free(path);
+}
+
+/* One with zones under it that a reconfig takes away is NSD's end. */
+static void
+nsd_open__include_lost_and_server_runs__no_pattern_in_use_can_go(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_identity id;
+	struct backend_error why = {""};
+	struct settings *s;
+	char *path, *text;
+
+	NEED_SERVER(f);
+	path = in_dir(f, "conf/nsherd.conf");
+	s = primary("one", template);
+	prepare_one(f, s, RESULT_OK);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	wait_rcode(f, "a.example", NOERROR);
 	f->driver->close(f->ctx);
 	assert_int_equal(unlink(path), 0);
 	open_driver(f);
+	/* no file, or a whole one; never an empty one */
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_not_equal(shell("nsd-control -c %s reconfig >/dev/null 2>&1",
+				 f->server.conf),
+	    0);
+	wait_rcode(f, "a.example", NOERROR);
+	assert_int_equal(f->driver->identify(f->ctx, &id, &why), OK);
+	text = read_text(path);
+	assert_non_null(strstr(text, "\tname: \"nsherd-one.01234567.0\"\n"));
+	free(text);
+	/* the operator is first */
+	control(f, "reconfig");
+	expect_pattern(f, "a.example", "nsherd-one.01234567.0");
+	apply_one(f, OP_REMOVE, "a.example", NULL, RESULT_OK);
+	settings_unref(s);
+}
+
+static void
+nsd_open__include_lost_and_server_down__zones_are_there_at_its_start(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *s;
+	char *path;
+
+	NEED_SERVER(f);
+	path = in_dir(f, "conf/nsherd.conf");
+	s = primary("one", template);
+	prepare_one(f, s, RESULT_OK);
+	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
+	wait_rcode(f, "a.example", NOERROR);
+	f->driver->close(f->ctx);
+	assert_int_equal(unlink(path), 0);
+	stop_process(&f->server.pid, SIGTERM);
+	wait_port_free(f->server.port);
+	add_option(f, "config", mem_strdup(f->server.conf));
+	open_driver(f);
+	assert_int_equal(access(path, R_OK), 0);
+	server_start(&f->server);
+	wait_up(f);
+	wait_rcode(f, "a.example", NOERROR);
+	expect_pattern(f, "a.example", "nsherd-one.01234567.0");
+	/* the first start of all: no zone list that we know of */
+	f->driver->close(f->ctx);
+	assert_int_equal(unlink(path), 0);
+	stop_process(&f->server.pid, SIGTERM);
+	wait_port_free(f->server.port);
+	assert_int_equal(unlink(in_dir(f, "zone.list")), 0);
+	open_driver(f);
 	assert_int_equal(access(path, R_OK), 0);
 	settings_unref(s);
-	free(path);
 }
 
 static enum err
@@ -1447,6 +1513,9 @@ main(void)
 	    UNIX_TEST(nsd_identify__server_restarted__is_another_process),
 	    UNIX_TEST(nsd_identify__nothing_changed__nsd_is_not_asked),
 	    UNIX_TEST(nsd_identify__include_deleted_and_server_down__is_made_again),
+	    UNIX_TEST(nsd_open__include_lost_and_server_runs__no_pattern_in_use_can_go),
+	    UNIX_TEST(
+		nsd_open__include_lost_and_server_down__zones_are_there_at_its_start),
 	    UNIX_TEST(nsd_lookup__name_longer_than_an_answer__is_not_there),
 	    UNIX_TEST(nsd_prepare__option_with_unknown_key__is_rejected_alone),
 	    UNIX_TEST(nsd_prepare__two_options_in_one__are_rejected),
