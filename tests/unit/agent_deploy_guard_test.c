@@ -442,6 +442,33 @@ catalogs__another_one_with_another_id__waits_for_the_guard(void **state)
 	world_free(w);
 }
 
+static void
+catalogs__handed_over_to_an_heir__is_no_removal(void **state)
+{
+	(void)state;
+	for (int heir = 0; heir < 2; heir++) {
+		struct world *w = guarded_world();
+		struct limit *limit = &w->catalogs[0].limit;
+		uint8_t nr = w->catalogs[1].nr;
+		struct change coo = {CHANGE_ADD | CHANGE_COO, "a.test", "m1", "primary",
+		    0};
+		struct change there = {CHANGE_ADD, "a.test", "m1", "primary", 1};
+		w->backend.n_catalogs = 2;
+		*limit = none;
+		if (heir) /* all backends of the one serve it, too */
+			limit->heirs[nr / 8] |= (uint8_t)(1u << nr % 8);
+		world_start(w);
+		change_many(w, &coo, 1);
+		change_many(w, &there, 1);
+		EVENTUALLY(toy_has("a.test"));
+		EDIT(w, DEL("a.test", "m1"));
+		assert_int_equal(n_held(w), heir ? 0 : 1);
+		EVENTUALLY(is_idle(w));
+		assert_int_equal(toy_n_ops(), 1);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -457,6 +484,7 @@ main(void)
 	    cmocka_unit_test(stray__held__then_released),
 	    cmocka_unit_test(
 		grave__of_a_zone_that_is_there_again__its_data_is_not_used),
+	    cmocka_unit_test(catalogs__handed_over_to_an_heir__is_no_removal),
 	    cmocka_unit_test(
 		catalogs__another_one_with_another_id__waits_for_the_guard),
 	};
