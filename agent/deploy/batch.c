@@ -402,6 +402,31 @@ make_ops(struct batch *b)
 	}
 }
 
+/* An addition that was refused may have left the zone there all the same. */
+static void
+look_at_refused(struct batch *b)
+{
+	struct engine *e = b->engine;
+	struct backend_error why = {""};
+	struct dname *zones = NULL;
+	size_t n = 0, room = 0;
+	for (size_t i = 0; i < b->n_ops; i++) {
+		struct item *it = &b->items[b->op_items[i]];
+		if (b->ops[i].kind != OP_ADD || b->ops[i].result != RESULT_REJECTED)
+			continue;
+		zones = mem_grow(zones, n, &room, sizeof(*zones));
+		zones[n++] = it->zone;
+		it->presence = PRESENCE_ABSENT;
+	}
+	if (n == 0)
+		return;
+	bool known = b->err == OK &&
+		     e->driver->lookup(e->ctx, zones, n, looked_up, b, &why) == OK;
+	free(zones);
+	for (size_t i = 0; !known && i < b->n_ops; i++)
+		b->items[b->op_items[i]].presence = PRESENCE_UNKNOWN;
+}
+
 /* What is to be in the ledger before the commands are sent. */
 static enum err
 write_intents(struct batch *b)
@@ -426,6 +451,7 @@ batch_run(struct batch *b)
 		enum err err = write_intents(b);
 		if (err == OK) {
 			b->err = e->driver->apply(e->ctx, b->ops, b->n_ops, &b->why);
+			look_at_refused(b);
 		} else {
 			/* Not on record, so not sent. */
 			b->err = ERR_FULL;

@@ -291,7 +291,9 @@ op_failed(struct batch *b, struct record *r, struct item *it,
 		    reason(b, op->text, "the server is busy"));
 		break;
 	case RESULT_REJECTED:
-		if (op->kind == OP_ADD)
+		/* If it is there, or may be, the entry is how it is found again. */
+		if (op->kind == OP_ADD &&
+		    (it->presence == PRESENCE_ABSENT || it->presence == PRESENCE_OTHER))
 			record_change(r, LEDGER_FORGET)->entry.zone = it->zone;
 		put_failure(b, r, it, NOTE_SLOW, 0,
 		    reason(b, op->text, "the server said no"));

@@ -415,6 +415,23 @@ rejected__is_failed_and_not_in_the_ledger(void **state)
 	world_free(w);
 }
 
+/* Or it would be a stray, once its member goes. */
+static void
+rejected__it_is_there__stays_in_the_ledger_and_goes_with_its_member(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	toy_script(RESULT_REJECTED, 1, true);
+	world_start(w);
+	add_zone(w, "a.test", "m1", "primary");
+	EVENTUALLY(is_state(w, "a.test", ZONE_FAILED));
+	assert_true(in_ledger(w, "a.test"));
+	del_zone(w, "a.test", "m1");
+	EVENTUALLY(!toy_has("a.test"));
+	EVENTUALLY(!in_ledger(w, "a.test"));
+	world_free(w);
+}
+
 static void
 unknown__it_happened__is_found_and_not_sent_again(void **state)
 {
@@ -677,6 +694,8 @@ main(void)
 	    cmocka_unit_test(conflict__operators_zone__is_never_touched),
 	    cmocka_unit_test(retry__server_busy__comes_back_when_it_said),
 	    cmocka_unit_test(rejected__is_failed_and_not_in_the_ledger),
+	    cmocka_unit_test(
+		rejected__it_is_there__stays_in_the_ledger_and_goes_with_its_member),
 	    cmocka_unit_test(unknown__it_happened__is_found_and_not_sent_again),
 	    cmocka_unit_test(unknown__it_did_not_happen__is_sent_again),
 	    cmocka_unit_test(prepare__rejects_the_pattern__zone_and_pattern_say_so),

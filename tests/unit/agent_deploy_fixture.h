@@ -57,7 +57,7 @@ static struct toy {
 	unsigned process;
 	enum backend_result result; /* of the next n_result operations */
 	unsigned n_result, retry_s;
-	bool unknown_happens; /* UNKNOWN ones were carried out */
+	bool unknown_happens; /* UNKNOWN ones were, and additions REJECTED */
 	char reject_pattern[64];
 	int cancel_fd;
 } toy = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -244,7 +244,9 @@ toy_apply_op(struct backend_op *op)
 		op->result = toy.result;
 		op->retry_s = toy.retry_s;
 		snprintf(op->text, sizeof(op->text), "as the script says");
-		if (op->result == RESULT_UNKNOWN && toy.unknown_happens)
+		if (toy.unknown_happens &&
+		    (op->result == RESULT_UNKNOWN ||
+			(op->result == RESULT_REJECTED && op->kind == OP_ADD)))
 			toy_do(op);
 		return;
 	}
