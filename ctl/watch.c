@@ -173,6 +173,8 @@ static enum exit_status
 watch_on(struct watch *w)
 {
 	enum err e = look(w);
+	if (!e)
+		e = look(w); /* by IXFR: the agent prepares for more */
 	if (e && e != ERR_CANCELED) {
 		say_error("%s", w->s.error);
 		return EXIT_FAILED;

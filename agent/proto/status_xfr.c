@@ -21,6 +21,7 @@
 enum {
 	NOTES_MAX = 100000, /* changed records, of each environment */
 	ZONES_FEW = 32,     /* not worth a thought */
+	WANTED_S = 86400,   /* who followed may still do */
 };
 
 enum step {
@@ -210,6 +211,8 @@ status_xfr_new(struct snapshot *s, struct store *store, struct givens *givens,
 	buf_init(&x->before, 0);
 	buf_init(&x->after, 0);
 	buf_init(&x->soa, 0);
+	if (client)
+		past_want(store, WANTED_S);
 	enum err err = know_head(x, store, givens);
 	if (err == OK && client && !serial_gt(s->serial, *client)) {
 		status_xfr_free(x);

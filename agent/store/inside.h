@@ -77,8 +77,9 @@ struct store {
 	bool unclean;
 	struct store_side sides[2]; /* by enum store_env */
 	_Atomic uint64_t log_seq;
-	_Atomic uint64_t touches;  /* of status_touch(), ever */
-	pthread_mutex_t bell_lock; /* of the bells; held while they ring */
+	_Atomic uint64_t past_until_ms; /* past_want(): CLOCK_MONOTONIC */
+	_Atomic uint64_t touches;       /* of status_touch(), ever */
+	pthread_mutex_t bell_lock;      /* of the bells; held while they ring */
 	struct store_bell bells[STORE_BELLS_MAX];
 	size_t n_bells;
 	_Atomic size_t n_live; /* jobs submitted whose end was not told */

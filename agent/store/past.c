@@ -99,6 +99,12 @@ past_number(struct store_txn *txn, uint64_t *number)
 	return err;
 }
 
+void
+past_want(struct store *store, unsigned seconds)
+{
+	atomic_store(&store->past_until_ms, store_now_ms() + UINT64_C(1000) * seconds);
+}
+
 /* -- noting ----------------------------------------------------------------- */
 
 void
@@ -109,7 +115,8 @@ past_note(struct store_txn *txn, enum table table, const struct skey *key,
 
 	if (txn->err != OK || txn->notes_lost)
 		return;
-	if (notes->size > NOTES_MAX) {
+	if (notes->size > NOTES_MAX ||
+	    txn->started_ms >= atomic_load(&txn->store->past_until_ms)) {
 		txn->notes_lost = true;
 		buf_reset(notes);
 		return;

@@ -13,18 +13,23 @@
  * in both environments, as far as `_status.C` is made of them: states of zones,
  * members and their index, what the guard holds. So a snapshot can be read as
  * of an earlier commit, and IXFR can tell its client what to take away. Bounded
- * by store_conf.past_bytes and pruned with every commit.
+ * by store_conf.past_bytes and pruned with every commit. As it costs the writers
+ * something, it is done only for some time after someone wanted it.
  */
 
-/* The number of the last commit that left something behind; 0: none did. */
+/* Someone follows, and will for so long: commits are to leave behind what was. Any
+ * thread. */
+void past_want(struct store *store, unsigned seconds);
+
+/* The number of the last commit that changed such a record; 0: none did. */
 NODISCARD enum err past_number(struct store_txn *txn, uint64_t *number);
 
 struct past;
 
 /*
  * All that changed since the commit of that number, at most max records. It
- * borrows from txn, a snapshot, and must go before it. ERR_NOTFOUND: pruned, or
- * of another store. ERR_RANGE: more than max.
+ * borrows from txn, a snapshot, and must go before it. ERR_NOTFOUND: pruned, never
+ * left behind, or of another store. ERR_RANGE: more than max.
  */
 NODISCARD enum err past_new(struct store_txn *txn, uint64_t since, size_t max,
     struct past **past);

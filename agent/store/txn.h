@@ -90,7 +90,7 @@ struct store_txn {
 	struct worklog_tail tail;
 	struct status_pending pending;
 	struct buf notes;        /* what records were before this one */
-	bool notes_lost;         /* too many */
+	bool notes_lost;         /* too many, or nobody wants them */
 	const struct past *past; /* of a snapshot: read as of then; NULL: as of now */
 	struct store_txn *next;  /* idle readers */
 };

@@ -425,6 +425,7 @@ watch__everything_changed__then_all_of_it_is_smaller(void **state)
 
 	change_all(w, 1000, 1);
 	client_compare(&c, w);
+	client_compare(&c, w); /* now it is known to follow */
 	change_all(w, 20, 2);
 	client_compare(&c, w);
 	assert_int_equal(c.n_full, 1);

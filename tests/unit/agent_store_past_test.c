@@ -20,6 +20,14 @@ state_of(unsigned nr, uint32_t serial)
 	return s;
 }
 
+static int
+setup(void **state)
+{
+	int rc = fixture_setup(state);
+	past_want(((struct fixture *)*state)->store, 3600);
+	return rc;
+}
+
 static void
 put(struct fixture *f, unsigned first, unsigned n, uint32_t serial)
 {
@@ -117,6 +125,7 @@ past_new__beyond_the_bytes__oldest_are_pruned(void **state)
 	fixture_close(f);
 	f->conf.past_bytes = 100000;
 	fixture_open(f);
+	past_want(f->store, 3600);
 	for (uint32_t i = 1; i <= 300; i++)
 		put(f, 0, 20, i);
 	last = number_of(f, STORE_STATUS);
@@ -236,17 +245,39 @@ status_touch__asked_for__version_grows_at_once_and_stays_grown(void **state)
 	store_end(&txn);
 }
 
+static void
+past_new__nobody_wanted_it__begins_when_someone_does(void **state)
+{
+	struct fixture *f = *state;
+	struct past *past;
+
+	past_want(f->store, 0);
+	uint64_t before = number_of(f, STORE_STATUS);
+	put(f, 0, 10, 1);
+	uint64_t at = number_of(f, STORE_STATUS);
+	assert_true(at == before + 1); /* it is told that something changed */
+	past_want(f->store, 3600);
+	put(f, 0, 10, 2);
+	struct store_txn *txn = store_read(f->store, STORE_STATUS);
+	assert_int_equal(past_new(txn, before, 100, &past), ERR_NOTFOUND);
+	assert_int_equal(past_new(txn, at, 100, &past), OK);
+	past_use(txn, past);
+	assert_int_equal(serial_of(txn, 5), 1);
+	past_free(past);
+	store_end(&txn);
+}
+
 int
 main(void)
 {
-#define TEST(name) \
-	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define PAST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(past_use__some_commits_ago__reads_what_was_then),
-	    TEST(past_new__beyond_the_bytes__oldest_are_pruned),
-	    TEST(past_new__commit_too_large_to_note__begins_anew),
-	    TEST(past_use__members_change_zones__index_and_members_as_they_were),
-	    TEST(status_touch__asked_for__version_grows_at_once_and_stays_grown),
+	    PAST(past_use__some_commits_ago__reads_what_was_then),
+	    PAST(past_new__beyond_the_bytes__oldest_are_pruned),
+	    PAST(past_new__commit_too_large_to_note__begins_anew),
+	    PAST(past_use__members_change_zones__index_and_members_as_they_were),
+	    PAST(past_new__nobody_wanted_it__begins_when_someone_does),
+	    PAST(status_touch__asked_for__version_grows_at_once_and_stays_grown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
