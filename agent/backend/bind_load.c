@@ -95,18 +95,35 @@ tell(struct bind *b, bool *loaded, struct backend_error *why)
 	return OK;
 }
 
+/* By a key that is in the file if there is one, else by the include statements. */
+static bool
+has_include(const struct bind *b, const struct bind_config *c, const struct dname *key)
+{
+	char *include, *newer;
+	bool included = false;
+
+	if (key != NULL)
+		return bind_config_has_name(c, "key", key);
+	include = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
+	newer = bind_config_newer(b->config_path, c->directory, b->conf.config_dir,
+	    INT64_MAX, include, &included);
+	free(newer);
+	free(include);
+	return included;
+}
+
 static enum err
 check_included(struct bind *b, const struct bind_config *c, const struct dname *key,
     struct backend_error *why)
 {
 	char *include = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
 	int64_t ms = read_at_ms(b);
-	bool included = false;
+	bool ignored;
 	char *newer = bind_config_newer(b->config_path, c->directory,
-	    b->conf.config_dir, ms, include, &included);
+	    b->conf.config_dir, ms, include, &ignored);
 	enum err err = OK;
 
-	if (key != NULL ? !bind_config_has_name(c, "key", key) : !included)
+	if (!has_include(b, c, key))
 		err = backend_fail(why, ERR_INVALID,
 		    "named.conf does not include our file: it needs include \"%.120s\";",
 		    include);
@@ -193,26 +210,6 @@ write_include(struct bind *b, const char *text, struct backend_error *why)
 	return OK;
 }
 
-/* Has the running named read a file of this content? */
-static bool
-is_loaded(struct bind *b, const char *text)
-{
-	char digest[BIND_DIGEST_MAX];
-	char *path;
-	struct stat st;
-	bool before;
-
-	digest_hex(text, strlen(text), 16, digest);
-	if (strcmp(digest, b->loaded_digest) == 0 &&
-	    strcmp(b->process, b->loaded_process) == 0)
-		return true;
-	path = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
-	before = stat(path, &st) == 0 &&
-		 (int64_t)st.st_mtim.tv_sec * 1000 + 1000 < b->boot_ms;
-	free(path);
-	return before;
-}
-
 static void
 note_loaded(struct bind *b, const char *text)
 {
@@ -231,6 +228,52 @@ static const struct dname *
 any_key(const struct bind_include *next, struct dname *name)
 {
 	return next->n > 0 && dname_parse(next->keys[0].name, name) == OK ? name : NULL;
+}
+
+/* Does named.conf lead to the include file, as far as can be seen now? */
+static bool
+is_included(struct bind *b, const struct bind_include *next)
+{
+	struct bind_config_reader r = {b->config_path, b->view, b->conf.cancel_fd,
+	    b->conf.timeout_ms};
+	struct bind_config c;
+	struct backend_error why = {""};
+	struct dname name;
+	bool included = false;
+
+	if (bind_config_read(&r, &c, &why) != OK)
+		return false;
+	included = has_include(b, &c, any_key(next, &name));
+	bind_config_fini(&c);
+	return included;
+}
+
+/*
+ * Has the running named read a file of this content? One that is older than its
+ * start, if named.conf includes it: the operator may have dropped that line. Where
+ * not, the reconfig that follows says so.
+ */
+static bool
+is_loaded(struct bind *b, const struct bind_include *next, const char *text)
+{
+	struct backend_error why = {""};
+	char digest[BIND_DIGEST_MAX];
+	char *path;
+	struct stat st;
+	bool before;
+
+	digest_hex(text, strlen(text), 16, digest);
+	if (strcmp(digest, b->loaded_digest) == 0 &&
+	    strcmp(b->process, b->loaded_process) == 0)
+		return true;
+	path = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
+	before = stat(path, &st) == 0 &&
+		 (int64_t)st.st_mtim.tv_sec * 1000 + 1000 < b->boot_ms;
+	free(path);
+	if (!before || bind_locate(b, &why) != OK || !is_included(b, next))
+		return false;
+	note_loaded(b, text); /* of this process, once */
+	return true;
 }
 
 static enum err
@@ -269,7 +312,8 @@ bind_load_include(struct bind *b, const struct bind_include *next, bool *loaded,
 	err = read_include(b, &old, why);
 	if (err != OK)
 		err = OK; /* not now */
-	else if (old != NULL && strcmp(old, buf_text(&text)) == 0 && is_loaded(b, old))
+	else if (old != NULL && strcmp(old, buf_text(&text)) == 0 &&
+		 is_loaded(b, next, old))
 		*loaded = true;
 	else
 		err = replace_include(b, next, buf_text(&text), old, loaded, why);

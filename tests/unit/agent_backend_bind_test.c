@@ -971,6 +971,31 @@ bind_prepare__not_included__says_so(void **state)
 	settings_unref(s);
 }
 
+/* The file is older than named's start, which does not mean that it was read. */
+static void
+bind_prepare__include_dropped_before_a_restart__says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *s;
+
+	NEED_SERVER(f);
+	add_key(f->ring, "one.example", "secret one");
+	s = secondary("one", "127.0.0.1@9 key one.example");
+	prepare_one(f, s, RESULT_OK);
+	usleep(1500000);
+	restart(f, SIGTERM);
+	reopen_driver(f);
+	prepare_one(f, s, RESULT_OK);
+	assert_int_equal(count_reconfigs(f), 1); /* before the restart */
+	assert_int_equal(shell("sed -i s/include.*// %s", f->server.conf), 0);
+	restart(f, SIGTERM);
+	reopen_driver(f);
+	expect_retry(f, s, "it needs include \"");
+	server_configure(&f->server);
+	prepare_one(f, s, RESULT_OK);
+	settings_unref(s);
+}
+
 static void
 bind_prepare__hold_and_operators_file_newer__waits_for_the_operator(void **state)
 {
@@ -1790,6 +1815,7 @@ main(void)
 	    WITH(bind_prepare__bad_settings__are_rejected_alone, setup),
 	    WITH(bind_prepare__operators_file_unfit__waits_and_named_goes_on, setup),
 	    WITH(bind_prepare__not_included__says_so, setup),
+	    WITH(bind_prepare__include_dropped_before_a_restart__says_so, setup),
 	    WITH(bind_prepare__hold_and_operators_file_newer__waits_for_the_operator,
 		setup),
 	    WITH(bind_view__zones_and_keys__go_into_the_view, setup_view),
