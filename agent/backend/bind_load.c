@@ -197,8 +197,13 @@ static enum err
 write_include(struct bind *b, const char *text, struct backend_error *why)
 {
 	int dir_fd;
-	enum err err = spool_open(b->conf.config_dir, &dir_fd);
+	enum err err;
 
+	if (strlen(text) > SPOOL_FILE_MAX)
+		return backend_fail(why, ERR_SPACE,
+		    "%.120s/%s would be larger than the %d MiB that can be read again",
+		    b->conf.config_dir, bind_include_name, SPOOL_FILE_MAX >> 20);
+	err = spool_open(b->conf.config_dir, &dir_fd);
 	if (err == OK) {
 		err =
 		    spool_replace(dir_fd, bind_include_name, text, strlen(text), 0640);

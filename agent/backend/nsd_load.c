@@ -221,9 +221,16 @@ enum step { STEP_GO, STEP_AGAIN, STEP_WAIT };
 static enum err
 render(struct load *l)
 {
+	enum err err;
+
 	mem_wipe(l->text.data, l->text.data != NULL ? l->text.size : 0);
 	buf_reset(&l->text);
-	return nsd_include_render(l->next, l->nsd->conf.keys, &l->text, l->why);
+	err = nsd_include_render(l->next, l->nsd->conf.keys, &l->text, l->why);
+	if (err == OK && l->text.size > SPOOL_FILE_MAX)
+		err = backend_fail(l->why, ERR_SPACE,
+		    "%.120s would be larger than the %d MiB that can be read again",
+		    l->path, SPOOL_FILE_MAX >> 20);
+	return err;
 }
 
 static bool

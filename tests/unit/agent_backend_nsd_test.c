@@ -907,6 +907,39 @@ nsd_prepare__include_lost__patterns_in_use_are_kept_and_recovered(void **state)
 }
 
 static void
+nsd_prepare__include_too_large_to_read_again__is_not_written(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *one, *big;
+	enum backend_result result;
+	struct backend_error text = {""}, why = {""};
+	char *option, *before, *after;
+	const char *path;
+
+	NEED_SERVER(f);
+	one = primary("one", template);
+	big = primary("big", NULL);
+	prepare_one(f, one, RESULT_OK);
+	path = in_dir(f, "conf/nsherd.conf");
+	before = read_text(path);
+	option = mem_zalloc((17 << 20) + 1);
+	memset(option, '0', 17 << 20);
+	memcpy(option, "size-limit-xfr: ", 16);
+	put_option(big, "nsd", option);
+	assert_int_equal(f->driver->prepare(f->ctx, &big, 1, &result, &text, &why), OK);
+	assert_int_equal(result, RESULT_RETRY);
+	assert_non_null(strstr(text.text, "would be larger than the 16 MiB"));
+	after = read_text(path);
+	assert_string_equal(before, after);
+	prepare_one(f, one, RESULT_OK);
+	free(option);
+	free(before);
+	free(after);
+	settings_unref(one);
+	settings_unref(big);
+}
+
+static void
 nsd_retire__unused_patterns__go_and_used_ones_stay(void **state)
 {
 	struct fixture *f = *state;
@@ -1507,6 +1540,7 @@ main(void)
 	    UNIX_TEST(nsd_apply__nsd_forgot_the_pattern__is_made_to_read_it),
 	    UNIX_TEST(
 		nsd_prepare__include_lost__patterns_in_use_are_kept_and_recovered),
+	    UNIX_TEST(nsd_prepare__include_too_large_to_read_again__is_not_written),
 	    UNIX_TEST(nsd_retire__unused_patterns__go_and_used_ones_stay),
 	    UNIX_TEST(nsd_apply__server_stopped__times_out_or_is_canceled),
 	    UNIX_TEST(nsd_apply__server_killed_in_a_batch__unknown_or_not_tried),
