@@ -65,14 +65,15 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 # A port that is free for UDP and TCP now, on every loopback address. Tests run
-# side by side, so each number has a thousand of its own.
+# side by side, so each has 150 of its own; the demo and others have the first.
 free_port() {
-	$PYTHON - "${0##*/}" <<'P'
-import random, re, socket, sys
-number = re.match(r"\d+", sys.argv[1])
-base = 20000 + 1000 * (int(number.group()) % 12 if number else 0)
+	$PYTHON - "$0" <<'P'
+import glob, os, random, socket, sys
+tests = sorted(glob.glob(os.path.join(os.path.dirname(sys.argv[1]), "[0-9]*.sh")))
+base = 20000 + 150 * (tests.index(sys.argv[1]) + 1 if sys.argv[1] in tests else 0)
+assert base < 32000, "more tests than ports"
 while True:
-    p = random.randint(base, base + 999)
+    p = random.randint(base, base + 149)
     socks = []
     try:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
