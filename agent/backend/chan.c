@@ -2,6 +2,7 @@
 #include "agent/backend/chan.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -24,6 +25,7 @@ chan_init(struct chan *chan, const char *peer_text, int cancel_fd, unsigned time
 	chan->fd = -1;
 	chan->cancel_fd = cancel_fd;
 	chan->timeout_ms = timeout_ms;
+	chan->answer_max = CHAN_ANSWER_MAX;
 	snprintf(chan->peer_text, sizeof(chan->peer_text), "%s", peer_text);
 }
 
@@ -139,6 +141,7 @@ open_at(struct chan *chan, const struct sockaddr *sa, socklen_t size,
 
 	chan_close(chan);
 	chan->peer = 0;
+	chan->answer_size = 0;
 	moved_on(chan);
 	chan->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (chan->fd == -1)
@@ -202,6 +205,11 @@ chan_receive_some(struct chan *chan, void *data, size_t room, size_t *size, bool
 
 	*size = n > 0 ? (size_t)n : 0;
 	*end = n == 0;
+	chan->answer_size += *size;
+	if (chan->answer_size > chan->answer_max)
+		return backend_fail(why, ERR_IO,
+		    "%s: an answer of more than %" PRIu64 " octets", chan->peer_text,
+		    chan->answer_max);
 	return n == -1 && errno != EAGAIN && errno != EINTR ? failed(chan, errno, why)
 							    : OK;
 }
@@ -213,6 +221,7 @@ chan_send(struct chan *chan, const void *data, size_t size, struct backend_error
 	size_t n;
 	enum err err = OK;
 
+	chan->answer_size = 0;
 	moved_on(chan);
 	while (err == OK && size > 0) {
 		err = chan_send_some(chan, at, size, &n, why);
@@ -252,6 +261,7 @@ chan_talk(struct chan *chan, const void *out, size_t size, size_t *sent,
 	enum err err = OK;
 
 	*sent = 0;
+	chan->answer_size = 0;
 	moved_on(chan);
 	while (err == OK && !(done && *sent == size)) {
 		size_t put, got = 0;

@@ -11,11 +11,15 @@
 #include "lib/addr.h"
 #include "lib/err.h"
 
+#define CHAN_ANSWER_MAX \
+	(UINT64_C(2) << 30) /* octets: all of 10 million zones, and more */
+
 /*
  * A stream socket to a name server's control channel. No call waits without
  * looking at cancel_fd, none beyond timeout_ms without an octet moved. Failures
  * fill why: ERR_CLOSED (nobody there, or closed), ERR_TIMEOUT, ERR_CANCELED,
- * ERR_IO.
+ * ERR_IO; the last also for an answer that does not end: what a driver keeps of
+ * it would have no bound.
  */
 struct chan {
 	int fd; /* -1: not open */
@@ -24,6 +28,8 @@ struct chan {
 	char peer_text[128]; /* for messages */
 	pid_t peer;          /* who made a unix socket listen; 0: not known */
 	int64_t deadline_ms; /* of the wait for an octet that is under way */
+	uint64_t answer_max; /* octets since what was sent last; CHAN_ANSWER_MAX */
+	uint64_t answer_size;
 };
 
 /* peer_text: "rndc 127.0.0.1@953". */
