@@ -2,8 +2,8 @@
 #ifndef AGENT_PROTO_FOLLOW_INSIDE_H
 #define AGENT_PROTO_FOLLOW_INSIDE_H
 
-#include "agent/proto/follow.h"
 #include "agent/proto/calls.h"
+#include "agent/proto/follow.h"
 #include "agent/proto/reception.h"
 
 /* Between follow.c (whom to ask, and when) and follow_store.c (what is kept). */

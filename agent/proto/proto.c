@@ -7,11 +7,11 @@
 #include <time.h>
 
 #include "agent/proto/announce.h"
+#include "agent/proto/calls.h"
 #include "agent/proto/control.h"
 #include "agent/proto/core.h"
 #include "agent/proto/follow.h"
 #include "agent/proto/notify.h"
-#include "agent/proto/calls.h"
 #include "agent/proto/query.h"
 #include "agent/proto/reply.h"
 #include "agent/proto/rights.h"
