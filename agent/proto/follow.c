@@ -132,7 +132,7 @@ rest(struct follow *f, uint64_t pause)
 static void
 clear_error(struct follow *f)
 {
-	if (f->error[0] != '\0' && !f->is_broken)
+	if (f->n_failed > 0 && !f->is_broken)
 		log_info("follow", "catalog=%s primary=%s well again", f->label,
 		    f->server);
 	if (!f->is_broken)
@@ -144,7 +144,6 @@ static void
 end_current(struct follow *f)
 {
 	hang_up(f);
-	f->n_failed = 0;
 	if (f->is_expired)
 		log_info("follow", "catalog=%s no longer expired", f->label);
 	f->is_expired = false;
@@ -157,6 +156,7 @@ end_current(struct follow *f)
 	} else {
 		clear_error(f);
 	}
+	f->n_failed = 0;
 	if (f->loaded) {
 		f->checked = (uint64_t)time(NULL);
 		follow_store_checked(f);
@@ -425,9 +425,9 @@ follow_stored(struct follow *f, enum follow_outcome outcome)
 	}
 	switch (outcome) {
 	case FOLLOW_TAKEN:
-		f->n_failed = 0;
 		f->is_broken = f->is_expired = false;
 		clear_error(f);
+		f->n_failed = 0;
 		announce_changed(f->proto, f->nr);
 		rest(f, interval_ms(f->soa.refresh));
 		break;

@@ -31,14 +31,18 @@ static void
 decide_follower(struct update *u)
 {
 	const struct proto_catalog *c = u->catalog;
-	char text[ADDR_TEXT_MAX], reason[96];
+	char text[ADDR_TEXT_MAX], reason[sizeof(u->early_why.reason)];
 
 	if (c->n_primaries == 0) {
 		decide(u, RCODE_REFUSED, 0, "not-primary");
 		return;
 	}
-	snprintf(reason, sizeof(reason), "not-primary primary=%s",
-	    addr_print(&c->primaries[0].addr, text));
+	const struct proto_remote *p = &c->primaries[0];
+	int n = snprintf(reason, sizeof(reason), "not-primary primary=%s",
+	    addr_print(&p->addr, text));
+	/* A name that is too long is left out, not cut. */
+	if (p->tls[0] != '\0' && strlen(p->tls) + 6 < sizeof(reason) - (size_t)n)
+		snprintf(reason + n, sizeof(reason) - (size_t)n, " tls=%.90s", p->tls);
 	decide(u, RCODE_REFUSED, 0, reason);
 }
 
