@@ -616,6 +616,8 @@ follow_sync(struct proto *proto)
 		next = f->next;
 		if (!f->is_gone && (!c || c->primary || c->n_primaries == 0))
 			drop(f);
+		else if (f->n_failed > 0) /* there may be others now */
+			f->due_ms = calls_now(proto);
 	}
 	for (size_t i = 0; i < proto->view->conf.n_catalogs; i++) {
 		const struct proto_catalog *c = &proto->view->conf.catalogs[i];

@@ -1,4 +1,4 @@
-# proves: catalogs of named and Knot are followed, and of versions that are broken or expired nothing comes: the last valid one stays
+# proves: catalogs of named and Knot are followed; of versions that are broken or expired nothing comes, the last valid one stays, and the guard holds what an empty one would remove
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/follow.sh"
 
@@ -54,6 +54,7 @@ named_up() {
 	until_ok 20 dig @127.0.0.1 -p "$BP" +time=1 +tries=1 "$C" SOA || fail "named"
 }
 reload() { kill -HUP "$NAMED"; }
+dig_serial() { [ "$(dig @127.0.0.1 -p "$BP" +short $C SOA | awk '{print $3}')" = "$1" ]; }
 named_up
 node node follower "primaries = 127.0.0.1@$BP key xfr.example"
 up node
@@ -124,10 +125,63 @@ reload
 until_ok 20 has_serial node 51 || fail "swapped: $(of node _status.$C TXT)"
 as_served || fail "swapped, not as received"
 
+# an empty one, by IXFR and by AXFR: the catalog changes, the backends do not
+many() { echo '@ NS invalid.'; echo 'version TXT "2"'; for i in $(seq "$1"); do echo "g$i.zones PTR g$i.example."; done; }
+PORT[guarded]=$(free_port)
+GUARD="5% min 10 in 600" node guarded follower "primaries = 127.0.0.1@$BP key xfr.example" \
+	"default-pattern = primary"
+write_patterns
+poke() { dig @127.0.0.1 -p "${PORT[$1]}" +opcode=notify $C SOA >/dev/null; }
+deployed() { of "$1" "g1.example._status.$C" TXT | grep -q state=applied &&
+	of "$1" "g100.example._status.$C" TXT | grep -q state=applied; }
+serial=52
+for way in ixfr axfr; do
+	zone_file $((++serial)) < <(many 100)
+	reload
+	until_ok 20 dig_serial $serial
+	[ -n "${PID[guarded]-}" ] || up guarded
+	poke guarded
+	until_ok 20 has_serial guarded $serial || fail "guarded, $way: $(of guarded _status.$C TXT)"
+	until_ok 20 deployed guarded || fail "guarded: not deployed: $(of guarded g1.example._status.$C TXT)"
+	if [ $way = axfr ]; then
+		kill "$NAMED"; wait "$NAMED" 2>/dev/null
+		rm -f "$T"/bind/*.jnl
+		zone_file $((++serial)) < <(many 0)
+		named_up
+	else
+		zone_file $((++serial)) < <(many 0)
+		reload
+	fi
+	until_ok 20 dig_serial $serial
+	poke guarded
+	until_ok 20 has_serial guarded $serial || fail "empty, $way: $(of guarded _status.$C TXT)"
+	[ "$(members guarded)" = 0 ] || fail "empty, $way: $(members guarded) members"
+	says guarded guard=holding || fail "empty, $way: $(of guarded _status.$C TXT)"
+	says guarded '"held=100"' || fail "empty, $way: $(of guarded _status.$C TXT)"
+	sleep 1
+	for z in g1 g50 g100; do
+		of guarded "$z.example._status.$C" TXT | grep -q state=held || fail "empty, $way: $z: $(of guarded "$z.example._status.$C" TXT)"
+	done
+	[ $way = axfr ] && break
+	# back, and the guard lets go by itself
+	zone_file $((++serial)) < <(many 100)
+	reload
+	until_ok 20 dig_serial $serial
+	poke guarded
+	until_ok 20 says guarded guard=open || fail "back, $way: $(of guarded _status.$C TXT)"
+done
+grep -q 'axfr.*removed=100' "$T/guarded.log" || fail "no AXFR: $(grep removed= "$T/guarded.log")"
+NSHERD_SERVER=127.0.0.1@${PORT[guarded]} NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T "$CTL" guard --release >/dev/null ||
+	fail "release"
+gone() { ! of guarded "g1.example._status.$C" TXT | grep -q state=; }
+until_ok 20 gone || fail "not gone after release: $(of guarded "g1.example._status.$C" TXT)"
+down guarded
+
 # expired: nobody is answered, nothing is removed
-zone_file 60 3 <<<"$GOOD"
+serial=$((serial + 1))
+zone_file $serial 3 <<<"$GOOD"
 reload
-until_ok 20 has_serial node 60 || fail "60"
+until_ok 20 has_serial node $serial || fail "serial $serial"
 kill "$NAMED"; wait "$NAMED" 2>/dev/null
 until_ok 20 says node catalog=expired || fail "not expired: $(of node _status.$C TXT)"
 case $(rcode_of node $C SOA) in *SERVFAIL*expired*) ;; *) fail "expired, but $(rcode_of node $C SOA)" ;; esac
@@ -138,7 +192,7 @@ down node
 up node
 until_ok 10 says node catalog=expired || fail "no longer expired after a restart"
 named_up
-until_ok 30 has_serial node 60 || fail "still expired: $(of node _status.$C TXT)"
+until_ok 30 has_serial node $serial || fail "still expired: $(of node _status.$C TXT)"
 says node catalog=valid || fail "still expired"
 kill "$NAMED"; wait "$NAMED" 2>/dev/null
 down node
