@@ -319,6 +319,7 @@ after_read(uv_work_t *work, int status)
 	}
 	conf_keep_fixed(r->now, r->rooms->conf, on_fixed, r->now);
 	r->numbers = rooms_numbers_new(r->now);
+	r->numbers->is_reload = true;
 	struct number_job *job = mem_zalloc(sizeof(*job));
 	job->job =
 	    (struct store_job){.run = run_numbers, .done = after_numbers, .reap = true};

@@ -41,7 +41,7 @@ number_catalog(struct store_txn *txn, struct rooms_numbers *n, size_t i)
 	if (n->is_new[i])
 		err = catalog_create(txn, name, &n->heads[i]);
 	n->catalogs[i] = n->heads[i].nr;
-	if (err == OK)
+	if (err == OK && (n->is_new[i] || !n->is_reload))
 		err = note_role(txn, n->catalogs[i], n->conf->catalogs[i]->is_follower);
 	return err;
 }

@@ -41,6 +41,7 @@ struct rooms {
 struct rooms_numbers {
 	struct store_job job; /* first */
 	const struct conf *conf;
+	bool is_reload; /* roles of catalogs that are there change with its commit */
 	uint8_t catalogs[CATALOGS_MAX], backends[BACKENDS_MAX];
 	struct catalog_head heads[CATALOGS_MAX];
 	bool is_new[CATALOGS_MAX];

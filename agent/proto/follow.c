@@ -555,11 +555,14 @@ read_store(struct follow *f)
 
 	if (catalogs_get(txn, f->nr, &head) == OK)
 		f->soa = head.soa;
-	if (catalogs_get_upstream(txn, f->nr, &up) == OK) {
+	enum err err = catalogs_get_upstream(txn, f->nr, &up);
+	store_end(&txn);
+	if (err == OK) {
 		f->loaded = up.loaded;
 		f->checked = up.checked;
+	} else if (err == ERR_NOTFOUND) {
+		follow_store_role(f, true);
 	}
-	store_end(&txn);
 }
 
 static struct follow *
@@ -614,6 +617,8 @@ follow_sync(struct proto *proto)
 	for (struct follow *f = proto->follows, *next; f; f = next) {
 		const struct proto_catalog *c = view_catalog(proto->view, f->nr);
 		next = f->next;
+		if (!f->is_gone && c && c->primary)
+			follow_store_role(f, false);
 		if (!f->is_gone && (!c || c->primary || c->n_primaries == 0))
 			drop(f);
 		else if (f->n_failed > 0) /* there may be others now */

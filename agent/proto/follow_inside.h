@@ -66,6 +66,8 @@ uint64_t follow_expires(const struct follow *f); /* Unix time */
 void follow_store_take(struct follow *f);
 /* A primary has spoken for what we have. */
 void follow_store_checked(struct follow *f);
+/* The catalog is followed from now on, or no longer. */
+void follow_store_role(struct follow *f, bool is_followed);
 /* Writes the line of the status. */
 void follow_store_status(struct follow *f);
 

@@ -276,6 +276,33 @@ follow_store_checked(struct follow *f)
 }
 
 static enum err
+run_followed(struct store_txn *txn, struct store_job *job)
+{
+	const struct note *n = (const struct note *)job;
+	const struct catalog_upstream up = {.loaded = false};
+
+	catalogs_put_upstream(txn, n->nr, &up);
+	return store_err(txn);
+}
+
+static enum err
+run_not_followed(struct store_txn *txn, struct store_job *job)
+{
+	const struct note *n = (const struct note *)job;
+
+	catalogs_del_upstream(txn, n->nr);
+	return store_err(txn);
+}
+
+void
+follow_store_role(struct follow *f, bool is_followed)
+{
+	struct note *n = note_new(f, is_followed ? run_followed : run_not_followed);
+
+	store_submit(f->proto->store, STORE_CATALOG, &n->job);
+}
+
+static enum err
 run_status(struct store_txn *txn, struct store_job *job)
 {
 	const struct note *n = (const struct note *)job;
