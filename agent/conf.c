@@ -153,6 +153,8 @@ free_sections(struct conf *conf)
 		free_key(conf->keys[i]);
 	for (size_t i = 0; i < conf->n_catalogs; i++) {
 		free(conf->catalogs[i]->accept_zones);
+		free(conf->catalogs[i]->primaries);
+		free(conf->catalogs[i]->notify);
 		free(conf->catalogs[i]);
 	}
 	for (size_t i = 0; i < conf->n_backends; i++)
@@ -179,6 +181,10 @@ conf_free(struct conf *conf)
 	if (conf == NULL)
 		return;
 	free(conf->proto.keys);
+	for (size_t i = 0; i < conf->proto.n_catalogs; i++) {
+		free(conf->proto.catalogs[i].primaries);
+		free(conf->proto.catalogs[i].notify);
+	}
 	free(conf->proto.catalogs);
 	free(conf->proto.backends);
 	for (size_t i = 0; conf->deploy != NULL && i < conf->n_backends; i++)
@@ -233,6 +239,27 @@ conf_get_tls_client(const struct conf *conf, struct tls_files *files)
 	    .ca = conf->tls_ca};
 }
 
+static bool
+any_tls(const struct conf_remote *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].remote.tls[0] != '\0')
+			return true;
+	return false;
+}
+
+bool
+conf_calls_tls(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_catalogs; i++) {
+		const struct conf_catalog *c = conf->catalogs[i];
+		if (any_tls(c->primaries, c->n_primaries) ||
+		    any_tls(c->notify, c->n_notify))
+			return true;
+	}
+	return false;
+}
+
 void
 conf_get_backend(const struct conf *conf, const struct conf_backend *b,
     struct backend_conf *out)
@@ -260,6 +287,19 @@ serves(const struct conf_backend *b, const struct conf_catalog *c)
 	return b->n_catalog_labels == 0;
 }
 
+static struct proto_remote *
+wire_remotes(const struct conf_remote *list, size_t n)
+{
+	struct proto_remote *all = mem_zalloc((n + 1) * sizeof(*all));
+
+	for (size_t i = 0; i < n; i++) {
+		all[i].addr = list[i].remote.addr;
+		all[i].key = list[i].key;
+		memcpy(all[i].tls, list[i].remote.tls, sizeof(all[i].tls));
+	}
+	return all;
+}
+
 static void
 wire_proto(struct conf *conf, uint64_t started)
 {
@@ -275,7 +315,12 @@ wire_proto(struct conf *conf, uint64_t started)
 		struct proto_catalog *pc = &p->catalogs[i];
 		*pc = (struct proto_catalog){.name = c->name,
 		    .nr = c->nr,
-		    .primary = true,
+		    .primary = !c->is_follower,
+		    .primaries = wire_remotes(c->primaries, c->n_primaries),
+		    .n_primaries = c->n_primaries,
+		    .notify = wire_remotes(c->notify, c->n_notify),
+		    .n_notify = c->n_notify,
+		    .max_records = c->max_records,
 		    .max_transaction = (unsigned)c->max_transaction,
 		    .max_lock_s = c->max_lock_s};
 		pc->limit = c->limit;

@@ -16,6 +16,7 @@
 #include "lib/err.h"
 #include "lib/key.h"
 #include "lib/log.h"
+#include "lib/settings.h"
 #include "lib/tls.h"
 
 /*
@@ -42,8 +43,19 @@ struct conf_key {
 	unsigned line;   /* of the section's first setting; here and below */
 };
 
+/* ADDRESS[@PORT] [key NAME] [tls NAME] */
+struct conf_remote {
+	struct remote remote;
+	struct key *key; /* borrowed from the ring; NULL: none */
+	unsigned line;
+};
+
 struct conf_catalog {
 	char label[64];
+	bool is_follower;
+	struct conf_remote *primaries, *notify;
+	size_t n_primaries, n_notify;
+	unsigned long max_records;
 	bool has_name;
 	struct dname name;
 	char default_pattern[64];
@@ -128,6 +140,8 @@ char *conf_fault_text(const struct conf *conf, size_t n);
 void conf_get_store(const struct conf *conf, struct store_conf *store);
 /* Without the certificates. */
 void conf_get_net(const struct conf *conf, struct net_conf *net);
+/* Is anybody asked or told over TLS? */
+bool conf_calls_tls(const struct conf *conf);
 /* To listen with, and to ask others with. */
 void conf_get_tls_server(const struct conf *conf, struct tls_files *files);
 void conf_get_tls_client(const struct conf *conf, struct tls_files *files);

@@ -106,12 +106,41 @@ check_mode(struct conf *conf)
 /* -- [catalog] ------------------------------------------------------------- */
 
 static void
+find_keys(struct conf *conf, struct conf_remote *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct conf_remote *c = &list[i];
+		char text[DNAME_TEXT_MAX];
+		if (!c->remote.has_key)
+			continue;
+		c->key = keyring_find(conf->ring, &c->remote.key);
+		if (c->key == NULL)
+			conf_fault(conf, c->line, "there is no [key %s]",
+			    dname_print_short(&c->remote.key, text));
+	}
+}
+
+static void
+check_role(struct conf *conf, struct conf_catalog *c)
+{
+	find_keys(conf, c->primaries, c->n_primaries);
+	find_keys(conf, c->notify, c->n_notify);
+	if (c->is_follower && c->n_primaries == 0)
+		conf_fault(conf, c->line, "[catalog %s]: a follower needs primaries",
+		    c->label);
+	if (!c->is_follower && c->n_primaries > 0)
+		conf_fault(conf, c->primaries[0].line,
+		    "[catalog %s]: primaries are for role = follower", c->label);
+}
+
+static void
 check_catalog(struct conf *conf, size_t n)
 {
 	static const char *const control[] = {"_status", "_command", "_log"};
-	const struct conf_catalog *c = conf->catalogs[n];
+	struct conf_catalog *c = conf->catalogs[n];
 	struct dname zone;
 
+	check_role(conf, c);
 	if (!c->has_name) {
 		conf_fault(conf, c->line, "[catalog %s]: no name", c->label);
 		return;
@@ -385,7 +414,8 @@ check_tls(struct conf *conf)
 	ctx = NULL;
 	conf_get_tls_client(conf, &files);
 	files.cert = files.key = NULL; /* the same as above */
-	if (files.ca != NULL && tls_client_new(&files, &client, &ctx) != OK)
+	if ((files.ca != NULL || conf_calls_tls(conf)) &&
+	    tls_client_new(&files, &client, &ctx) != OK)
 		conf_fault_tls(conf, &client);
 	tls_ctx_unref(ctx);
 }

@@ -14,6 +14,7 @@ enum {
 };
 enum { PROBE_RATE = 150, APPLY_RATE = 500, RATE_MAX = 1000000 };
 enum { VARIANTS = 1000, VARIANTS_MAX = 100000 };
+enum { MAX_RECORDS = 20000000 };
 enum { MAX_LOCK_S = 300, MAX_TRANSACTION = 100000, TRANSACTION_LIMIT = 1000000 };
 
 /* -- [agent] --------------------------------------------------------------- */
@@ -302,28 +303,69 @@ set_catalog_name(struct conf_reader *r, const char *value)
 static void
 set_role(struct conf_reader *r, const char *value)
 {
-	if (strcmp(value, "follower") == 0)
-		conf_fault(r->conf, r->line,
-		    "role = follower: not supported by this version");
-	else if (strcmp(value, "primary") != 0)
+	r->catalog->is_follower = strcmp(value, "follower") == 0;
+	if (!r->catalog->is_follower && strcmp(value, "primary") != 0)
 		conf_value_fault(r, "neither primary nor follower", value);
 }
 
-static enum err
-check_remote(void *arg, const char *item)
+/* Without a port: that of an agent, over TLS that of DNS over TLS. */
+static void
+add_remote(struct conf_reader *r, const char *item, struct conf_remote **list,
+    size_t *n)
 {
-	struct remote remote;
+	struct conf_remote c = {.line = r->line};
 
-	if (remote_parse(item, PORT_AGENT, &remote) != OK)
-		conf_value_fault(arg, "not ADDRESS[@PORT] [key NAME] [tls NAME]", item);
+	if (remote_parse(item, 0, &c.remote) != OK) {
+		conf_value_fault(r, "not ADDRESS[@PORT] [key NAME] [tls NAME]", item);
+		return;
+	}
+	if (addr_port(&c.remote.addr) == 0)
+		addr_set_port(&c.remote.addr,
+		    c.remote.tls[0] != '\0' ? PORT_TLS : PORT_AGENT);
+	for (size_t i = 0; i < *n; i++) {
+		if (addr_equal(&(*list)[i].remote.addr, &c.remote.addr)) {
+			conf_value_fault(r, "given twice", item);
+			return;
+		}
+	}
+	*list = mem_realloc(*list, (*n + 1) * sizeof(**list));
+	(*list)[(*n)++] = c;
+}
+
+static enum err
+add_primary(void *arg, const char *item)
+{
+	struct conf_reader *r = arg;
+
+	add_remote(r, item, &r->catalog->primaries, &r->catalog->n_primaries);
 	return OK;
 }
 
 static void
-set_remotes(struct conf_reader *r, const char *value)
+set_primaries(struct conf_reader *r, const char *value)
 {
-	conf_value_each(r, value, false, check_remote);
-	conf_value_unsupported(r);
+	conf_value_each(r, value, false, add_primary);
+}
+
+static enum err
+add_notify(void *arg, const char *item)
+{
+	struct conf_reader *r = arg;
+
+	add_remote(r, item, &r->catalog->notify, &r->catalog->n_notify);
+	return OK;
+}
+
+static void
+set_notify(struct conf_reader *r, const char *value)
+{
+	conf_value_each(r, value, false, add_notify);
+}
+
+static void
+set_max_records(struct conf_reader *r, const char *value)
+{
+	conf_value_number(r, &r->catalog->max_records, 1, UINT32_MAX, value);
 }
 
 static enum err
@@ -433,8 +475,8 @@ set_max_transaction(struct conf_reader *r, const char *value)
 const struct conf_setting conf_catalog_settings[] = {
     {"name", set_catalog_name, false},
     {"role", set_role, false},
-    {"primaries", set_remotes, true},
-    {"notify", set_remotes, true},
+    {"primaries", set_primaries, true},
+    {"notify", set_notify, true},
     {"accept-zones", set_accept_zones, true},
     {"default-pattern", set_default_pattern, false},
     {"guard-remove", set_guard_remove, false},
@@ -442,6 +484,7 @@ const struct conf_setting conf_catalog_settings[] = {
     {"apply-delay", set_apply_delay, false},
     {"max-lock", set_max_lock, false},
     {"max-transaction", set_max_transaction, false},
+    {"max-records", set_max_records, false},
     {NULL, NULL, false},
 };
 
@@ -577,6 +620,7 @@ conf_set_catalog_defaults(struct conf_catalog *c)
 	c->purge_after_s = PURGE_AFTER_S;
 	c->max_lock_s = MAX_LOCK_S;
 	c->max_transaction = MAX_TRANSACTION;
+	c->max_records = MAX_RECORDS;
 }
 
 void

@@ -20,6 +20,7 @@
 #include "agent/conf.h"
 #include "agent/deploy/deploy.h"
 #include "agent/net/net.h"
+#include "agent/net/outward.h"
 #include "agent/notify.h"
 #include "agent/pattern/pattern.h"
 #include "agent/proto/proto.h"
@@ -38,7 +39,7 @@ struct reload {
 	/* Of the one under way. */
 	struct conf *now;
 	struct pattern_set *patterns;
-	struct tls_ctx *tls;
+	struct tls_ctx *tls, *client_tls;
 	struct rooms_numbers *numbers;
 	struct deploy_change *deploy;
 };
@@ -53,10 +54,11 @@ end(struct reload *r)
 	conf_free(r->now);
 	pattern_set_unref(r->patterns);
 	tls_ctx_unref(r->tls);
+	tls_ctx_unref(r->client_tls);
 	free(r->numbers);
 	r->now = NULL;
 	r->patterns = NULL;
-	r->tls = NULL;
+	r->tls = r->client_tls = NULL;
 	r->numbers = NULL;
 	r->busy = false;
 	r->next = NULL;
@@ -207,12 +209,15 @@ commit(struct reload *r, struct net_change *net)
 	struct rooms *rooms = r->rooms;
 	struct conf *old = rooms->conf;
 	struct pattern_set *patterns = rooms->patterns;
+	struct outward_conf oc;
 
 	log_keys(old->ring, r->now->ring);
 	log_catalogs(r);
 	rooms_log_patterns(r->now, r->patterns);
 	if (!rooms->verbose)
 		log_set_level(r->now->log);
+	rooms_get_outward(r->now, r->client_tls, &oc);
+	outward_set(rooms->outward, &oc);
 	proto_reload(rooms->proto, &r->now->proto);
 	net_commit(net);
 	deploy_commit(r->deploy);
@@ -293,7 +298,8 @@ read_files(uv_work_t *work)
 		return;
 	if (rooms_load_patterns(r->now, &where, &r->patterns) != OK)
 		conf_fault_in(r->now, "pattern-dir", &where);
-	else if (rooms_load_tls(r->now, &where, &r->tls) != OK)
+	else if (rooms_load_tls(r->now, &where, &r->tls) != OK ||
+		 rooms_load_client_tls(r->now, &where, &r->client_tls) != OK)
 		conf_fault_tls(r->now, &where);
 }
 
@@ -313,6 +319,7 @@ after_read(uv_work_t *work, int status)
 	}
 	conf_keep_fixed(r->now, r->rooms->conf, on_fixed, r->now);
 	r->numbers = rooms_numbers_new(r->now);
+	r->numbers->is_reload = true;
 	struct number_job *job = mem_zalloc(sizeof(*job));
 	job->job =
 	    (struct store_job){.run = run_numbers, .done = after_numbers, .reap = true};

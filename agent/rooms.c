@@ -6,12 +6,30 @@
 
 #include "agent/catalog/catalog.h"
 #include "agent/conf.h"
+#include "agent/net/outward.h"
 #include "agent/pattern/pattern.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/tls.h"
 
 /* -- numbers in the store -------------------------------------------------- */
+
+/* What is in the store of a catalog that was not followed until now is none of the
+ * primary's versions. */
+static enum err
+note_role(struct store_txn *txn, uint8_t nr, bool is_follower)
+{
+	struct catalog_upstream up;
+	enum err err = catalogs_get_upstream(txn, nr, &up);
+
+	if (err == OK && !is_follower)
+		catalogs_del_upstream(txn, nr);
+	if (err == ERR_NOTFOUND && is_follower) {
+		up = (struct catalog_upstream){.loaded = false};
+		catalogs_put_upstream(txn, nr, &up);
+	}
+	return err == ERR_NOTFOUND ? store_err(txn) : err;
+}
 
 static enum err
 number_catalog(struct store_txn *txn, struct rooms_numbers *n, size_t i)
@@ -23,6 +41,8 @@ number_catalog(struct store_txn *txn, struct rooms_numbers *n, size_t i)
 	if (n->is_new[i])
 		err = catalog_create(txn, name, &n->heads[i]);
 	n->catalogs[i] = n->heads[i].nr;
+	if (err == OK && (n->is_new[i] || !n->is_reload))
+		err = note_role(txn, n->catalogs[i], n->conf->catalogs[i]->is_follower);
 	return err;
 }
 
@@ -104,6 +124,28 @@ rooms_load_tls(const struct conf *conf, struct err_where *where, struct tls_ctx 
 		return OK;
 	conf_get_tls_server(conf, &files);
 	return tls_server_new(&files, where, tls);
+}
+
+enum err
+rooms_load_client_tls(const struct conf *conf, struct err_where *where,
+    struct tls_ctx **tls)
+{
+	struct tls_files files;
+
+	*tls = NULL;
+	if (!conf_calls_tls(conf))
+		return OK;
+	conf_get_tls_client(conf, &files);
+	return tls_client_new(&files, where, tls);
+}
+
+void
+rooms_get_outward(const struct conf *conf, struct tls_ctx *tls,
+    struct outward_conf *outward)
+{
+	*outward = (struct outward_conf){.listen = conf->listen,
+	    .n_listen = conf->n_listen,
+	    .tls = tls};
 }
 
 /* -- addresses ------------------------------------------------------------- */

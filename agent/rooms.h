@@ -18,6 +18,8 @@ struct conf;
 struct pattern_set;
 struct proto;
 struct net;
+struct outward;
+struct outward_conf;
 struct deploy;
 struct tls_ctx;
 
@@ -29,7 +31,8 @@ struct rooms {
 	struct store *store;
 	struct pattern_set *patterns; /* NULL: no pattern-dir */
 	struct proto *proto;
-	struct net *net; /* NULL: it stops */
+	struct net *net;         /* NULL: it stops */
+	struct outward *outward; /* NULL: it has stopped */
 	struct deploy *deploy;
 };
 
@@ -38,6 +41,7 @@ struct rooms {
 struct rooms_numbers {
 	struct store_job job; /* first */
 	const struct conf *conf;
+	bool is_reload; /* roles of catalogs that are there change with its commit */
 	uint8_t catalogs[CATALOGS_MAX], backends[BACKENDS_MAX];
 	struct catalog_head heads[CATALOGS_MAX];
 	bool is_new[CATALOGS_MAX];
@@ -53,6 +57,12 @@ void rooms_log_patterns(const struct conf *conf, const struct pattern_set *set);
 /* The certificates to listen with; *tls NULL: there is nothing to. */
 NODISCARD enum err rooms_load_tls(const struct conf *conf, struct err_where *where,
     struct tls_ctx **tls);
+/* To call others with; *tls NULL: nobody is called by TLS. */
+NODISCARD enum err rooms_load_client_tls(const struct conf *conf,
+    struct err_where *where, struct tls_ctx **tls);
+/* Borrows from conf. */
+void rooms_get_outward(const struct conf *conf, struct tls_ctx *tls,
+    struct outward_conf *outward);
 /* Of the default addresses ::1 need not be there: nobody asked for it. */
 void rooms_drop_missing_ipv6(struct conf *conf);
 

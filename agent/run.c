@@ -27,6 +27,7 @@
 #include "agent/conf.h"
 #include "agent/deploy/deploy.h"
 #include "agent/net/net.h"
+#include "agent/net/outward.h"
 #include "agent/notify.h"
 #include "agent/pattern/pattern.h"
 #include "agent/proto/proto.h"
@@ -45,6 +46,7 @@ struct run {
 	uv_signal_t signals[N_SIGNALS];
 	bool reload_wanted; /* by an UPDATE that was answered */
 	struct reload *reload;
+	bool is_net_closed;
 };
 
 static enum err
@@ -158,6 +160,23 @@ open_net(struct rooms *rooms)
 	return OK;
 }
 
+static enum err
+open_outward(struct rooms *rooms)
+{
+	struct outward_conf oc;
+	struct err_where where = {0};
+	struct tls_ctx *tls;
+	enum err err = rooms_load_client_tls(rooms->conf, &where, &tls);
+
+	if (err != OK)
+		return fail("loading TLS certificates", err, &where);
+	rooms_get_outward(rooms->conf, tls, &oc);
+	rooms->outward = outward_open(&rooms->loop, &oc);
+	tls_ctx_unref(tls);
+	proto_go_out(rooms->proto, &outward_effects, rooms->outward);
+	return OK;
+}
+
 /* Also without backends: there may be some after a reload. */
 static enum err
 start_deploy(struct rooms *rooms)
@@ -189,6 +208,8 @@ open_rooms(struct run *run)
 	rooms->proto = proto_new(rooms->store, &rooms->conf->proto, &net_effects);
 	proto_on_reconfigure(rooms->proto, on_reconfigure, run);
 	err = open_net(rooms);
+	if (err == OK)
+		err = open_outward(rooms);
 	return err == OK ? start_deploy(rooms) : err;
 }
 
@@ -210,7 +231,30 @@ on_net_closed(void *arg)
 {
 	struct run *run = arg;
 
-	uv_stop(&run->rooms.loop);
+	run->is_net_closed = true;
+	if (run->rooms.outward == NULL)
+		uv_stop(&run->rooms.loop);
+}
+
+static void
+on_outward_closed(void *arg)
+{
+	struct run *run = arg;
+
+	run->rooms.outward = NULL;
+	if (run->is_net_closed)
+		uv_stop(&run->rooms.loop);
+}
+
+static void
+close_net(struct run *run)
+{
+	if (run->rooms.outward != NULL) {
+		proto_leave(run->rooms.proto);
+		outward_close(run->rooms.outward, on_outward_closed, run);
+	}
+	net_close(run->rooms.net, on_net_closed, run);
+	run->rooms.net = NULL;
 }
 
 static void
@@ -236,8 +280,7 @@ on_signal(uv_signal_t *handle, int number)
 	signal(SIGHUP, SIG_IGN); /* but not one that only asks for a reload */
 	notify_stopping();
 	reload_stop(run->reload);
-	net_close(run->rooms.net, on_net_closed, run);
-	run->rooms.net = NULL;
+	close_net(run);
 }
 
 static void
@@ -286,7 +329,7 @@ close_rooms(struct run *run)
 
 	close_signals(run);
 	if (rooms->net != NULL) {
-		net_close(rooms->net, on_net_closed, run);
+		close_net(run);
 		uv_run(&rooms->loop, UV_RUN_DEFAULT);
 	}
 	while (run->reload != NULL && reload_is_busy(run->reload))

@@ -92,6 +92,18 @@ is_worth_singly(const struct msg *msg)
 	}
 }
 
+/* To the agent that decides: what is on its way here is refused here, too. */
+static bool
+move(struct change *c, const struct range *r, const struct msg *msg)
+{
+	if (!session_move(c->s, msg))
+		return false;
+	push(c, *r);
+	while (c->n_flights > 0)
+		push(c, c->flights[--c->n_flights].range);
+	return true;
+}
+
 static void
 judge(struct change *c, const struct range *r, const struct msg *msg)
 {
@@ -104,6 +116,8 @@ judge(struct change *c, const struct range *r, const struct msg *msg)
 		return;
 	}
 	c->n_later = 0;
+	if (move(c, r, msg))
+		return;
 	bool was_done = r->again && rcode == c->kind->again_rcode &&
 			(r->n == 1 || c->kind->again_proves_all);
 	if (rcode == RCODE_NOERROR || was_done)

@@ -20,7 +20,8 @@ enum {
 	PORT = 5300,
 	PORT_TLS = 853,
 	EDNS_SIZE = 1232,
-	EDE_TEXT_MAX = 400
+	EDE_TEXT_MAX = 400,
+	MOVES_MAX = 8
 };
 
 /* -- where to ------------------------------------------------------------- */
@@ -321,6 +322,62 @@ session_reopen(struct session *s)
 	s->x = NULL;
 	enum err e = exchange_open(&s->conf, &s->x);
 	return e ? fail_exchange(s, e) : OK;
+}
+
+/* The value of a word "key=" in text. */
+static bool
+find_word(const char *text, const char *key, char *out, size_t size)
+{
+	const char *at = strstr(text, key);
+
+	if (!at || (at != text && at[-1] != ' '))
+		return false;
+	at += strlen(key);
+	size_t n = strcspn(at, " ");
+	if (n == 0 || n >= size)
+		return false;
+	memcpy(out, at, n);
+	out[n] = '\0';
+	return true;
+}
+
+bool
+session_move(struct session *s, const struct msg *msg)
+{
+	char text[EDE_TEXT_MAX], where[ADDR_TEXT_MAX], name[sizeof(s->tls_name)];
+	struct addr server;
+	unsigned code;
+
+	if (msg_rcode(msg) != RCODE_REFUSED || s->n_moves >= MOVES_MAX ||
+	    msg_get_ede(msg, &code, text, sizeof(text)) ||
+	    strncmp(text, "reason=not-primary ", 19) != 0 ||
+	    !find_word(text, "primary=", where, sizeof(where)) ||
+	    addr_parse(where, PORT, &server))
+		return false;
+	bool tls = find_word(text, "tls=", name, sizeof(name));
+	if (tls != (s->conf.tls != NULL))
+		return false;
+	struct exchange_conf conf = s->conf;
+	struct exchange *x;
+	conf.server = server;
+	conf.tls_name = tls ? name : NULL;
+	enum err e = exchange_open(&conf, &x);
+	say_error("the agent follows %s: %s", where,
+	    e ? exchange_error(x) : "going there");
+	if (e) {
+		exchange_close(x);
+		return false;
+	}
+	exchange_close(s->x);
+	s->x = x;
+	s->n_moves++;
+	s->conf.server = server;
+	addr_print(&server, s->server);
+	if (tls) {
+		memcpy(s->tls_name, name, sizeof(s->tls_name));
+		s->conf.tls_name = s->tls_name;
+	}
+	return true;
 }
 
 enum exit_status

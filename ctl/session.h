@@ -25,6 +25,7 @@ struct session {
 	char catalog_text[DNAME_TEXT_MAX];
 	char server[ADDR_TEXT_MAX];
 	char tls_name[256]; /* "": plain TCP */
+	unsigned n_moves;   /* from one agent to the one it follows */
 	char error[1024];   /* of the last failure */
 };
 
@@ -74,6 +75,12 @@ enum { SESSION_REASON_MAX = 512 };
 char *session_reason(const struct msg *msg, char out[static SESSION_REASON_MAX]);
 /* The reply was refused for one of its records, which the text names. */
 bool session_blames_record(const struct msg *msg);
+/*
+ * An agent that follows another refused, and told which: connect to that one, for
+ * all that comes. By TLS, if we were told to use it, and only then. False: it did not
+ * tell, or told of one that cannot be reached so; the session is then as it was.
+ */
+bool session_move(struct session *s, const struct msg *msg);
 /* The agent is busy or has just started: the same request is welcome soon. */
 bool session_says_later(const struct msg *msg);
 

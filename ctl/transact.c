@@ -199,8 +199,10 @@ begin(struct transact *t)
 		say_error("%s: the catalog's name is too long", t->s->catalog_text);
 		return EXIT_FAILED;
 	}
-	if (order(t, "begin", &msg))
-		return say_lost(t, "nothing was changed");
+	do {
+		if (order(t, "begin", &msg))
+			return say_lost(t, "nothing was changed");
+	} while (session_move(t->s, &msg));
 	if (msg_rcode(&msg) == RCODE_NOERROR)
 		return EXIT_DONE;
 	say_error("nothing was changed: %s", session_reason(&msg, why));

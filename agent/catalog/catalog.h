@@ -98,6 +98,20 @@ NODISCARD enum err catalog_edit_commit(struct catalog_edit *edit,
 /* What the guard made of it; valid as long as edit. */
 const struct guard_verdict *catalog_edit_verdict(const struct catalog_edit *edit);
 
+/* -- what a primary sends ------------------------------------------------------ */
+
+/*
+ * One record of an IXFR (RFC 1995), other than an SOA, in order: taken as it is.
+ * ERR_NOTFOUND: it is to be deleted and is not there; the two ends are out of
+ * step, fetch the whole. ERR_DENIED: more than one edit may touch; the same.
+ * catalog_edit_check() then wants a catalog that is valid as it was received.
+ */
+NODISCARD enum err catalog_edit_take(struct catalog_edit *edit, const struct rr *rr,
+    bool add, struct catalog_refusal *why);
+/* The SOA of the new version, serial included. */
+void catalog_edit_take_soa(struct catalog_edit *edit, const struct soa *soa,
+    uint32_t ttl);
+
 /* -- the guard, for those who may not see it --------------------------------- */
 
 /* Let go what is held; *seq: the log entry. */

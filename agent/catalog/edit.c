@@ -23,6 +23,7 @@ catalog_edit_new(struct store_txn *txn, const struct catalog_head *head,
 	edit->n_reserved = n_reserved;
 	edit->bytes_max = bytes_max > 0 ? bytes_max : EDIT_BYTES_MAX;
 	edit->n_global = 0;
+	edit->received = false;
 	edit->n_nodes = 0;
 	memset(&edit->guard, 0, sizeof(edit->guard));
 	member_init(&edit->unpacked);

@@ -49,6 +49,7 @@ struct catalog_edit {
 	size_t n_reserved;
 	size_t bytes_max;
 	unsigned n_global;
+	bool received; /* from a primary: valid as it is, or not at all */
 	struct edit_node **nodes;
 	size_t n_nodes, room;
 	uint32_t *slots; /* hash table: index into nodes + 1 */
@@ -85,7 +86,41 @@ bool edit_fill_member(const struct edit_node *node, const struct member_rr *rrs,
 /* The node has a zone, and the same one, before and after. */
 bool edit_same_zone(const struct edit_node *node);
 
+/* Is a node as received from a primary what a valid catalog has there? */
+NODISCARD enum err edit_check_received(const struct catalog_edit *edit,
+    const struct edit_node *node, struct catalog_refusal *why);
+
+/* -- edit_apply.c ------------------------------------------------------------ */
+
+/* Make after a list of its own with room for one more. */
+void edit_own_after(struct catalog_edit *edit, struct edit_node *node);
+
+/* -- edit_commit.c ----------------------------------------------------------- */
+
+/* What the node comes to, as records packed by work_rr_put and lines of text. */
+struct edit_diff {
+	struct buf del, add, text;
+};
+
+void edit_diff_init(struct edit_diff *d);
+void edit_diff_fini(struct edit_diff *d);
+void edit_diff_add(struct edit_diff *d, const struct edit_node *node);
+bool edit_is_net_change(const struct edit_node *node);
+/* Of a node that belongs to no member. */
+void edit_write_global(struct catalog_edit *edit, const struct edit_node *node,
+    struct buf *packed);
+/* The SOA, beyond its serial. */
+bool edit_soa_differs(const struct catalog_edit *edit);
+
 /* -- edit_guard.c ------------------------------------------------------------ */
+
+/* The same as the two below, node by node. Counting: false, it does not. */
+void edit_guard_begin(struct catalog_edit *edit, const struct catalog_origin *origin);
+bool edit_guard_count(struct catalog_edit *edit, const struct edit_node *node);
+void edit_guard_came(struct catalog_edit *edit, const struct edit_node *node);
+/* again: the zone is a member under another id. */
+void edit_guard_settle_node(struct catalog_edit *edit, const struct edit_node *node,
+    bool again);
 
 /* Before anything is written. Returns whether the removals are to be held. */
 bool edit_guard_weigh(struct catalog_edit *edit, struct edit_node *const *nodes,

@@ -75,16 +75,14 @@ struct place {
 	bool apex;
 };
 
-/* Make after a list of its own with room for one more. */
-static void
-own_after(struct place *p)
+void
+edit_own_after(struct catalog_edit *edit, struct edit_node *node)
 {
-	struct edit_node *node = p->node;
 	if (node->changed && node->n_after < node->room)
 		return;
 	node->room = node->n_after < 2 ? 4 : node->n_after * 2;
 	struct member_rr *rrs =
-	    arena_alloc(&p->edit->arena, node->room * sizeof(*node->after));
+	    arena_alloc(&edit->arena, node->room * sizeof(*node->after));
 	if (node->n_after > 0)
 		memcpy(rrs, node->after, node->n_after * sizeof(*rrs));
 	node->after = rrs;
@@ -104,7 +102,7 @@ delete_rrs(struct place *p, uint16_t type, const struct member_rr *only, bool ke
 	struct edit_node *node = p->node;
 	size_t n = 0;
 
-	own_after(p);
+	edit_own_after(p->edit, p->node);
 	for (size_t i = 0; i < node->n_after; i++) {
 		const struct member_rr *rr = &node->after[i];
 		bool hit = is_at(p, rr) && (type == RR_ANY || type == rr->type) &&
@@ -146,7 +144,7 @@ add_rr(struct place *p, const struct member_rr *add)
 	size_t n_cnames = count_type(p, RR_CNAME);
 	if (add->type == RR_CNAME ? count_at(p) > n_cnames : n_cnames > 0)
 		return;
-	own_after(p);
+	edit_own_after(p->edit, p->node);
 	if (add->type == RR_CNAME)
 		delete_rrs(p, RR_CNAME, NULL, false);
 	for (size_t i = 0; i < node->n_after; i++) {

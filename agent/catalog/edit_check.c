@@ -48,6 +48,19 @@ check_gone(struct edit_node *node, struct catalog_refusal *why)
 	return OK;
 }
 
+/* One that is left over. */
+static enum err
+check_orphan(const struct edit_node *node, struct catalog_refusal *why)
+{
+	char text[DNAME_TEXT_MAX];
+	struct label id = {.size = node->key_size};
+
+	if (node->n_after == 0)
+		return OK;
+	memcpy(id.data, node->key, id.size);
+	return edit_deny(why, 0, "property-without-member id=%s", print_id(&id, text));
+}
+
 /* RFC 9432 section 4.3.1: one coo at most. */
 static enum err
 check_coo(const struct edit_node *node, struct catalog_refusal *why)
@@ -128,6 +141,59 @@ zone_set_init(struct zone_set *set, struct catalog_edit *edit)
 	memset(set->slots, 0, set->n_slots * sizeof(*set->slots));
 }
 
+/* -- as received ------------------------------------------------------------ */
+
+/* RFC 9432 sections 4 and 4.2.1: there are NS, and version is one TXT "2". */
+static enum err
+check_global(const struct edit_node *node, struct catalog_refusal *why)
+{
+	static const uint8_t version[] = {7, 'v', 'e', 'r', 's', 'i', 'o', 'n'};
+	static const uint8_t two[] = {1, '2'};
+	bool is_version = node->key_size == sizeof(version) &&
+			  memcmp(node->key, version, sizeof(version)) == 0;
+	uint16_t type = is_version ? RR_TXT : RR_NS;
+	size_t n = 0;
+	bool known = false;
+
+	if (!is_version && node->key_size > 0)
+		return OK;
+	for (size_t i = 0; i < node->n_after; i++) {
+		const struct member_rr *rr = &node->after[i];
+		n += rr->type == type;
+		known |= rr->type == type && rr->rdata_size == sizeof(two) &&
+			 memcmp(rr->rdata, two, sizeof(two)) == 0;
+	}
+	if (!is_version)
+		return n > 0 ? OK : edit_deny(why, 0, "no-ns");
+	if (n == 0)
+		return edit_deny(why, 0, "no-version");
+	if (n > 1)
+		return edit_deny(why, 0, "two-versions");
+	return known ? OK : edit_deny(why, 0, "unknown-version");
+}
+
+enum err
+edit_check_received(const struct catalog_edit *edit, const struct edit_node *node,
+    struct catalog_refusal *why)
+{
+	const struct member_rr *ptr = NULL;
+	struct dname zone;
+	enum err err = check_size(node, why);
+
+	if (err == OK && !node->is_member)
+		return check_global(node, why);
+	size_t n_ptrs = edit_count_ptrs(node->after, node->n_after, &ptr);
+	if (err == OK && n_ptrs == 0)
+		return check_orphan(node, why);
+	if (err == OK && n_ptrs > 1)
+		return edit_deny(why, node->n_ptr, "two-zones-at-one-node");
+	if (err == OK)
+		err = check_coo(node, why);
+	if (err == OK)
+		err = dname_from_wire(ptr->rdata, ptr->rdata_size, &zone);
+	return err == OK ? check_zone_name(edit, node, &zone, why) : err;
+}
+
 /* -- all -------------------------------------------------------------------- */
 
 static enum err
@@ -140,7 +206,7 @@ check_member(struct catalog_edit *edit, struct edit_node *node, struct zone_set 
 	size_t n_ptrs = edit_count_ptrs(node->after, node->n_after, &ptr);
 
 	if (n_ptrs == 0)
-		return check_gone(node, why);
+		return edit->received ? check_orphan(node, why) : check_gone(node, why);
 	if (n_ptrs > 1)
 		return edit_deny(why, node->n_ptr, "two-zones-at-one-node");
 	enum err err = check_coo(node, why);
@@ -170,6 +236,8 @@ catalog_edit_check(struct catalog_edit *edit, struct catalog_refusal *why)
 			continue;
 		err = node->is_member ? check_member(edit, node, &set, why)
 				      : check_size(node, why);
+		if (err == OK && edit->received && !node->is_member)
+			err = check_global(node, why);
 	}
 	return err;
 }

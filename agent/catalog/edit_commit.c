@@ -15,8 +15,8 @@
 
 /* -- the difference --------------------------------------------------------- */
 
-static bool
-is_net_change(const struct edit_node *node)
+bool
+edit_is_net_change(const struct edit_node *node)
 {
 	if (!node->changed)
 		return false;
@@ -91,10 +91,37 @@ put_zone_text(struct buf *text, const struct edit_node *node)
 	buf_puts(text, "\n");
 }
 
+void
+edit_diff_init(struct edit_diff *d)
+{
+	buf_init(&d->del, 0);
+	buf_init(&d->add, 0);
+	buf_init(&d->text, 0);
+}
+
+void
+edit_diff_fini(struct edit_diff *d)
+{
+	buf_fini(&d->del);
+	buf_fini(&d->add);
+	buf_fini(&d->text);
+}
+
+void
+edit_diff_add(struct edit_diff *d, const struct edit_node *n)
+{
+	bool zone =
+	    put_missing(&d->del, n, n->before, n->n_before, n->after, n->n_after);
+
+	zone |= put_missing(&d->add, n, n->after, n->n_after, n->before, n->n_before);
+	if (n->is_member && !zone)
+		put_zone_text(&d->text, n);
+}
+
 struct difference {
 	struct edit_node **nodes; /* with a net change, in order */
 	size_t n_nodes;
-	struct buf del, add, text;
+	struct edit_diff diff;
 };
 
 static int
@@ -112,36 +139,19 @@ by_key(const void *pa, const void *pb)
 static void
 difference_make(struct catalog_edit *edit, struct difference *d)
 {
-	buf_init(&d->del, 0);
-	buf_init(&d->add, 0);
-	buf_init(&d->text, 0);
+	edit_diff_init(&d->diff);
 	d->n_nodes = 0;
 	d->nodes = arena_alloc(&edit->arena, (edit->n_nodes + 1) * sizeof(*d->nodes));
 	for (size_t i = 0; i < edit->n_nodes; i++)
-		if (is_net_change(edit->nodes[i]))
+		if (edit_is_net_change(edit->nodes[i]))
 			d->nodes[d->n_nodes++] = edit->nodes[i];
 	qsort(d->nodes, d->n_nodes, sizeof(*d->nodes), by_key);
-	for (size_t i = 0; i < d->n_nodes; i++) {
-		const struct edit_node *n = d->nodes[i];
-		bool zone = put_missing(&d->del, n, n->before, n->n_before, n->after,
-		    n->n_after);
-		zone |= put_missing(&d->add, n, n->after, n->n_after, n->before,
-		    n->n_before);
-		if (n->is_member && !zone)
-			put_zone_text(&d->text, n);
-	}
-}
-
-static void
-difference_fini(struct difference *d)
-{
-	buf_fini(&d->del);
-	buf_fini(&d->add);
-	buf_fini(&d->text);
+	for (size_t i = 0; i < d->n_nodes; i++)
+		edit_diff_add(&d->diff, d->nodes[i]);
 }
 
 static enum err
-difference_err(const struct difference *d)
+difference_err(const struct edit_diff *d)
 {
 	bool full = d->del.err != OK || d->add.err != OK || d->text.err != OK;
 	return full ? ERR_FULL : OK;
@@ -209,32 +219,37 @@ write_members(struct catalog_edit *edit, const struct difference *d,
 	}
 }
 
+void
+edit_write_global(struct catalog_edit *edit, const struct edit_node *n,
+    struct buf *packed)
+{
+	buf_reset(packed);
+	for (size_t k = 0; k < n->n_after; k++) {
+		struct global_rr g = {.type = n->after[k].type,
+		    .ttl = n->after[k].ttl,
+		    .rdata_size = n->after[k].rdata_size,
+		    .rdata = n->after[k].rdata};
+		globals_pack(packed, &g);
+	}
+	globals_put(edit->txn, edit->before.nr, n->key, n->key_size, packed->data,
+	    packed->size);
+}
+
 static void
 write_globals(struct catalog_edit *edit, const struct difference *d)
 {
 	struct buf packed;
 	buf_init(&packed, 0);
-	for (size_t i = 0; i < d->n_nodes; i++) {
-		const struct edit_node *n = d->nodes[i];
-		if (n->is_member)
-			continue;
-		buf_reset(&packed);
-		for (size_t k = 0; k < n->n_after; k++) {
-			struct global_rr g = {.type = n->after[k].type,
-			    .ttl = n->after[k].ttl,
-			    .rdata_size = n->after[k].rdata_size,
-			    .rdata = n->after[k].rdata};
-			globals_pack(&packed, &g);
-		}
-		globals_put(edit->txn, edit->before.nr, n->key, n->key_size,
-		    packed.data, packed.size);
-	}
+	for (size_t i = 0; i < d->n_nodes; i++)
+		if (!d->nodes[i]->is_member)
+			edit_write_global(edit, d->nodes[i], &packed);
 	buf_fini(&packed);
 }
 
-static bool
-soa_fields_differ(const struct catalog_head *a, const struct catalog_head *b)
+bool
+edit_soa_differs(const struct catalog_edit *edit)
 {
+	const struct catalog_head *a = &edit->before, *b = &edit->after;
 	const struct soa *x = &a->soa, *y = &b->soa;
 	return a->soa_ttl != b->soa_ttl || x->refresh != y->refresh ||
 	       x->retry != y->retry || x->expire != y->expire ||
@@ -255,11 +270,11 @@ write_all(struct catalog_edit *edit, const struct difference *d,
 	    .time = origin->now,
 	    .serial_from = edit->before.soa.serial,
 	    .serial_to = head->soa.serial,
-	    .del = d->del.data,
-	    .del_size = d->del.size,
-	    .add = d->add.data,
-	    .add_size = d->add.size,
-	    .text = buf_text(&d->text)};
+	    .del = d->diff.del.data,
+	    .del_size = d->diff.del.size,
+	    .add = d->diff.add.data,
+	    .add_size = d->diff.add.size,
+	    .text = buf_text(&d->diff.text)};
 	snprintf(w.by, sizeof(w.by), "%s", origin->by);
 	snprintf(w.source, sizeof(w.source), "%s", origin->source);
 	w.held = edit_guard_weigh(edit, d->nodes, d->n_nodes, origin);
@@ -269,7 +284,7 @@ write_all(struct catalog_edit *edit, const struct difference *d,
 	write_globals(edit, d);
 	edit_guard_settle(edit, d->nodes, d->n_nodes);
 	head->seq = w.seq;
-	if (soa_fields_differ(&edit->before, head))
+	if (edit_soa_differs(edit))
 		head->soa_seq = w.seq;
 	catalogs_put(edit->txn, head);
 }
@@ -282,7 +297,7 @@ catalog_edit_commit(struct catalog_edit *edit, const struct catalog_origin *orig
 	bool soa = edit->after.soa.serial != edit->before.soa.serial;
 
 	difference_make(edit, &d);
-	enum err err = difference_err(&d);
+	enum err err = difference_err(&d.diff);
 	if (err == OK && (d.n_nodes > 0 || soa)) {
 		write_all(edit, &d, origin);
 		err = store_err(edit->txn);
@@ -291,7 +306,7 @@ catalog_edit_commit(struct catalog_edit *edit, const struct catalog_origin *orig
 		*changed = d.n_nodes > 0 || soa;
 		*serial = edit->after.soa.serial;
 	}
-	difference_fini(&d);
+	edit_diff_fini(&d.diff);
 	return err;
 }
 

@@ -38,51 +38,76 @@ is_handed_over(struct catalog_edit *edit, const struct member *m)
 	return false;
 }
 
+void
+edit_guard_begin(struct catalog_edit *edit, const struct catalog_origin *origin)
+{
+	guard_begin(&edit->guard, edit->txn, edit->before.nr, origin->limit,
+	    edit->before.n_members, origin->now, origin->by);
+}
+
+bool
+edit_guard_count(struct catalog_edit *edit, const struct edit_node *node)
+{
+	struct member *m = &edit->view[0];
+
+	return node->is_member && !edit_same_zone(node) &&
+	       edit_fill_member(node, node->before, node->n_before, m) &&
+	       !is_handed_over(edit, m) && guard_count(&edit->guard, &m->zone);
+}
+
+void
+edit_guard_came(struct catalog_edit *edit, const struct edit_node *node)
+{
+	struct member *m = &edit->view[0];
+
+	if (node->is_member && !edit_same_zone(node) &&
+	    edit_fill_member(node, node->after, node->n_after, m))
+		guard_came(&edit->guard, &m->zone, &m->id);
+}
+
 bool
 edit_guard_weigh(struct catalog_edit *edit, struct edit_node *const *nodes, size_t n,
     const struct catalog_origin *origin)
 {
-	struct guard *g = &edit->guard;
+	edit_guard_begin(edit, origin);
+	for (size_t i = 0; i < n; i++)
+		nodes[i]->counted = edit_guard_count(edit, nodes[i]);
+	for (size_t i = 0; i < n && !guard_is_idle(&edit->guard); i++)
+		edit_guard_came(edit, nodes[i]);
+	return guard_weigh(&edit->guard);
+}
+
+void
+edit_guard_settle_node(struct catalog_edit *edit, const struct edit_node *node,
+    bool again)
+{
 	struct member *m = &edit->view[0];
 
-	guard_begin(g, edit->txn, edit->before.nr, origin->limit,
-	    edit->before.n_members, origin->now, origin->by);
-	for (size_t i = 0; i < n; i++) {
-		struct edit_node *node = nodes[i];
-		node->counted =
-		    node->is_member && !edit_same_zone(node) &&
-		    edit_fill_member(node, node->before, node->n_before, m) &&
-		    !is_handed_over(edit, m) && guard_count(g, &m->zone);
-	}
-	for (size_t i = 0; i < n && !guard_is_idle(g); i++) {
-		const struct edit_node *node = nodes[i];
-		if (node->is_member && !edit_same_zone(node) &&
-		    edit_fill_member(node, node->after, node->n_after, m))
-			guard_came(g, &m->zone, &m->id);
-	}
-	return guard_weigh(g);
+	if (!edit_fill_member(node, node->before, node->n_before, m))
+		return;
+	m->seq = node->seq;
+	m->changed = node->changed_at;
+	memcpy(m->by, node->by, strlen(node->by) + 1);
+	guard_settle(&edit->guard, m, again ? HOLD_RESET : HOLD_REMOVAL);
 }
 
 void
 edit_guard_settle(struct catalog_edit *edit, struct edit_node *const *nodes, size_t n)
 {
-	struct guard *g = &edit->guard;
-	struct member *m = &edit->view[0];
+	const struct member_rr *ptr = NULL;
+	struct dname zone;
 	struct label id;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct edit_node *node = nodes[i];
 		if (!node->counted ||
-		    !edit_fill_member(node, node->before, node->n_before, m))
+		    edit_count_ptrs(node->before, node->n_before, &ptr) != 1 ||
+		    dname_from_wire(ptr->rdata, ptr->rdata_size, &zone) != OK)
 			continue;
-		m->seq = node->seq;
-		m->changed = node->changed_at;
-		memcpy(m->by, node->by, strlen(node->by) + 1);
-		bool again =
-		    members_find_zone(edit->txn, edit->before.nr, &m->zone, &id) == OK;
-		guard_settle(g, m, again ? HOLD_RESET : HOLD_REMOVAL);
+		edit_guard_settle_node(edit, node,
+		    members_find_zone(edit->txn, edit->before.nr, &zone, &id) == OK);
 	}
-	guard_end(g);
+	guard_end(&edit->guard);
 }
 
 enum err

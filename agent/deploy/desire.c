@@ -150,6 +150,11 @@ bool
 desire_may_miss(struct engine *e, struct store_txn *txn, uint8_t catalog)
 {
 	struct catalog_head head;
-	return engine_catalog(e, catalog) != NULL &&
-	       catalogs_get(txn, catalog, &head) == OK;
+	struct catalog_upstream up = {.loaded = true};
+	if (engine_catalog(e, catalog) == NULL ||
+	    catalogs_get(txn, catalog, &head) != OK)
+		return false;
+	/* One that is followed and was never fetched says nothing about any zone. */
+	enum err err = catalogs_get_upstream(txn, catalog, &up);
+	return (err == OK && up.loaded) || err == ERR_NOTFOUND;
 }

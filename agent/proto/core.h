@@ -39,10 +39,14 @@ struct proto {
 	unsigned n_transfers;
 	uint64_t complaint_s; /* second of the last complaint */
 	unsigned n_complaints, n_muted;
-	struct givens givens; /* of _status.C */
-	uint8_t out[MSG_MAX]; /* the reply under construction */
-	struct locks locks;   /* the writer's */
-	struct key_use *uses; /* of every key there ever was */
+	struct givens givens;                /* of _status.C */
+	uint8_t out[MSG_MAX];                /* the reply under construction */
+	struct locks locks;                  /* the writer's */
+	struct key_use *uses;                /* of every key there ever was */
+	const struct proto_outward *outward; /* NULL: no calls yet, or no more */
+	void *net;                           /* of outward */
+	struct follow *follows;
+	struct announce *announces;
 };
 
 struct proto_session {

@@ -6,8 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/proto/announce.h"
+#include "agent/proto/calls.h"
 #include "agent/proto/control.h"
 #include "agent/proto/core.h"
+#include "agent/proto/follow.h"
+#include "agent/proto/notify.h"
 #include "agent/proto/query.h"
 #include "agent/proto/reply.h"
 #include "agent/proto/rights.h"
@@ -55,6 +59,11 @@ proto_new(struct store *store, const struct proto_conf *conf,
 	givens_init(&proto->givens);
 	proto->complaint_s = 0;
 	proto->n_complaints = proto->n_muted = 0;
+	proto->outward = NULL;
+	proto->net = NULL;
+	proto->follows = NULL;
+	proto->announces = NULL;
+	calls_sync(proto);
 	return proto;
 }
 
@@ -63,6 +72,8 @@ proto_unref(struct proto *proto)
 {
 	if (--proto->refs > 0)
 		return;
+	follow_free_all(proto);
+	announce_free_all(proto);
 	view_unref(proto->view);
 	limits_free(proto->uses);
 	givens_fini(&proto->givens);
@@ -95,6 +106,7 @@ proto_reload(struct proto *proto, const struct proto_conf *conf)
 	struct view *old = proto->view;
 	proto->view = view_new(conf);
 	limits_attach(&proto->uses, &proto->view->conf);
+	calls_sync(proto);
 	view_unref(old);
 	forget_given(proto);
 }
@@ -303,7 +315,9 @@ dispatch(struct request *req)
 	if (req->msg->has_opt && req->msg->edns_version != 0) {
 		control_spoil(req->session);
 		reply_error(req, RCODE_BADVERS, 0, NULL);
-	} else if (!req->key)
+	} else if (!req->key && opcode == OPCODE_NOTIFY && notify_receive(req))
+		return;
+	else if (!req->key)
 		dispatch_stranger(req, opcode);
 	else if (!is_within_limits(req))
 		return;
@@ -312,8 +326,7 @@ dispatch(struct request *req)
 	else if (opcode == OPCODE_UPDATE)
 		update_receive(req);
 	else if (opcode == OPCODE_NOTIFY)
-		reply_error(req, RCODE_REFUSED, EDE_NOT_SUPPORTED,
-		    "reason=no-follower");
+		(void)notify_receive(req);
 	else
 		reply_error(req, RCODE_NOTIMP, 0, NULL);
 }

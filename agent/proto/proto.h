@@ -40,6 +40,13 @@ struct proto_key {
 	struct key_use *use; /* this room's own */
 };
 
+/* A primary to follow, or whom to notify. */
+struct proto_remote {
+	struct addr addr;
+	struct key *key; /* NULL: unsigned */
+	char tls[256];   /* name that its certificate must have; "": plain TCP */
+};
+
 struct proto_catalog {
 	char label[64]; /* of [catalog label] */
 	struct dname name;
@@ -49,6 +56,12 @@ struct proto_catalog {
 	unsigned max_transaction; /* records */
 	unsigned max_lock_s;
 	struct limit limit; /* of removals */
+	/* Of a follower, in the order they are asked; one at least. */
+	struct proto_remote *primaries;
+	size_t n_primaries;
+	struct proto_remote *notify; /* told of changes */
+	size_t n_notify;
+	uint64_t max_records; /* of a transfer to us; 0: 20,000,000 */
 };
 
 struct proto_backend {
@@ -87,6 +100,29 @@ struct proto_effects {
 	void (*close)(void *peer);
 };
 
+/*
+ * What the agent asks of others. A call is one connection: up() once it stands, TLS
+ * and all; message() for each that comes, without its length; down() when it has
+ * ended, or could not be had, after which the line is void. Never from within
+ * call(). The other three may be used from within any of them; after hang_up()
+ * nothing more is heard. The timer is one: it is set anew each time, and fires once.
+ */
+struct proto_call {
+	void (*up)(struct proto_call *call);
+	void (*message)(struct proto_call *call, const uint8_t *msg, size_t size);
+	void (*down)(struct proto_call *call, const char *why);
+};
+
+struct proto_outward {
+	/* tls: as in struct proto_remote. Returns the line. */
+	void *(*call)(void *net, struct proto_call *call, const struct addr *server,
+	    const char *tls);
+	void (*send)(void *line, const uint8_t *msg, size_t size);
+	void (*hang_up)(void *line);
+	void (*timer)(void *net, uint64_t after_ms, void (*fn)(void *arg), void *arg);
+	uint64_t (*now_ms)(void *net); /* monotonic */
+};
+
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS };
 
 /* -- life -------------------------------------------------------------------- */
@@ -99,6 +135,10 @@ struct proto *proto_new(struct store *store, const struct proto_conf *conf,
 void proto_free(struct proto *proto);
 /* Sessions and outstanding UPDATEs live on. */
 void proto_reload(struct proto *proto, const struct proto_conf *conf);
+/* Begin to follow primaries and to notify followers; until then, and after
+ * proto_leave(), which hangs up, no call is made. */
+void proto_go_out(struct proto *proto, const struct proto_outward *outward, void *net);
+void proto_leave(struct proto *proto);
 /* The verb reconfigure: fn is called in the loop's thread, from store_reap(),
  * once such an UPDATE was committed and answered. It may call proto_reload(). */
 void proto_on_reconfigure(struct proto *proto, void (*fn)(void *arg), void *arg);

@@ -2,6 +2,7 @@
 #include "agent/proto/query.h"
 
 #include "agent/catalog/catalog.h"
+#include "agent/proto/follow.h"
 #include "agent/proto/log_zone.h"
 #include "agent/proto/reply.h"
 #include "agent/proto/rights.h"
@@ -129,6 +130,7 @@ void
 query_receive(struct request *req)
 {
 	const struct msg *msg = req->msg;
+	const struct proto *proto = req->session->proto;
 	const struct view_zone *zone = view_zone_of(req->view, &msg->qname);
 
 	if (msg->qclass != CLASS_IN && msg->qclass != CLASS_ANY)
@@ -141,6 +143,9 @@ query_receive(struct request *req)
 		reply_error(req, RCODE_REFUSED, EDE_PROHIBITED, "reason=no-such-zone");
 	else if (zone->kind == ZONE_COMMAND)
 		reply_error(req, RCODE_REFUSED, EDE_PROHIBITED, "reason=update-only");
+	else if (zone->kind == ZONE_CATALOG && follow_why_not(proto, zone->catalog->nr))
+		reply_error(req, RCODE_SERVFAIL, EDE_NOT_READY,
+		    follow_why_not(proto, zone->catalog->nr));
 	else if (msg->qtype != RR_ANY && rr_type_is_meta(msg->qtype))
 		reply_error(req, RCODE_NOTIMP, EDE_NOT_SUPPORTED, "reason=type");
 	else

@@ -319,6 +319,28 @@ put_guard(struct buf *rdata, const struct guard_facts *g)
 	txt_printf(rdata, "guard-window=%u", g->window_s);
 }
 
+static enum err
+put_upstream(const struct snapshot *s, struct buf *rdata)
+{
+	struct upstream_status u = {.state = "none"};
+
+	if (s->zone->catalog->primary) {
+		txt_printf(rdata, "catalog=valid");
+		return OK;
+	}
+	enum err err = status_get_upstream(s->status, s->head.nr, &u);
+	if (err != OK && err != ERR_NOTFOUND)
+		return err;
+	txt_printf(rdata, "catalog=%s", u.state);
+	if (u.primary[0])
+		txt_printf(rdata, "primary=%s", u.primary);
+	if (u.refreshed != 0)
+		txt_printf(rdata, "refreshed=%" PRIu64, u.refreshed);
+	if (u.error[0])
+		txt_printf(rdata, "error=%s", u.error);
+	return OK;
+}
+
 enum err
 status_text_agent(const struct snapshot *s, struct buf *rdata)
 {
@@ -333,7 +355,9 @@ status_text_agent(const struct snapshot *s, struct buf *rdata)
 	txt_printf(rdata, "catalog-serial=%" PRIu32, s->head.soa.serial);
 	txt_printf(rdata, "role=%s",
 	    s->zone->catalog->primary ? "primary" : "follower");
-	txt_printf(rdata, "catalog=valid");
+	err = put_upstream(s, rdata);
+	if (err != OK)
+		return err;
 	put_guard(rdata, &s->guard);
 	txt_printf(rdata, "health=%s", healthy ? "ok" : "degraded");
 	return rdata->err;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent/proto/axfr.h"
+#include "agent/proto/follow.h"
 #include "agent/proto/ixfr.h"
 #include "agent/proto/log_zone.h"
 #include "agent/proto/reply.h"
@@ -319,6 +320,11 @@ why_refused(const struct request *req, const struct view_zone *zone, unsigned *r
 	if (rights_narrowed(req->key))
 		return "reason=not-permitted";
 	*rcode = RCODE_SERVFAIL;
+	const char *why = zone->kind == ZONE_CATALOG
+			      ? follow_why_not(proto, zone->catalog->nr)
+			      : NULL;
+	if (why)
+		return why;
 	if (proto->n_transfers >= TRANSFERS_MAX || !limits_transfer(req->key))
 		return "reason=too-many-transfers";
 	return NULL;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/proto/announce.h"
 #include "agent/proto/command.h"
 #include "agent/proto/control.h"
 #include "agent/proto/prescan.h"
@@ -25,6 +26,26 @@ decide(struct update *u, unsigned rcode, unsigned rr, const char *reason)
 	snprintf(u->early_why.reason, sizeof(u->early_why.reason), "%s", reason);
 }
 
+/* The one to go to is the first of its configuration. */
+static void
+decide_follower(struct update *u)
+{
+	const struct proto_catalog *c = u->catalog;
+	char text[ADDR_TEXT_MAX], reason[sizeof(u->early_why.reason)];
+
+	if (c->n_primaries == 0) {
+		decide(u, RCODE_REFUSED, 0, "not-primary");
+		return;
+	}
+	const struct proto_remote *p = &c->primaries[0];
+	int n = snprintf(reason, sizeof(reason), "not-primary primary=%s",
+	    addr_print(&p->addr, text));
+	/* A name that is too long is left out, not cut. */
+	if (p->tls[0] != '\0' && strlen(p->tls) + 6 < sizeof(reason) - (size_t)n)
+		snprintf(reason + n, sizeof(reason) - (size_t)n, " tls=%.90s", p->tls);
+	decide(u, RCODE_REFUSED, 0, reason);
+}
+
 static void
 scan_command(struct update *u, const struct dname *apex)
 {
@@ -34,7 +55,9 @@ scan_command(struct update *u, const struct dname *apex)
 	u->is_command = true;
 	if (reason == NULL && u->control == VERB_KINDS)
 		reason = command_scan(u, &rr);
-	if (reason != NULL)
+	if (reason != NULL && strcmp(reason, "not-primary") == 0)
+		decide_follower(u);
+	else if (reason != NULL)
 		decide(u, RCODE_REFUSED, rr, reason);
 }
 
@@ -72,7 +95,7 @@ scan(struct update *u, const struct msg *msg)
 	else if (!rights_have(u->req.key, RIGHT_UPDATE))
 		decide(u, RCODE_REFUSED, 0, "no-update-right");
 	else if (!zone->catalog->primary)
-		decide(u, RCODE_REFUSED, 0, "not-primary");
+		decide_follower(u);
 }
 
 /* What the reply needs of the message: header and question. */
@@ -178,6 +201,8 @@ update_done(struct store_job *job, enum err err)
 	if (u->control != VERB_KINDS)
 		control_done(u);
 	log_outcome(u);
+	if (err == OK && u->changed && u->catalog)
+		announce_changed(u->req.session->proto, u->catalog->nr);
 	if (err == OK)
 		log_guard(u);
 	send_outcome(u);

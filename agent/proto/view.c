@@ -55,6 +55,27 @@ copy_backends(struct proto_conf *conf)
 	}
 }
 
+static struct proto_remote *
+copy_remotes(const struct proto_remote *remotes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (remotes[i].key)
+			key_ref(remotes[i].key);
+	return copy_array(remotes, n, sizeof(*remotes));
+}
+
+static void
+copy_catalogs(struct proto_conf *conf)
+{
+	conf->catalogs =
+	    copy_array(conf->catalogs, conf->n_catalogs, sizeof(*conf->catalogs));
+	for (size_t i = 0; i < conf->n_catalogs; i++) {
+		struct proto_catalog *c = &conf->catalogs[i];
+		c->primaries = copy_remotes(c->primaries, c->n_primaries);
+		c->notify = copy_remotes(c->notify, c->n_notify);
+	}
+}
+
 static void
 add_zone(struct view *view, enum zone_kind kind, const char *label,
     const struct proto_catalog *c)
@@ -89,8 +110,7 @@ view_new(const struct proto_conf *conf)
 	view->conf = *conf;
 	copy_keys(&view->conf);
 	copy_backends(&view->conf);
-	view->conf.catalogs =
-	    copy_array(conf->catalogs, conf->n_catalogs, sizeof(*conf->catalogs));
+	copy_catalogs(&view->conf);
 	add_zones(view);
 	return view;
 }
@@ -116,6 +136,25 @@ free_keys(struct proto_conf *conf)
 	free(conf->keys);
 }
 
+static void
+free_remotes(struct proto_remote *remotes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		key_unref(remotes[i].key);
+	free(remotes);
+}
+
+static void
+free_catalogs(struct proto_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_catalogs; i++) {
+		struct proto_catalog *c = &conf->catalogs[i];
+		free_remotes(c->primaries, c->n_primaries);
+		free_remotes(c->notify, c->n_notify);
+	}
+	free(conf->catalogs);
+}
+
 /* Our own copy, which the public type calls const. */
 static void
 free_numbers(const uint8_t *numbers)
@@ -132,7 +171,7 @@ view_unref(struct view *view)
 	for (size_t i = 0; i < view->conf.n_backends; i++)
 		free_numbers(view->conf.backends[i].catalogs);
 	free(view->conf.backends);
-	free(view->conf.catalogs);
+	free_catalogs(&view->conf);
 	free(view->zones);
 	free(view->reserved);
 	free(view);
@@ -167,6 +206,15 @@ view_zone_of(const struct view *view, const struct dname *name)
 			best = z;
 	}
 	return best;
+}
+
+const struct proto_catalog *
+view_catalog(const struct view *view, uint8_t nr)
+{
+	for (size_t i = 0; i < view->conf.n_catalogs; i++)
+		if (view->conf.catalogs[i].nr == nr)
+			return &view->conf.catalogs[i];
+	return NULL;
 }
 
 const struct proto_backend *

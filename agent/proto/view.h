@@ -38,6 +38,8 @@ const struct proto_key *view_find_key(const struct view *view,
     const struct dname *name);
 /* The zone a name lies in, the deepest of several; NULL: none of ours. */
 const struct view_zone *view_zone_of(const struct view *view, const struct dname *name);
+/* By its number in the store; NULL: none. */
+const struct proto_catalog *view_catalog(const struct view *view, uint8_t nr);
 /* The nth backend that serves the catalog; NULL past the last. */
 const struct proto_backend *view_backend(const struct view *view, uint8_t catalog,
     size_t n);

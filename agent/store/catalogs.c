@@ -147,6 +147,51 @@ catalogs_add(struct store_txn *txn, struct catalog_head *head)
 	return txn->err;
 }
 
+/* -- upstream ---------------------------------------------------------------------- */
+
+enum err
+catalogs_get_upstream(struct store_txn *txn, uint8_t nr, struct catalog_upstream *up)
+{
+	MDB_val v;
+	struct skey key;
+	struct wire_in in;
+
+	nr_key(&key, 'u', nr);
+	enum err err = txn_get(txn, TABLE_CATALOGS, &key, &v);
+	if (err != OK)
+		return err;
+	wire_in_init(&in, v.mv_data, v.mv_size);
+	bool loaded = wire_get_u8(&in) != 0;
+	uint64_t checked = unpack_u64(&in);
+	err = unpack_end(&in);
+	if (err != OK)
+		return txn_fail(txn, err);
+	*up = (struct catalog_upstream){.loaded = loaded, .checked = checked};
+	return OK;
+}
+
+void
+catalogs_put_upstream(struct store_txn *txn, uint8_t nr,
+    const struct catalog_upstream *up)
+{
+	struct skey key;
+
+	nr_key(&key, 'u', nr);
+	buf_reset(&txn->buf);
+	buf_put_u8(&txn->buf, up->loaded);
+	buf_put_u64(&txn->buf, up->checked);
+	txn_put_buf(txn, TABLE_CATALOGS, &key);
+}
+
+void
+catalogs_del_upstream(struct store_txn *txn, uint8_t nr)
+{
+	struct skey key;
+
+	nr_key(&key, 'u', nr);
+	(void)txn_del(txn, TABLE_CATALOGS, &key);
+}
+
 /* -- backends and marks ------------------------------------------------------------ */
 
 enum err

@@ -2,6 +2,7 @@
 #ifndef AGENT_STORE_CATALOGS_H
 #define AGENT_STORE_CATALOGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/store/store.h"
@@ -32,6 +33,19 @@ NODISCARD enum err catalogs_get(struct store_txn *txn, uint8_t nr,
 /* A new head gets its nr here (head->nr is set). ERR_EXISTS, ERR_RANGE. */
 NODISCARD enum err catalogs_add(struct store_txn *txn, struct catalog_head *head);
 void catalogs_put(struct store_txn *txn, const struct catalog_head *head);
+
+/* What is remembered of a catalog's primary, if it is followed. */
+struct catalog_upstream {
+	bool loaded;      /* a valid version of it is in the store */
+	uint64_t checked; /* Unix time the primary last spoke for it; 0: never */
+};
+
+/* ERR_NOTFOUND: the catalog is not followed, or was not until now. */
+NODISCARD enum err catalogs_get_upstream(struct store_txn *txn, uint8_t nr,
+    struct catalog_upstream *up);
+void catalogs_put_upstream(struct store_txn *txn, uint8_t nr,
+    const struct catalog_upstream *up);
+void catalogs_del_upstream(struct store_txn *txn, uint8_t nr);
 
 /* The number of a backend of that name, made when it is new. ERR_RANGE. */
 NODISCARD enum err backends_number(struct store_txn *txn, const char *name,

@@ -4,7 +4,7 @@
 #include "agent/store/status.h"
 #include "agent/store/txn.h"
 
-/* The lines of the status about backends and patterns. */
+/* The lines of the status about backends, catalogs and patterns. */
 
 /* A line that says the same as before changes nothing, the version neither. */
 static void
@@ -75,8 +75,55 @@ status_del_backend(struct store_txn *txn, uint8_t backend)
 
 	skey_init(&key);
 	skey_u8(&key, backend);
-	if (txn_del(txn, TABLE_BACKEND_STATES, &key) == OK)
+	if (txn_del(txn, TABLE_BACKEND_STATES, &key))
 		txn->pending.dirty = true;
+}
+
+/* -- catalogs that are followed ------------------------------------------------------
+ */
+
+/* Beside the backends, whose keys have one octet. */
+static void
+upstream_key(struct skey *key, uint8_t catalog)
+{
+	skey_init(key);
+	skey_u8(key, 0);
+	skey_u8(key, catalog);
+}
+
+enum err
+status_get_upstream(struct store_txn *txn, uint8_t catalog, struct upstream_status *u)
+{
+	MDB_val v;
+	struct skey key;
+	struct wire_in in;
+
+	upstream_key(&key, catalog);
+	enum err err = txn_get(txn, TABLE_BACKEND_STATES, &key, &v);
+	if (err != OK)
+		return err;
+	wire_in_init(&in, v.mv_data, v.mv_size);
+	unpack_text(&in, u->state, sizeof(u->state));
+	unpack_text(&in, u->primary, sizeof(u->primary));
+	u->refreshed = unpack_u64(&in);
+	unpack_text(&in, u->error, sizeof(u->error));
+	err = unpack_end(&in);
+	return err == OK ? OK : txn_fail(txn, err);
+}
+
+void
+status_put_upstream(struct store_txn *txn, uint8_t catalog,
+    const struct upstream_status *u)
+{
+	struct skey key;
+
+	upstream_key(&key, catalog);
+	buf_reset(&txn->buf);
+	pack_text(&txn->buf, u->state);
+	pack_text(&txn->buf, u->primary);
+	buf_put_u64(&txn->buf, u->refreshed);
+	pack_text(&txn->buf, u->error);
+	put_line(txn, TABLE_BACKEND_STATES, &key);
 }
 
 /* -- patterns ------------------------------------------------------------------------

@@ -25,6 +25,7 @@ enum {
 struct item {
 	size_t at; /* in bytes */
 	uint16_t key_size;
+	uint32_t value_size;
 	uint32_t n; /* the order of putting */
 };
 
@@ -37,7 +38,7 @@ struct scratch {
 	struct store *store;
 	struct item *items;
 	size_t n_items, room;
-	struct buf bytes; /* key, then text with its NUL */
+	struct buf bytes; /* key, then value: of zones a text with its NUL */
 };
 
 static enum err
@@ -135,8 +136,8 @@ write_items(struct scratch *s, MDB_txn *txn)
 		const struct item *item = &s->items[i];
 		uint8_t *key = s->bytes.data + item->at;
 		MDB_val k = {.mv_data = key, .mv_size = item->key_size};
-		MDB_val v = {.mv_data = key + item->key_size};
-		v.mv_size = strlen(v.mv_data) + 1;
+		MDB_val v = {.mv_data = key + item->key_size,
+		    .mv_size = item->value_size};
 		rc = mdb_cursor_put(cursor, &k, &v, 0);
 	}
 	mdb_cursor_close(cursor);
@@ -178,23 +179,31 @@ zone_key(struct skey *key, const struct dname *zone)
 }
 
 void
+scratch_put_raw(struct scratch *s, const void *key, size_t key_size, const void *value,
+    size_t size)
+{
+	assert(s->txn == NULL && key_size > 0 && key_size <= SCRATCH_KEY_MAX);
+	if (s->err != OK)
+		return;
+	s->items = mem_grow(s->items, s->n_items, &s->room, sizeof(*s->items));
+	s->items[s->n_items] = (struct item){.at = s->bytes.size,
+	    .key_size = (uint16_t)key_size,
+	    .value_size = (uint32_t)size,
+	    .n = (uint32_t)s->n_items};
+	s->n_items++;
+	buf_put(&s->bytes, key, key_size);
+	buf_put(&s->bytes, value, size);
+	if (s->n_items >= BATCH_MAX || s->bytes.size >= BATCH_BYTES)
+		flush(s);
+}
+
+void
 scratch_put(struct scratch *s, const struct dname *zone, const char *text)
 {
 	struct skey key;
 
-	assert(s->txn == NULL);
-	if (s->err != OK)
-		return;
 	zone_key(&key, zone);
-	s->items = mem_grow(s->items, s->n_items, &s->room, sizeof(*s->items));
-	s->items[s->n_items] = (struct item){.at = s->bytes.size,
-	    .key_size = (uint16_t)key.size,
-	    .n = (uint32_t)s->n_items};
-	s->n_items++;
-	buf_put(&s->bytes, key.data, key.size);
-	buf_put(&s->bytes, text, strlen(text) + 1);
-	if (s->n_items >= BATCH_MAX || s->bytes.size >= BATCH_BYTES)
-		flush(s);
+	scratch_put_raw(s, key.data, key.size, text, strlen(text) + 1);
 }
 
 enum err
@@ -277,4 +286,38 @@ scratch_get(struct scratch *s, const struct dname *zone, const char **text)
 	k = (MDB_val){.mv_data = key.data, .mv_size = key.size};
 	int rc = mdb_get(s->txn, s->dbi, &k, &v);
 	return rc == 0 ? take_text(&v, text) : txn_from_lmdb(rc);
+}
+
+static enum err
+take_entry(struct scratch *s, MDB_val *k, MDB_cursor_op op, struct scratch_entry *e)
+{
+	MDB_val v;
+	int rc = mdb_cursor_get(s->cursor, k, &v, op);
+
+	if (rc != 0)
+		return txn_from_lmdb(rc);
+	*e = (struct scratch_entry){.key = k->mv_data,
+	    .key_size = k->mv_size,
+	    .value = v.mv_data,
+	    .size = v.mv_size};
+	return OK;
+}
+
+enum err
+scratch_seek(struct scratch *s, const void *key, size_t key_size,
+    struct scratch_entry *entry)
+{
+	MDB_val k = {.mv_data = (void *)(uintptr_t)key, .mv_size = key_size};
+
+	assert(s->err != OK || s->cursor != NULL);
+	return s->err != OK ? s->err : take_entry(s, &k, MDB_SET_RANGE, entry);
+}
+
+enum err
+scratch_step(struct scratch *s, struct scratch_entry *entry)
+{
+	MDB_val k;
+
+	assert(s->err != OK || s->cursor != NULL);
+	return s->err != OK ? s->err : take_entry(s, &k, MDB_NEXT, entry);
 }

@@ -31,4 +31,24 @@ NODISCARD enum err scratch_next(struct scratch *s, const struct dname *after,
 NODISCARD enum err scratch_get(struct scratch *s, const struct dname *zone,
     const char **text);
 
+/* -- the same with keys and values of the caller's own -------------------------- */
+
+/* For a map that holds no zones. A key has 1 to SCRATCH_KEY_MAX octets; the last put
+ * of one wins. Sticky, too. */
+enum { SCRATCH_KEY_MAX = 511 };
+void scratch_put_raw(struct scratch *s, const void *key, size_t key_size,
+    const void *value, size_t size);
+
+/* In order of memcmp; valid until scratch_close. */
+struct scratch_entry {
+	const uint8_t *key, *value;
+	size_t key_size, size;
+};
+
+/* The first entry whose key is not below that one, or the one after the entry that
+ * was found last. ERR_NOTFOUND: the end. */
+NODISCARD enum err scratch_seek(struct scratch *s, const void *key, size_t key_size,
+    struct scratch_entry *entry);
+NODISCARD enum err scratch_step(struct scratch *s, struct scratch_entry *entry);
+
 #endif

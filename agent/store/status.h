@@ -108,6 +108,19 @@ typedef enum err status_pattern_fn(void *arg, const struct pattern_status *p);
 NODISCARD enum err status_each_pattern(struct store_txn *txn, status_pattern_fn *visit,
     void *arg);
 
+/* A catalog that is followed. */
+struct upstream_status {
+	char state[16];     /* valid, broken, expired, none (no version yet) */
+	char primary[64];   /* ADDRESS@PORT last asked, or "" */
+	uint64_t refreshed; /* Unix time a primary last spoke for it; 0: never */
+	char error[200];
+};
+
+NODISCARD enum err status_get_upstream(struct store_txn *txn, uint8_t catalog,
+    struct upstream_status *u);
+void status_put_upstream(struct store_txn *txn, uint8_t catalog,
+    const struct upstream_status *u);
+
 /* Grows with every change; jumps ahead after an unclean stop. */
 NODISCARD enum err status_version(struct store_txn *txn, uint64_t *version);
 /* Have it grow at once, for what no record holds: other words, a time that passed.

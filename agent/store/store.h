@@ -58,6 +58,10 @@ void store_end(struct store_txn **txn); /* takes a pointer to NULL */
 uint64_t store_age_ms(const struct store_txn *txn);
 enum err store_err(const struct store_txn *txn);
 
+/* In a write transaction: undo all of it, for a job that cannot go on amid its
+ * writing. err sticks; returns it, or the earlier one. */
+enum err store_spoil(struct store_txn *txn, enum err err);
+
 /* -- writing --------------------------------------------------------------- */
 
 /*

@@ -540,3 +540,9 @@ store_err(const struct store_txn *txn)
 {
 	return txn->err;
 }
+
+enum err
+store_spoil(struct store_txn *txn, enum err err)
+{
+	return txn_fail(txn, err);
+}

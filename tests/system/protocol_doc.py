@@ -131,7 +131,7 @@ def reasons(root):
     out = set()
     deciding = ["decide", "update_refuse", "refuse_message", "deny", "edit_deny"]
     for name in ("update update_run change command control transaction query transfer proto"
-                 " ixfr reply view").split():
+                 " ixfr reply view follow notify").split():
         source = read("proto/" + name)
         for text in calls(source, deciding):
             out |= first_words(literals(text))

@@ -439,16 +439,33 @@ faults__later_parts__said_to_be_unsupported(void **state)
 	       "notify = 192.0.2.1\n"
 	       "max-lock = 0\n"
 	       "max-transaction = 0\n",
-	    "2: metrics: not supported by this version",
-	    "6: role = follower: not supported by this version",
-	    "7: primaries: not supported by this version",
-	    "8: notify: not supported by this version",
+	    "2: metrics: not supported by this version", "7: there is no [key k]",
 	    "9: max-lock: at least one second", "10: max-transaction: ");
 	EXPECT(REST "guard-remove = 5 percent\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% in 600 min 3\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% min\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 101%\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% in 0\n", "6: guard-remove: neither off");
+}
+
+static void
+faults__of_roles__are_told(void **state)
+{
+	(void)state;
+	EXPECT(REST "role = follower\n",
+	    "5: [catalog main]: a follower needs primaries");
+	EXPECT(REST "primaries = 192.0.2.1\n",
+	    "6: [catalog main]: primaries are for role = follower");
+	EXPECT(REST "role = both\n", "6: role: neither primary nor follower");
+	EXPECT(REST "role = follower\nprimaries = a.example\n",
+	    "5: [catalog main]: a follower needs primaries",
+	    "7: primaries: not ADDRESS[@PORT]");
+	EXPECT(REST "notify = 192.0.2.1 key no.example\n",
+	    "6: there is no [key no.example]");
+	EXPECT(REST "notify = 192.0.2.1, 192.0.2.1@5300\n",
+	    "6: notify: given twice: 192.0.2.1@5300");
+	EXPECT(REST "notify = 192.0.2.1, 192.0.2.1 tls a.example\nmax-records = 0\n",
+	    "7: max-records: not from 1");
 }
 
 static void
@@ -666,6 +683,7 @@ main(void)
 	    cmocka_unit_test(faults__catalogs__each_is_told),
 	    cmocka_unit_test(faults__backends__each_is_told),
 	    cmocka_unit_test(faults__later_parts__said_to_be_unsupported),
+	    cmocka_unit_test(faults__of_roles__are_told),
 	    cmocka_unit_test(faults__of_tls__are_told),
 	    cmocka_unit_test(
 		check_all__tls_files__faults_are_at_the_line_that_names_them),

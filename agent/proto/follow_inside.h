@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_PROTO_FOLLOW_INSIDE_H
+#define AGENT_PROTO_FOLLOW_INSIDE_H
+
+#include "agent/proto/calls.h"
+#include "agent/proto/follow.h"
+#include "agent/proto/reception.h"
+
+/* Between follow.c (whom to ask, and when) and follow_store.c (what is kept). */
+
+enum follow_stage {
+	FOLLOW_IDLE,
+	FOLLOW_CALL, /* a connection is being made */
+	FOLLOW_SOA,
+	FOLLOW_IXFR,
+	FOLLOW_AXFR,
+	FOLLOW_STORE, /* the writer has it */
+};
+
+struct follow {
+	struct proto_call call; /* first */
+	struct follow *next;
+	struct proto *proto; /* held by jobs under way, not by this */
+	uint8_t nr;
+	char label[64];
+	struct dname name;
+	bool is_gone; /* no longer in the configuration; freed after its jobs */
+	unsigned n_jobs;
+
+	/* What is in the store, as of its last word. */
+	bool loaded;
+	struct soa soa;
+	uint64_t checked; /* Unix time a primary last spoke for it */
+
+	/* The attempt. */
+	enum follow_stage stage;
+	void *line; /* NULL: none */
+	struct ask ask;
+	struct reception rx;
+	size_t at;        /* number of the primary */
+	unsigned n_tried; /* of them */
+	bool has_behind;  /* one of them has an older version than ours */
+	bool has_equal;   /* one of them has ours */
+	bool want_whole;  /* IXFR did not do */
+	bool again;       /* a NOTIFY came meanwhile */
+	uint64_t begun_ms;
+	uint64_t silent_ms; /* give up then, unless something comes */
+	uint64_t end_ms;    /* give up then in any case */
+	char server[ADDR_TEXT_MAX];
+	char source[64]; /* for the history */
+	char by[64];     /* key, or "-" */
+
+	uint64_t due_ms; /* of the next attempt */
+	unsigned n_failed;
+
+	/* What the status says. */
+	bool is_expired;
+	bool is_broken;
+	uint32_t broken_serial;
+	char error[200];
+};
+
+const struct proto_catalog *follow_conf(const struct follow *f);
+uint64_t follow_expires(const struct follow *f); /* Unix time */
+/* What the writer makes of the reception, which goes with it. */
+void follow_store_take(struct follow *f);
+/* A primary has spoken for what we have. */
+void follow_store_checked(struct follow *f);
+/* The catalog is followed from now on, or no longer. */
+void follow_store_role(struct follow *f, bool is_followed);
+/* Writes the line of the status. */
+void follow_store_status(struct follow *f);
+
+enum follow_outcome {
+	FOLLOW_TAKEN,
+	FOLLOW_BROKEN,      /* error says why */
+	FOLLOW_OUT_OF_STEP, /* the differences do not fit */
+	FOLLOW_NOT_STORED,  /* error says why */
+};
+void follow_stored(struct follow *f, enum follow_outcome outcome);
+void follow_free(struct follow *f);
+
+#endif

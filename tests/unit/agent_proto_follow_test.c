@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/unit/agent_proto_fixture.h"
+
+#include "agent/store/catalogs.h"
+
+/*
+ * A follower with a real store, a recorder in place of its connections, and a clock of
+ * the test's. The test is the primary.
+ */
+
+enum { CALLS_MAX = 64 };
+
+struct line {
+	struct proto_call *call;
+	struct addr server;
+	char tls[32];
+	bool open;
+	uint8_t sent[4096];
+	size_t sent_size;
+	unsigned n_sent;
+	struct tsig tsig;
+};
+
+static struct net {
+	uint64_t now, at;
+	void (*fn)(void *arg);
+	void *arg;
+	struct line lines[CALLS_MAX];
+	size_t n;
+} net;
+
+static void *
+on_call(void *arg, struct proto_call *call, const struct addr *server, const char *tls)
+{
+	(void)arg;
+	assert_true(net.n < CALLS_MAX);
+	struct line *l = &net.lines[net.n++];
+	*l = (struct line){.call = call, .server = *server, .open = true};
+	snprintf(l->tls, sizeof(l->tls), "%s", tls);
+	return l;
+}
+
+static void
+on_send(void *line, const uint8_t *msg, size_t size)
+{
+	struct line *l = line;
+	assert_true(l->open && size <= sizeof(l->sent));
+	memcpy(l->sent, msg, size);
+	l->sent_size = size;
+	l->n_sent++;
+}
+
+static void
+on_hang_up(void *line)
+{
+	struct line *l = line;
+	assert_true(l->open);
+	l->open = false;
+}
+
+static void
+on_timer(void *arg, uint64_t after_ms, void (*fn)(void *arg), void *fn_arg)
+{
+	(void)arg;
+	net.at = net.now + after_ms;
+	net.fn = fn;
+	net.arg = fn_arg;
+}
+
+static uint64_t
+on_now(void *arg)
+{
+	(void)arg;
+	return net.now;
+}
+
+static const struct proto_outward outward = {.call = on_call,
+    .send = on_send,
+    .hang_up = on_hang_up,
+    .timer = on_timer,
+    .now_ms = on_now};
+
+/* -- the world --------------------------------------------------------------- */
+
+static struct proto_remote primaries[2];
+
+static int
+setup(void **state)
+{
+	struct world *w;
+	int rc = world_setup(state);
+	w = *state;
+	world_close_proto(w);
+	memset(&net, 0, sizeof(net));
+	net.now = 1000000;
+	memset(primaries, 0, sizeof(primaries));
+	assert_int_equal(addr_parse("192.0.2.1@53", 0, &primaries[0].addr), OK);
+	assert_int_equal(addr_parse("192.0.2.2@5300", 0, &primaries[1].addr), OK);
+	w->catalogs[0].primary = false;
+	w->catalogs[0].primaries = primaries;
+	w->catalogs[0].n_primaries = 2;
+	w->catalogs[0].max_records = 100;
+	world_open_proto(w);
+	proto_go_out(w->proto, &outward, NULL);
+	return rc;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	proto_leave(w->proto);
+	for (size_t i = 0; i < net.n; i++)
+		assert_false(net.lines[i].open);
+	return world_teardown(state);
+}
+
+static struct line *
+last_line(void)
+{
+	assert_true(net.n > 0);
+	return &net.lines[net.n - 1];
+}
+
+/* The next that is due. */
+static void
+tick(void)
+{
+	assert_true(net.at < UINT64_MAX / 4);
+	if (net.at > net.now)
+		net.now = net.at;
+	net.fn(net.arg);
+}
+
+static void
+read_sent(const struct line *l, struct msg *msg)
+{
+	assert_int_equal(msg_frame(l->sent, l->sent_size, msg), OK);
+}
+
+static void
+assert_asks(uint16_t type)
+{
+	struct msg msg;
+	assert_true(last_line()->open);
+	read_sent(last_line(), &msg);
+	assert_int_equal(msg.qtype, type);
+}
+
+static struct key *
+find_key_of(void *arg, const struct dname *name)
+{
+	struct world *w = arg;
+	return dname_equal(name, key_name(w->keys[KEY_FULL])) ? w->keys[KEY_FULL]
+							      : NULL;
+}
+
+/* Records one to a line, absolute; signed as the question was. */
+static void
+answer(struct world *w, unsigned rcode, const char *const *lines, bool sign)
+{
+	static uint8_t wire[MSG_MAX];
+	struct line *l = last_line();
+	struct wire_out out;
+	struct msg q;
+	read_sent(l, &q);
+	wire_out_init(&out, wire, sizeof(wire) - TSIG_SIZE_MAX);
+	msg_start_reply(&out, &q, rcode, true);
+	for (; lines && *lines; lines++) {
+		struct buf rdata;
+		struct rr rr;
+		buf_init(&rdata, 0);
+		assert_int_equal(rr_parse(*lines, &rdata, &rr), OK);
+		msg_put_rr(&out, MSG_ANSWER, &rr);
+		buf_fini(&rdata);
+	}
+	out.room = sizeof(wire);
+	if (sign) {
+		struct tsig tsig;
+		assert_int_equal(tsig_verify_request(&q, find_key_of, w,
+				     (uint64_t)time(NULL), &tsig),
+		    TSIG_GOOD);
+		assert_int_equal(tsig_sign_reply(&tsig, &out, (uint64_t)time(NULL)),
+		    OK);
+	}
+	l->call->message(l->call, wire, out.size);
+}
+
+#define ANSWER(...)   answer(w, 0, (const char *const[]){__VA_ARGS__, NULL}, false)
+#define SOA(n)        "catalog.example. 0 SOA a. b. " #n " 100 10 1000 0"
+#define NS            "catalog.example. 0 NS invalid."
+#define VER           "version.catalog.example. 0 TXT \"2\""
+#define PTR(id, zone) #id ".zones.catalog.example. 0 PTR " zone
+
+static void
+up(void)
+{
+	last_line()->call->up(last_line()->call);
+}
+
+/* The writer takes its time. */
+static void
+settle(struct world *w, unsigned want)
+{
+	for (int i = 0; i < 20000; i++) {
+		store_reap(w->store);
+		if (query(w, "@", RR_SOA) == RCODE_NOERROR && serial_of(w, "@") == want)
+			return;
+		usleep(500);
+	}
+	fail_msg("never serial %u", want);
+}
+
+/* Until it calls again. */
+static void
+reap_until(struct world *w, size_t n_calls)
+{
+	for (int i = 0; i < 20000 && net.n < n_calls; i++) {
+		store_reap(w->store);
+		usleep(500);
+	}
+}
+
+static void
+load(struct world *w)
+{
+	tick();
+	up();
+	assert_asks(RR_AXFR);
+	ANSWER(SOA(5), NS, VER, PTR(a, "one.example."), PTR(b, "two.example."), SOA(5));
+	settle(w, 5);
+}
+
+/* To where the next question comes. */
+static void
+next_attempt(void)
+{
+	size_t n = net.n;
+	for (int i = 0; i < 10 && net.n == n; i++)
+		tick();
+	assert_int_equal(net.n, n + 1);
+	up();
+}
+
+/* -- what it asks -------------------------------------------------------------- */
+
+static void
+start__nothing_yet__axfr_and_servfail_until_then(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(query(w, "@", RR_SOA), RCODE_SERVFAIL);
+	load(w);
+	assert_false(last_line()->open);
+	assert_int_equal(query(w, "a.zones", RR_PTR), RCODE_NOERROR);
+	/* the next is due at REFRESH, up to a tenth earlier */
+	assert_in_range(net.at, net.now + 90000, net.now + 100000);
+}
+
+static void
+refresh__same_serial__soa_alone(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	assert_asks(RR_SOA);
+	ANSWER(SOA(5));
+	assert_false(last_line()->open);
+	assert_in_range(net.at, net.now + 90000, net.now + 100000);
+}
+
+static void
+refresh__newer__ixfr_on_the_same_line(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(7));
+	assert_asks(RR_IXFR);
+	assert_int_equal(last_line()->n_sent, 2);
+	ANSWER(SOA(7), SOA(5), PTR(a, "one.example."), SOA(6),
+	    PTR(c, "three.example."));
+	assert_true(last_line()->open); /* it may come in pieces */
+	ANSWER(SOA(6), SOA(7), PTR(d, "four.example."), SOA(7));
+	settle(w, 7);
+	assert_int_equal(query(w, "a.zones", RR_PTR), RCODE_NXDOMAIN);
+	assert_int_equal(query(w, "d.zones", RR_PTR), RCODE_NOERROR);
+	/* and goes on to those that follow us */
+	ixfr(w, "@", 5);
+	assert_has(w, "four.example.");
+	assert_has_not(w, "two.example.");
+}
+
+static void
+ixfr__out_of_step__then_axfr(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	size_t n = net.n;
+	ANSWER(SOA(6), SOA(5), PTR(z, "other.example."), SOA(6), SOA(6));
+	reap_until(w, n + 1);
+	assert_int_equal(net.n, n + 1);
+	up();
+	assert_asks(RR_AXFR);
+	ANSWER(SOA(6), NS, VER, PTR(b, "two.example."), SOA(6));
+	settle(w, 6);
+}
+
+static void
+ixfr__refused__then_axfr(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	answer(w, RCODE_NOTIMP, NULL, false);
+	up();
+	assert_asks(RR_AXFR);
+	ANSWER(SOA(6), NS, VER, SOA(6));
+	settle(w, 6);
+}
+
+static void
+ixfr__answered_as_axfr__is_taken(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	ANSWER(SOA(6), NS, VER, PTR(x, "x.example."), SOA(6));
+	settle(w, 6);
+	assert_int_equal(query(w, "a.zones", RR_PTR), RCODE_NXDOMAIN);
+}
+
+/* -- what goes wrong --------------------------------------------------------------- */
+
+static void
+primaries__down__each_is_tried_then_a_growing_pause(void **state)
+{
+	(void)state;
+	uint64_t pause = 1000;
+	for (int i = 0; i < 5; i++, pause *= 2) {
+		size_t n = net.n;
+		tick();
+		assert_int_equal(net.n, n + 1);
+		assert_true(addr_equal(&last_line()->server, &primaries[0].addr));
+		last_line()->open = false;
+		last_line()->call->down(last_line()->call, "gone");
+		assert_true(addr_equal(&last_line()->server, &primaries[1].addr));
+		last_line()->open = false;
+		last_line()->call->down(last_line()->call, "gone");
+		assert_in_range(net.at - net.now, pause - pause / 10, pause);
+	}
+}
+
+static void
+primary__silent__is_given_up(void **state)
+{
+	(void)state;
+	tick();
+	up();
+	size_t n = net.n;
+	tick();
+	assert_int_equal(net.n, n + 1);
+	assert_false(net.lines[n - 1].open);
+}
+
+static void
+transfer__too_many_records__is_given_up(void **state)
+{
+	struct world *w = *state;
+	tick();
+	up();
+	ANSWER(SOA(5), NS, VER);
+	size_t n = net.n;
+	for (int i = 0; i < 100 && net.n == n; i++)
+		ANSWER(PTR(a, "one.example."));
+	assert_int_equal(net.n, n + 1);
+	assert_int_equal(query(w, "@", RR_SOA), RCODE_SERVFAIL);
+}
+
+static void
+serial__older__stays_and_says_so(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(4));
+	up(); /* the other primary */
+	ANSWER(SOA(3));
+	assert_int_equal(serial_of(w, "@"), 5);
+	assert_in_range(net.at, net.now + 90000, net.now + 100000);
+}
+
+static void
+version__broken__last_valid_stays_and_is_not_fetched_again(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	uint64_t at = net.at;
+	ANSWER(SOA(6), SOA(5), SOA(6), PTR(c, "one.example."), SOA(6));
+	for (int i = 0; i < 2000 && net.at == at; i++) {
+		store_reap(w->store);
+		usleep(500);
+	}
+	assert_int_equal(serial_of(w, "@"), 5);
+	next_attempt();
+	assert_asks(RR_SOA);
+	ANSWER(SOA(6));
+	assert_false(last_line()->open);
+	next_attempt();
+	ANSWER(SOA(7));
+	assert_asks(RR_IXFR);
+	ANSWER(SOA(7), SOA(5), SOA(7), PTR(c, "three.example."), SOA(7));
+	settle(w, 7);
+}
+
+/* -- signatures ----------------------------------------------------------------------
+ */
+
+static void
+reply__not_signed__is_refused(void **state)
+{
+	struct world *w = *state;
+	primaries[0].key = primaries[1].key = w->keys[KEY_FULL];
+	proto_reload(w->proto, &w->conf);
+	tick();
+	up();
+	struct msg q;
+	read_sent(last_line(), &q);
+	assert_int_not_equal(q.tsig_at, 0);
+	size_t n = net.n;
+	ANSWER(SOA(5), NS, VER, SOA(5));
+	assert_int_equal(net.n, n + 1);
+	up();
+	answer(w, 0, (const char *const[]){SOA(5), NS, VER, SOA(5), NULL}, true);
+	settle(w, 5);
+}
+
+/* -- NOTIFY
+ * ------------------------------------------------------------------------------ */
+
+static unsigned
+notify(struct world *w, const char *from)
+{
+	struct wire_out out;
+	struct dname name = owner_of("@");
+	struct msg msg;
+	assert_int_equal(addr_parse(from, 0, &w->peer), OK);
+	wire_out_init(&out, w->wire, sizeof(w->wire));
+	msg_start(&out, 9, OPCODE_NOTIFY << 11);
+	msg_put_question(&out, &name, RR_SOA, CLASS_IN);
+	w->wire_size = out.size;
+	return world_exchange(w, w->udp, false, &msg);
+}
+
+static void
+notify__of_a_primary__has_that_one_asked(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	net.now += 5000;
+	assert_int_equal(notify(w, "192.0.2.9@999"), RCODE_REFUSED);
+	assert_true(net.at > net.now + 1000);
+	assert_int_equal(notify(w, "192.0.2.2@999"), RCODE_NOERROR);
+	assert_int_equal(net.at, net.now);
+	next_attempt();
+	assert_true(addr_equal(&last_line()->server, &primaries[1].addr));
+	assert_asks(RR_SOA);
+	/* another meanwhile: once more, but not at once */
+	assert_int_equal(notify(w, "192.0.2.1@999"), RCODE_NOERROR);
+	ANSWER(SOA(5));
+	assert_in_range(net.at, net.now + 1, net.now + 200);
+}
+
+static void
+update__at_a_follower__names_the_primary(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	assert_int_equal(update_as(w, KEY_FULL,
+			     (const char *const[]){"add a.zones PTR a.", NULL}),
+	    RCODE_REFUSED);
+	assert_ede(w, "reason=not-primary primary=192.0.2.1@53");
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(start__nothing_yet__axfr_and_servfail_until_then),
+	    T(refresh__same_serial__soa_alone),
+	    T(refresh__newer__ixfr_on_the_same_line),
+	    T(ixfr__out_of_step__then_axfr),
+	    T(ixfr__refused__then_axfr),
+	    T(ixfr__answered_as_axfr__is_taken),
+	    T(primaries__down__each_is_tried_then_a_growing_pause),
+	    T(primary__silent__is_given_up),
+	    T(transfer__too_many_records__is_given_up),
+	    T(serial__older__stays_and_says_so),
+	    T(version__broken__last_valid_stays_and_is_not_fetched_again),
+	    T(reply__not_signed__is_refused),
+	    T(notify__of_a_primary__has_that_one_asked),
+	    T(update__at_a_follower__names_the_primary),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
