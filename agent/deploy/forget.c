@@ -74,17 +74,30 @@ forget_zones(struct store *store, uint8_t backend, uint8_t catalog,
 	free(f.zones);
 }
 
+struct forget_line {
+	struct store_job job; /* first; frees itself */
+	uint8_t backend;
+};
+
 static enum err
 run_backend(struct store_txn *txn, struct store_job *job)
 {
-	status_del_backend(txn, ((struct forget *)job)->backend);
+	status_del_backend(txn, ((struct forget_line *)job)->backend);
 	return OK;
+}
+
+static void
+done_backend(struct store_job *job, enum err err)
+{
+	(void)err; /* nobody sees it */
+	free(job);
 }
 
 void
 forget_backend(struct store *store, uint8_t backend)
 {
-	struct forget f = {.job.run = run_backend, .backend = backend};
-	if (store_call(store, STORE_STATUS, &f.job) != OK)
-		log_warn("deploy", "status=stale text=\"of a backend that is gone\"");
+	struct forget_line *f = mem_zalloc(sizeof(*f));
+	f->job = (struct store_job){.run = run_backend, .done = done_backend};
+	f->backend = backend;
+	store_submit(store, STORE_STATUS, &f->job);
 }

@@ -17,7 +17,7 @@
  */
 void forget_zones(struct store *store, uint8_t backend, uint8_t catalog,
     const atomic_bool *stop);
-/* The backend's own line. */
+/* The backend's own line. Does not wait: what is written after it is after it. */
 void forget_backend(struct store *store, uint8_t backend);
 
 #endif

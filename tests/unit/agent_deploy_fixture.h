@@ -49,11 +49,15 @@ static struct toy {
 	size_t n, room;
 	struct toy_op ops[TOY_OPS];
 	size_t n_ops, n_prepare, n_lookup, n_inventory, n_retire, n_max_batch;
+	size_t n_open, n_rekey;
+	const struct keyring *keys; /* at the last rekey */
 	char retired[1024]; /* marks still used, at the last retire */
 	/* script */
 	bool down;         /* nothing works */
 	bool no_inventory; /* identify works, inventory does not */
 	bool hang;         /* apply waits for the cancel descriptor */
+	bool bad_conf;     /* check fails */
+	bool no_open;      /* open does */
 	unsigned process;
 	enum backend_result result; /* of the next n_result operations */
 	unsigned n_result, retry_s;
@@ -105,18 +109,34 @@ toy_down(struct backend_error *why)
 static enum err
 toy_check(const struct backend_conf *conf, struct err_where *where)
 {
-	(void)conf;
-	(void)where;
-	return OK;
+	pthread_mutex_lock(&toy.lock);
+	bool bad = toy.bad_conf;
+	pthread_mutex_unlock(&toy.lock);
+	return bad ? err_at(where, "conf", 7, "backend %s: bad", conf->name) : OK;
 }
 
 static enum err
 toy_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 {
-	(void)where;
+	pthread_mutex_lock(&toy.lock);
 	toy.cancel_fd = conf->cancel_fd;
+	toy.n_open++;
+	bool no = toy.no_open;
+	pthread_mutex_unlock(&toy.lock);
 	*ctx = &toy;
-	return OK;
+	return no ? err_at(where, "", 0, "cannot be opened") : OK;
+}
+
+static enum err
+toy_rekey(void *ctx, const struct keyring *keys, struct backend_error *why)
+{
+	(void)ctx;
+	pthread_mutex_lock(&toy.lock);
+	toy.n_rekey++;
+	toy.keys = keys;
+	enum err err = toy_down(why);
+	pthread_mutex_unlock(&toy.lock);
+	return err;
 }
 
 static void
@@ -293,6 +313,7 @@ static const struct backend_driver toy_driver = {
     .check = toy_check,
     .open = toy_open,
     .close = toy_close,
+    .rekey = toy_rekey,
     .identify = toy_identify,
     .inventory = toy_inventory,
     .lookup = toy_lookup,

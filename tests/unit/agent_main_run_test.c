@@ -386,6 +386,94 @@ run__reconfigure__reads_as_hangup_does(void **state)
 	stop(&a);
 }
 
+/* Sanitizers keep what was freed for a while. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
+/* -- many reloads ---------------------------------------------------------- */
+
+static long
+private_kb(pid_t pid)
+{
+	char path[64], line[200];
+	long kb = 0;
+	snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "RssAnon: %ld", &kb) == 1)
+			break;
+	fclose(f);
+	return kb;
+}
+
+/* Each unlike the last in keys and catalogs, every tenth in backends as well, which
+ * takes a moment. */
+static void
+write_turn(const struct addr *addr, unsigned n)
+{
+	char *more =
+	    mem_printf("%s"
+		       "[key k%u]\nsecret = " SECRET "\nallow = read\nmax-rate = %u\n"
+		       "zones = a.example, b.example\npatterns = se*\n"
+		       "[catalog c%u]\nname = c%u.example\naccept-zones = example\n"
+		       "[backend null2]\ndriver = null\napply-rate = %u\n"
+		       "[backend b%u]\ndriver = null\n",
+		ctl_key, n % 3, 5 + n % 2, n % 5, n % 5, n / 10 % 2, n / 10 % 7);
+	write_conf(addr, more);
+	free(more);
+}
+
+static void
+reload_once(struct agent *a, unsigned n)
+{
+	write_turn(&a->addr, n);
+	kill(a->pid, SIGHUP);
+	expect_state(a, "RELOADING=1");
+	expect_state(a, "READY=1");
+}
+
+static void
+run__a_thousand_hangups_under_load__nothing_is_lost_or_leaks(void **state)
+{
+	(void)state;
+	enum { WARM = 100, QUIET = 300 };
+	bool quick = getenv("QUICK") != NULL && *getenv("QUICK") != '\0';
+	unsigned n = 1, n_turns = quick ? 450 : 1000;
+	struct addr addr = free_address();
+	write_turn(&addr, 0);
+	struct agent a = start(&addr);
+	struct exchange *x = connect_as(&a, "ctl");
+	uint32_t serial = serial_of(x);
+	long warm = 0;
+
+	/* First with nothing else that takes memory; one configuration and what is
+	 * made of it have some 10 kB. */
+	for (; n <= QUIET; n++) {
+		reload_once(&a, n);
+		if (n == WARM)
+			warm = private_kb(a.pid);
+	}
+	long quiet = private_kb(a.pid);
+	/* Then with UPDATEs on their way, on a connection that lives on. */
+	for (; n <= n_turns; n++) {
+		for (unsigned j = 0; j < 3; j++)
+			send_add(x, 20000 + 3 * n + j);
+		reload_once(&a, n);
+		for (unsigned j = 0; j < 3; j++)
+			assert_int_equal(receive_rcode(x), RCODE_NOERROR);
+	}
+	uint32_t grown = serial_of(x) - serial;
+	exchange_close(x);
+	stop(&a);
+	assert_int_equal(grown, 3 * (n_turns - QUIET));
+	if (!SANITIZED)
+		assert_in_range(quiet, 0, warm + 1024);
+}
+
 /* The sooner HUP comes, the more of the stop there is for it to disturb. */
 static void
 run__hangup_while_stopping__stop_is_still_clean(void **state)
@@ -479,6 +567,8 @@ main(void)
 	    cmocka_unit_test(run__stopped_under_load__what_was_answered_is_there),
 	    cmocka_unit_test(run__hangup__keys_are_replaced),
 	    cmocka_unit_test(run__reconfigure__reads_as_hangup_does),
+	    cmocka_unit_test(
+		run__a_thousand_hangups_under_load__nothing_is_lost_or_leaks),
 	    cmocka_unit_test(run__hangup_while_stopping__stop_is_still_clean),
 	    cmocka_unit_test(run__something_taken__start_fails),
 	};
