@@ -156,10 +156,10 @@ yadifa_sound 60
 # 3.5: a zone that becomes a secondary in place keeps its old data; what a removed
 # one leaves below xfrpath is loaded again; one without a file never loads
 way "old data"
-ctl add sec.example -p primary --wait=40 >/dev/null || fail "$WAY: $(status_of sec.example)"
+ctl add sec.example -p primary --wait=120 >/dev/null || fail "$WAY: $(status_of sec.example)"
 ctl set sec.example -p sec >/dev/null || fail "$WAY: set"
 until_ok 60 sh -c "dig @127.0.0.1 -p $SERVER_PORT sec.example TXT +short | grep -q shared" || fail "$WAY: $(status_of sec.example)"
-ctl del sec.example --wait=40 >/dev/null || fail "$WAY: del"
+ctl del sec.example --wait=120 >/dev/null || fail "$WAY: del"
 old_data
 went sec.example
 yadifa_sound 60
