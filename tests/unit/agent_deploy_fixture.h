@@ -51,7 +51,7 @@ static struct toy {
 	size_t n_ops, n_prepare, n_lookup, n_inventory, n_retire, n_max_batch;
 	size_t n_open, n_rekey;
 	const struct keyring *keys; /* at the last rekey */
-	char retired[1024]; /* marks still used, at the last retire */
+	char retired[1024];         /* marks still used, at the last retire */
 	/* script */
 	bool down;         /* nothing works */
 	bool no_inventory; /* identify works, inventory does not */
