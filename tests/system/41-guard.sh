@@ -141,6 +141,20 @@ kept "one UPDATE"
 [ "$(n_alarms)" = 1 ] || fail "alarms: $(n_alarms)"
 [ "$(used)" = 0 ] || fail "what was held is used up: $(used)"
 
+# -- sync with an empty file, and with the right one again ------------------------
+
+keep
+ctl export >"$T/right"
+: >"$T/empty"
+ctl sync "$T/empty" --prune --yes >"$T/out" || fail "sync: the catalog takes it"
+[ "$(held)" = "$N" ] || fail "sync: held $(held)"
+agent_says guard=holding || fail "sync: $(ask _status.$C TXT)"
+calm
+ctl sync "$T/right" --yes >"$T/out" || fail "sync: back again"
+ids | sort | cmp - "$T/ids.back" || fail "sync: back under other ids"
+all_back "sync"
+kept "sync"
+
 # -- many small ones, by one and by eight, the agent killed between ---------------
 
 keep
