@@ -60,6 +60,7 @@ through(struct round *r, struct watch *w)
 {
 	r->done = mem_grow(r->done, r->n_done, &r->room, sizeof(struct watch *));
 	r->done[r->n_done++] = w;
+	w->through = true;
 }
 
 static struct note *
@@ -210,6 +211,9 @@ take_answer(struct round *r, const struct probe_result *result, uint64_t now)
 		answer_sweep(r, result);
 		return;
 	}
+	/* Asked twice, and both answers came at once. */
+	if (w->through)
+		return;
 	w->n_answers++;
 	switch (w->kind) {
 	case WATCH_SERVE: answer_serve(r, w, result, now); break;

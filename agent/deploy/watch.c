@@ -141,6 +141,7 @@ watch_settle(struct watch_table *t, struct watch *w, uint64_t catalog_job,
 	assert(w->kind != WATCH_SETTLE);
 	t->n_asked -= is_asked(w);
 	w->kind = WATCH_SETTLE;
+	w->through = false;
 	w->catalog_job = catalog_job;
 	w->status_job = status_job;
 	w->settle = NULL;

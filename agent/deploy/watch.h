@@ -35,6 +35,7 @@ struct watch {
 	bool changed;  /* WATCH_SERVE: served before, so the answer may be of then */
 	bool looked;   /* WATCH_GONE: the driver says that it is not there */
 	bool patient;  /* WATCH_CHECK: was served, so ask for a while */
+	bool through;  /* an answer of this round ended it: others are out of date */
 	bool unusable; /* its settings are: served with those of before */
 	uint64_t start_us, answered_us; /* of the first answer; 0: none yet */
 	unsigned n_answers;
