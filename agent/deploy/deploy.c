@@ -23,6 +23,7 @@
  *   batch      look up, make native patterns, write the intent, command
  *   outcome    what came of it: ledger, graves, notes, verification
  *   recheck    what the server answers
+ *   adapt      other keys and catalogs, while it runs
  *   reconcile  all zones against the server's list; repattern: all members
  *
  * Neither the front half nor a name server is ever waited for by another one.

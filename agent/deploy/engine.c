@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/deploy/adapt.h"
 #include "agent/deploy/batch.h"
 #include "agent/deploy/graves.h"
 #include "agent/deploy/intake.h"
@@ -20,7 +20,6 @@
 #include "agent/deploy/repattern.h"
 #include "agent/deploy/setup.h"
 #include "agent/deploy/verbs.h"
-#include "agent/store/catalogs.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -50,7 +49,6 @@ enum {
 	IDLE_MS = 1000,
 	LATE_US = 20000,
 	WRITE_FAILED_MS = 1000,
-	REKEY_US = 5000000,
 };
 
 /* -- from other threads ------------------------------------------------------- */
@@ -112,8 +110,8 @@ engine_job_done(struct engine *e, enum store_env env, enum err err)
 }
 
 /* In the probe's thread. */
-static void
-take_answer(void *arg, const struct probe_result *result)
+void
+engine_take_answer(void *arg, const struct probe_result *result)
 {
 	struct engine *e = arg;
 	pthread_mutex_lock(&e->lock);
@@ -288,9 +286,8 @@ reach(struct engine *e)
 	set_state(e, ENGINE_UP, "");
 }
 
-/* Its records point to it. Of its own thread, or when that has ended. */
-static void
-await_jobs(struct engine *e)
+void
+engine_await_jobs(struct engine *e)
 {
 	while (e->catalog_sent != atomic_load(&e->catalog_done) ||
 	       e->status_sent != atomic_load(&e->status_done)) {
@@ -302,92 +299,6 @@ await_jobs(struct engine *e)
 	pthread_mutex_lock(&e->lock);
 	pthread_mutex_unlock(&e->lock);
 	ring(e->wake_fd); /* it may have rung for something else */
-}
-
-/* -- another configuration ---------------------------------------------------- */
-
-/* The driver signs with the new ones in any case; what the server has of them
- * may have to wait, which is no reason not to serve. */
-static void
-rekey(struct engine *e)
-{
-	struct backend_error why = {{0}};
-	e->rekey_wanted = false;
-	if (!e->opened || e->driver->rekey == NULL)
-		return;
-	enum err err = e->driver->rekey(e->ctx, e->conf->backend.keys, &why);
-	if (err == OK || engine_stopping(e))
-		return;
-	if (e->rekey_us == 0 && e->state != ENGINE_DOWN)
-		log_warn("deploy", "backend=%s keys=later error=\"%s\"",
-		    e->conf->backend.name,
-		    why.text[0] != '\0' ? why.text : err_str(err));
-	e->rekey_wanted = true;
-	e->rekey_us = pace_now_us() + REKEY_US;
-}
-
-static void
-retry_rekey(struct engine *e)
-{
-	if (!e->rekey_wanted || pace_now_us() < e->rekey_us)
-		return;
-	rekey(e);
-	if (!e->rekey_wanted)
-		log_info("deploy", "backend=%s keys=renewed", e->conf->backend.name);
-}
-
-/* Questions for the guard of a catalog that is no more are asked again when it
- * comes back; meanwhile they must not hold up the mark. */
-static void
-forget_catalogs(struct engine *e)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < e->asks.n; i++) {
-		const struct ask *a = &e->asks.items[i];
-		if (setup_catalog(e->conf, a->catalog) != NULL)
-			e->asks.items[n++] = *a;
-	}
-	e->asks.n = n;
-	e->sweep.started = false;
-	e->sweep.catalog = 0;
-}
-
-/*
- * Zones of a catalog that is gone stay as they are: nothing leads to them any
- * more, and who comes across one leaves it alone (desire_may_miss). Of one that
- * is new, or is back, the log is past: a reconcile sees what its members are, and
- * what they were when it went.
- */
-static void
-take_catalogs(struct engine *e, struct deploy_backend_conf *next)
-{
-	bool more = false;
-	for (size_t i = 0; i < next->n_catalogs; i++)
-		more |= !e->of_interest[next->catalogs[i].nr];
-	/* The writer reads them, too. */
-	record_release(e);
-	await_jobs(e);
-	setup_swap_catalogs(e->conf, next);
-	memset(e->of_interest, 0, sizeof(e->of_interest));
-	for (size_t i = 0; i < e->conf->n_catalogs; i++)
-		e->of_interest[e->conf->catalogs[i].nr] = true;
-	forget_catalogs(e);
-	e->reconcile_wanted |= more;
-	repattern_begin(e);
-}
-
-static void
-take_conf(struct engine *e, struct deploy_backend_conf *next)
-{
-	if (!setup_has_same_keys(e->conf, next)) {
-		setup_swap_keys(e->conf, next);
-		e->driver_conf.keys = e->conf->backend.keys;
-		e->rekey_us = 0;
-		rekey(e);
-	}
-	if (!setup_has_same_catalogs(e->conf, next))
-		take_catalogs(e, next);
-	setup_free(next);
 }
 
 /* -- one turn --------------------------------------------------------------------- */
@@ -410,7 +321,7 @@ take_in(struct engine *e)
 	e->reconcile_wanted |= reconcile;
 	/* Keys go before the patterns that name them. */
 	if (conf != NULL)
-		take_conf(e, conf);
+		adapt_conf(e, conf);
 	if (patterns != NULL) {
 		pattern_set_unref(e->patterns);
 		e->patterns = patterns;
@@ -568,7 +479,7 @@ engine_main(void *arg)
 		}
 		if (e->held != NULL && pace_now_us() >= e->held->held_us)
 			record_release(e);
-		retry_rekey(e); /* it may be what it takes to reach it */
+		adapt_retry(e); /* it may be what it takes to reach it */
 		reach(e);
 		bool more = false, able = e->state == ENGINE_UP && !crowded(e);
 		if (able) {
@@ -588,73 +499,7 @@ engine_main(void *arg)
 	return NULL;
 }
 
-/* -- life ------------------------------------------------------------------------- */
-
-static enum err
-read_mark(struct engine *e)
-{
-	struct store_txn *txn = store_read(e->store, STORE_CATALOG);
-	uint64_t seq;
-	enum err err = marks_get(txn, e->conf->nr, &seq);
-	store_end(&txn);
-	if (err == OK)
-		e->fast.seq = e->slow.seq = e->marked = seq;
-	return err;
-}
-
-enum err
-engine_new(struct roster *roster, struct store *store, struct pattern_set *patterns,
-    const struct deploy_backend_conf *conf, struct probe *probe,
-    struct err_where *where, struct engine **engine)
-{
-	struct engine *e = mem_zalloc(sizeof(*e));
-	e->roster = roster;
-	e->conf = setup_copy(conf);
-	e->driver = conf->driver;
-	e->store = store;
-	e->patterns = pattern_set_ref(patterns);
-	e->again_last = &e->again;
-	e->reconcile_wanted = true;
-	e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	e->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pthread_mutex_init(&e->lock, NULL);
-	watch_init(&e->watch);
-	pace_init(&e->adds, conf->apply_rate, conf->apply_rate);
-	for (size_t i = 0; i < conf->n_catalogs; i++)
-		e->of_interest[conf->catalogs[i].nr] = true;
-	e->status.backend = conf->nr;
-	snprintf(e->status.name, sizeof(e->status.name), "%s", conf->backend.name);
-	snprintf(e->status.driver, sizeof(e->status.driver), "%s", conf->driver->name);
-	e->driver_conf = e->conf->backend;
-	e->driver_conf.cancel_fd = e->cancel_fd;
-	enum err err = e->wake_fd < 0 || e->cancel_fd < 0 ? ERR_IO : read_mark(e);
-	if (err != OK) {
-		(void)err_at(where, conf->backend.name, 0, "cannot start: %s",
-		    err_str(err));
-		engine_close(e);
-		return err;
-	}
-	e->status.seq = e->marked;
-	e->verbs = verbs_new(e);
-	if (conf->has_probe) {
-		struct probe_target_conf target = {.server = conf->probe,
-		    .key = conf->probe_key,
-		    .rate = conf->probe_rate,
-		    .fn = take_answer,
-		    .arg = e};
-		e->target = probe_add_target(probe, &target);
-	}
-	*engine = e;
-	return OK;
-}
-
-enum err
-engine_open(struct engine *e, struct err_where *where)
-{
-	enum err err = e->driver->open(&e->driver_conf, where, &e->ctx);
-	e->opened = err == OK;
-	return err;
-}
+/* -- the thread ------------------------------------------------------------------ */
 
 enum err
 engine_start(struct engine *e)
@@ -683,37 +528,6 @@ engine_join(struct engine *e)
 	if (!e->started)
 		return;
 	pthread_join(e->thread, NULL);
-	await_jobs(e);
+	engine_await_jobs(e);
 	e->started = false;
-}
-
-void
-engine_close(struct engine *e)
-{
-	if (e == NULL)
-		return;
-	probe_del_target(e->target);
-	reconcile_end(e);
-	repattern_end(e);
-	asks_fini(&e->asks);
-	verbs_free(e->verbs);
-	if (e->opened)
-		e->driver->close(e->ctx);
-	while (e->again != NULL) {
-		struct again *a = e->again;
-		e->again = a->next;
-		free(a);
-	}
-	watch_fini(&e->watch);
-	pattern_set_unref(e->patterns);
-	pattern_set_unref(e->in.patterns);
-	setup_free(e->in.conf);
-	free(e->in.results);
-	pthread_mutex_destroy(&e->lock);
-	if (e->wake_fd >= 0)
-		close(e->wake_fd);
-	if (e->cancel_fd >= 0)
-		close(e->cancel_fd);
-	setup_free(e->conf);
-	free(e);
 }

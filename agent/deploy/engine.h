@@ -136,11 +136,15 @@ void engine_set_patterns(struct engine *e, struct pattern_set *patterns);
 /* Other keys and catalogs; nothing else may differ. Takes conf, of setup_copy. */
 void engine_set_conf(struct engine *e, struct deploy_backend_conf *conf);
 void engine_ask_reconcile(struct engine *e);
+/* In the probe's thread. */
+void engine_take_answer(void *arg, const struct probe_result *result);
 void engine_job_done(struct engine *e, enum store_env env, enum err err);
 
 /* -- for the other files of the room; the engine's own thread only ------------ */
 
 bool engine_stopping(const struct engine *e);
+/* Waits until all that it had written is on record: the records point to it. */
+void engine_await_jobs(struct engine *e);
 /* The server cannot be reached, for that reason. */
 void engine_down(struct engine *e, const char *why);
 /* Look at the zone again, soon. */

@@ -184,6 +184,21 @@ each 60 "no transfer with the new secret" refreshed 4
 held
 load_goes_on
 
+step a key goes that zones have
+KEYS=${KEYS/ next.example/}
+configure # with a pattern that cannot be used now, which is no fault of the whole
+mark
+hup
+said 'reload: keys=' || fail "the reload was not taken"
+each 30 "not said" state_has sec.example 'error=pattern secondary is not usable'
+ctl add keyless.example -p primary --wait=60 >/dev/null || fail "add: $(status_of keyless.example)"
+hidden_serial 5
+each 60 "no transfer with the key that is no more" refreshed 5
+KEYS="$KEYS next.example"
+reload
+state_well() { is_serving "$1" "$2" && ! state_has "$1" "$2" error=; }
+each 30 "not well again" state_well sec.example
+
 step the key of a control channel
 SERVER_KIND=bind SERVER_NAME=bind SERVER_DIR=${DIR[bind]}
 tail -n +5 "$SERVER_DIR/named.conf" >"$T/named.base" # without its key
