@@ -6,7 +6,10 @@
 #include "agent/proto/follow.h"
 #include "agent/proto/reception.h"
 
-/* Between follow.c (whom to ask, and when) and follow_store.c (what is kept). */
+/* Between follow.c (when something is due), follow_attempt.c (the primaries are asked)
+ * and follow_store.c (what is kept). */
+
+enum { FOLLOW_NOTIFY_PAUSE_MS = 200 }; /* between attempts that NOTIFYs cause */
 
 enum follow_stage {
 	FOLLOW_IDLE,
@@ -61,7 +64,30 @@ struct follow {
 };
 
 const struct proto_catalog *follow_conf(const struct follow *f);
-uint64_t follow_expires(const struct follow *f); /* Unix time */
+void follow_free(struct follow *f); /* once it is gone and has no more jobs */
+
+/* -- follow_attempt.c -------------------------------------------------------- */
+
+extern const struct proto_call follow_attempt_call;
+/* From stage idle: ends there, with due_ms set anew. */
+void follow_attempt_begin(struct follow *f);
+/* Gives up what has taken too long; when that is. */
+void follow_attempt_check(struct follow *f, uint64_t now);
+uint64_t follow_attempt_next(const struct follow *f);
+/* No more is heard of it; the stage stays. */
+void follow_attempt_cancel(struct follow *f);
+
+enum follow_outcome {
+	FOLLOW_TAKEN,
+	FOLLOW_BROKEN,      /* error says why */
+	FOLLOW_OUT_OF_STEP, /* the differences do not fit */
+	FOLLOW_NOT_STORED,  /* error says why */
+};
+/* What became of follow_store_take(). */
+void follow_attempt_stored(struct follow *f, enum follow_outcome outcome);
+
+/* -- follow_store.c ---------------------------------------------------------- */
+
 /* What the writer makes of the reception, which goes with it. */
 void follow_store_take(struct follow *f);
 /* A primary has spoken for what we have. */
@@ -70,14 +96,5 @@ void follow_store_checked(struct follow *f);
 void follow_store_role(struct follow *f, bool is_followed);
 /* Writes the line of the status. */
 void follow_store_status(struct follow *f);
-
-enum follow_outcome {
-	FOLLOW_TAKEN,
-	FOLLOW_BROKEN,      /* error says why */
-	FOLLOW_OUT_OF_STEP, /* the differences do not fit */
-	FOLLOW_NOT_STORED,  /* error says why */
-};
-void follow_stored(struct follow *f, enum follow_outcome outcome);
-void follow_free(struct follow *f);
 
 #endif

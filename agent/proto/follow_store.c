@@ -185,7 +185,7 @@ end_take(struct take *t, enum err err)
 	if (f->is_gone)
 		follow_free(f);
 	else
-		follow_stored(f, t->outcome);
+		follow_attempt_stored(f, t->outcome);
 }
 
 static void
