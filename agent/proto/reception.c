@@ -81,8 +81,10 @@ take_rr(struct reception *r, const struct rr *rr)
 		r->soa_ttl = rr->ttl;
 		return soa_read(rr->rdata, rr->rdata_size, &r->soa);
 	}
-	if (rr->type == RR_SOA)
+	if (rr->type == RR_SOA) {
+		r->has_difference |= r->xfr.state == XFR_DELETED;
 		return OK;
+	}
 	if (++r->n_records > r->max_records)
 		return fail(r, ERR_RANGE, "the transfer has more than max-records");
 	if (r->xfr.state == XFR_FULL)
@@ -94,11 +96,10 @@ static enum err
 end(struct reception *r)
 {
 	r->is_done = true;
-	r->is_current = r->xfr.state == XFR_SECOND;
-	if (r->is_current)
+	if (r->xfr.state == XFR_SECOND) /* there is nothing newer */
 		return OK;
-	/* A zone of nothing but its SOA. */
-	if (!r->version && !r->xfr.incremental) {
+	/* A zone of nothing but its SOA, whatever was asked for. */
+	if (!r->version && !r->has_difference) {
 		enum err err = catalog_version_new(r->store, &r->xfr.zone, &r->version);
 		if (err != OK)
 			return fail(r, err, "no room for the transfer");
