@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/proto/follow.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,16 +18,39 @@
  * section 4.3.5). What comes of an attempt is kept by follow_store.c.
  */
 
+enum { INTERVAL_MAX_S = 28 * 86400 };
+
 const struct proto_catalog *
 follow_conf(const struct follow *f)
 {
 	return view_catalog(f->proto->view, f->nr);
 }
 
+uint64_t
+follow_interval_ms(uint32_t seconds)
+{
+	if (seconds < 1)
+		seconds = 1;
+	if (seconds > INTERVAL_MAX_S)
+		seconds = INTERVAL_MAX_S;
+	return (uint64_t)seconds * 1000;
+}
+
+/* Time enough to ask and to ask again, whatever the SOA says. */
+static uint64_t
+lifetime_s(const struct follow *f)
+{
+	const struct soa *soa = &f->soa;
+	uint64_t min =
+	    (follow_interval_ms(soa->refresh) + follow_interval_ms(soa->retry)) / 1000;
+
+	return soa->expire > min ? soa->expire : min;
+}
+
 static uint64_t
 expires(const struct follow *f)
 {
-	return f->checked + f->soa.expire;
+	return f->checked + lifetime_s(f);
 }
 
 static struct follow *
@@ -64,9 +88,12 @@ check_expiry(struct follow *f)
 		return;
 	f->is_expired = true;
 	log_error("follow",
-	    "catalog=%s expired: no primary has spoken for it in %u s; nothing is "
-	    "removed, and nobody is answered from it",
-	    f->label, (unsigned)f->soa.expire);
+	    "catalog=%s expired: no primary has spoken for it in %" PRIu64
+	    " s; nothing is removed, and nobody is answered from it",
+	    f->label, lifetime_s(f));
+	/* Nobody was asked: the clock was set, or the machine slept. */
+	if (f->stage == FOLLOW_IDLE && f->n_failed == 0)
+		f->due_ms = calls_now(f->proto);
 	follow_store_status(f);
 }
 
@@ -122,8 +149,11 @@ follow_notified(struct proto *proto, uint8_t catalog, size_t primary,
 {
 	struct follow *f = find(proto, catalog);
 
-	if (!f || !proto->outward ||
-	    (serial && f->loaded && *serial == f->soa.serial && !f->is_broken))
+	if (!f || !proto->outward)
+		return;
+	/* After failures it says that the primary is there again. */
+	bool is_well = f->loaded && !f->is_expired && !f->is_broken && f->n_failed == 0;
+	if (serial && *serial == f->soa.serial && is_well)
 		return;
 	if (f->stage != FOLLOW_IDLE) {
 		f->again = true;
@@ -215,8 +245,11 @@ follow_sync(struct proto *proto)
 			follow_store_role(f, false);
 		if (!f->is_gone && (!c || c->primary || c->n_primaries == 0))
 			drop(f);
-		else if (f->n_failed > 0) /* there may be others now */
+		else if (f->n_failed > 0 || f->is_broken) {
+			/* There may be others now, or what is valid is another. */
+			f->is_fault_known = false;
 			f->due_ms = calls_now(proto);
+		}
 	}
 	for (size_t i = 0; i < proto->view->conf.n_catalogs; i++) {
 		const struct proto_catalog *c = &proto->view->conf.catalogs[i];

@@ -28,7 +28,6 @@ enum {
 	TRANSFER_MS = 900000, /* or sends for so long */
 	PAUSE_MIN_MS = 1000,
 	LOADING_PAUSE_MAX_MS = 60000, /* while we have nothing at all */
-	INTERVAL_MAX_S = 28 * 86400,  /* of what an SOA may ask for */
 };
 
 static void begin_call(struct follow *f);
@@ -43,21 +42,12 @@ primary_of(const struct follow *f)
 	return &c->primaries[f->at % c->n_primaries];
 }
 
-static uint64_t
-interval_ms(uint32_t seconds)
-{
-	if (seconds < 1)
-		seconds = 1;
-	if (seconds > INTERVAL_MAX_S)
-		seconds = INTERVAL_MAX_S;
-	return (uint64_t)seconds * 1000;
-}
-
 /* 1 s, 2 s, 4 s, ... up to what the SOA says. */
 static uint64_t
 pause_ms(const struct follow *f)
 {
-	uint64_t max = f->loaded ? interval_ms(f->soa.retry) : LOADING_PAUSE_MAX_MS;
+	uint64_t max =
+	    f->loaded ? follow_interval_ms(f->soa.retry) : LOADING_PAUSE_MAX_MS;
 	unsigned shift = f->n_failed < 20 ? f->n_failed : 20;
 	uint64_t pause = (uint64_t)PAUSE_MIN_MS << shift;
 
@@ -97,8 +87,7 @@ clear_error(struct follow *f)
 	if (f->n_failed > 0 && !f->is_broken)
 		log_info("follow", "catalog=%s primary=%s well again", f->label,
 		    f->server);
-	if (!f->is_broken)
-		f->error[0] = '\0';
+	f->error[0] = '\0';
 }
 
 /* Some primary spoke for what we have. */
@@ -106,9 +95,11 @@ static void
 end_current(struct follow *f)
 {
 	follow_attempt_cancel(f);
-	if (f->is_expired)
+	if (f->is_expired) {
+		f->is_expired = false;
 		log_info("follow", "catalog=%s no longer expired", f->label);
-	f->is_expired = false;
+		announce_changed(f->proto, f->nr); /* they could not have it */
+	}
 	if (f->has_behind && !f->has_equal) {
 		snprintf(f->error, sizeof(f->error),
 		    "serial-behind: the primary has an older serial than ours, %u",
@@ -123,7 +114,16 @@ end_current(struct follow *f)
 		f->checked = (uint64_t)time(NULL);
 		follow_store_checked(f);
 	}
-	rest(f, interval_ms(f->loaded ? f->soa.refresh : 60));
+	rest(f, follow_interval_ms(f->loaded ? f->soa.refresh : 60));
+}
+
+static void
+rest_failed(struct follow *f)
+{
+	uint64_t pause = pause_ms(f);
+
+	f->n_failed++;
+	rest(f, pause);
 }
 
 static void
@@ -139,9 +139,7 @@ next_primary(struct follow *f)
 		end_current(f);
 		return;
 	}
-	uint64_t pause = pause_ms(f);
-	f->n_failed++;
-	rest(f, pause);
+	rest_failed(f);
 }
 
 PRINTF(2, 3)
@@ -289,14 +287,18 @@ take_soa(struct follow *f, const struct msg *msg)
 		fail(f, "its answer has no SOA");
 		return;
 	}
-	bool same_fault = f->is_broken && soa.serial == f->broken_serial;
+	bool same_fault =
+	    f->is_broken && f->is_fault_known && soa.serial == f->broken_serial;
 	if (f->loaded && soa.serial != f->soa.serial && !same_fault &&
 	    !serial_gt(soa.serial, f->soa.serial)) {
 		f->has_behind = true;
 		follow_attempt_cancel(f);
 		next_primary(f);
 	} else if (same_fault) {
-		end_current(f);
+		/* It speaks for what we have, but another one may have better. */
+		f->has_equal = true;
+		follow_attempt_cancel(f);
+		next_primary(f);
 	} else if (f->loaded && soa.serial == f->soa.serial) {
 		/* A version that was broken has been taken back. */
 		f->is_broken = false;
@@ -320,7 +322,7 @@ take_transfer(struct follow *f, const struct msg *msg)
 		wait_for_reply(f);
 		return;
 	}
-	if (f->rx.is_current) {
+	if (f->loaded && f->rx.soa.serial == f->soa.serial) {
 		f->has_equal = true;
 		end_current(f);
 		return;
@@ -420,12 +422,14 @@ follow_attempt_stored(struct follow *f, enum follow_outcome outcome)
 		clear_error(f);
 		f->n_failed = 0;
 		announce_changed(f->proto, f->nr);
-		rest(f, interval_ms(f->soa.refresh));
+		rest(f, follow_interval_ms(f->soa.refresh));
 		break;
 	case FOLLOW_BROKEN:
 		f->is_expired = false;
 		f->is_broken = true;
-		rest(f, interval_ms(f->loaded ? f->soa.refresh : 60));
+		f->n_failed = 0;
+		f->error[0] = '\0';
+		rest(f, follow_interval_ms(f->loaded ? f->soa.refresh : 60));
 		break;
 	case FOLLOW_OUT_OF_STEP:
 		if (!was_whole) {
@@ -434,6 +438,8 @@ follow_attempt_stored(struct follow *f, enum follow_outcome outcome)
 			break;
 		}
 		/* fallthrough */
-	case FOLLOW_NOT_STORED: next_primary(f); break;
+	case FOLLOW_NOT_STORED: /* another primary cannot mend it */
+		rest_failed(f);
+		break;
 	}
 }

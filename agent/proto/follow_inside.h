@@ -43,7 +43,7 @@ struct follow {
 	size_t at;        /* number of the primary */
 	unsigned n_tried; /* of them */
 	bool has_behind;  /* one of them has an older version than ours */
-	bool has_equal;   /* one of them has ours */
+	bool has_equal;   /* one of them has ours, or what is known to be broken */
 	bool want_whole;  /* IXFR did not do */
 	bool again;       /* a NOTIFY came meanwhile */
 	uint64_t begun_ms;
@@ -59,11 +59,15 @@ struct follow {
 	/* What the status says. */
 	bool is_expired;
 	bool is_broken;
+	bool is_fault_known; /* the version need not be fetched again to be judged */
 	uint32_t broken_serial;
-	char error[200];
+	char fault[200]; /* why it is broken */
+	char error[200]; /* why there is no newer one */
 };
 
 const struct proto_catalog *follow_conf(const struct follow *f);
+/* Of what an SOA asks for: at least 1 s, at most 28 days. */
+uint64_t follow_interval_ms(uint32_t seconds);
 void follow_free(struct follow *f); /* once it is gone and has no more jobs */
 
 /* -- follow_attempt.c -------------------------------------------------------- */
@@ -79,7 +83,7 @@ void follow_attempt_cancel(struct follow *f);
 
 enum follow_outcome {
 	FOLLOW_TAKEN,
-	FOLLOW_BROKEN,      /* error says why */
+	FOLLOW_BROKEN,      /* fault says why */
 	FOLLOW_OUT_OF_STEP, /* the differences do not fit */
 	FOLLOW_NOT_STORED,  /* error says why */
 };

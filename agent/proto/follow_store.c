@@ -178,7 +178,9 @@ end_take(struct take *t, enum err err)
 	} else if (t->outcome == FOLLOW_BROKEN) {
 		f->checked = t->now;
 		f->broken_serial = t->rx.soa.serial;
-		snprintf(f->error, sizeof(f->error), "broken serial=%u: %s",
+		/* Another configuration may judge it otherwise. */
+		f->is_fault_known = t->view == f->proto->view;
+		snprintf(f->fault, sizeof(f->fault), "broken serial=%u: %s",
 		    (unsigned)t->rx.soa.serial, t->taken.why.reason);
 	}
 	f->n_jobs--;
@@ -323,6 +325,10 @@ follow_store_status(struct follow *f)
 	snprintf(n->status.state, sizeof(n->status.state), "%s", state);
 	snprintf(n->status.primary, sizeof(n->status.primary), "%s", f->server);
 	n->status.refreshed = f->checked;
-	snprintf(n->status.error, sizeof(n->status.error), "%s", f->error);
+	if (f->is_broken)
+		snprintf(n->status.error, sizeof(n->status.error), "%.120s%s%.70s",
+		    f->fault, f->error[0] ? "; " : "", f->error);
+	else
+		snprintf(n->status.error, sizeof(n->status.error), "%s", f->error);
 	store_submit(f->proto->store, STORE_STATUS, &n->job);
 }

@@ -221,6 +221,16 @@ reap_until(struct world *w, size_t n_calls)
 	}
 }
 
+/* Until the writer is done with what came. */
+static void
+reap_until_due(struct world *w, uint64_t at)
+{
+	for (int i = 0; i < 20000 && net.at == at; i++) {
+		store_reap(w->store);
+		usleep(500);
+	}
+}
+
 static void
 load(struct world *w)
 {
@@ -333,6 +343,35 @@ ixfr__answered_as_axfr__is_taken(void **state)
 	assert_int_equal(query(w, "a.zones", RR_PTR), RCODE_NXDOMAIN);
 }
 
+/* Nothing between the two: it is a whole zone of nothing, not a step of nothing. */
+static void
+ixfr__two_soas_alone__is_no_new_version(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	uint64_t at = net.at;
+	ANSWER(SOA(6), SOA(6));
+	reap_until_due(w, at);
+	assert_int_equal(serial_of(w, "@"), 5);
+}
+
+static void
+ixfr__a_lone_soa_that_is_older__is_not_ours(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	size_t n = net.n;
+	ANSWER(SOA(4));
+	assert_int_equal(net.n, n + 1); /* the other primary */
+	assert_true(addr_equal(&last_line()->server, &primaries[1].addr));
+	up();
+	ANSWER(SOA(5));
+}
+
 /* -- what goes wrong --------------------------------------------------------------- */
 
 static void
@@ -402,13 +441,15 @@ version__broken__last_valid_stays_and_is_not_fetched_again(void **state)
 	ANSWER(SOA(6));
 	uint64_t at = net.at;
 	ANSWER(SOA(6), SOA(5), SOA(6), PTR(c, "one.example."), SOA(6));
-	for (int i = 0; i < 2000 && net.at == at; i++) {
-		store_reap(w->store);
-		usleep(500);
-	}
+	reap_until_due(w, at);
 	assert_int_equal(serial_of(w, "@"), 5);
 	next_attempt();
 	assert_asks(RR_SOA);
+	/* nor is it the end: the other primary may have a better one */
+	ANSWER(SOA(6));
+	up();
+	assert_asks(RR_SOA);
+	assert_true(addr_equal(&last_line()->server, &primaries[1].addr));
 	ANSWER(SOA(6));
 	assert_false(last_line()->open);
 	next_attempt();
@@ -416,6 +457,41 @@ version__broken__last_valid_stays_and_is_not_fetched_again(void **state)
 	assert_asks(RR_IXFR);
 	ANSWER(SOA(7), SOA(5), SOA(7), PTR(c, "three.example."), SOA(7));
 	settle(w, 7);
+}
+
+static void
+expire__shorter_than_refresh__leaves_time_to_ask(void **state)
+{
+	static const char soa[] = "catalog.example. 0 SOA a. b. 5 100 10 0 0";
+	struct world *w = *state;
+	tick();
+	up();
+	ANSWER(soa, NS, VER, PTR(a, "one.example."), soa);
+	settle(w, 5);
+	net.fn(net.arg);
+	assert_int_equal(query(w, "@", RR_SOA), RCODE_NOERROR);
+	assert_in_range(net.at, net.now + 90000, net.now + 100000);
+}
+
+/* What makes it broken may be our configuration. */
+static void
+version__broken__is_fetched_again_after_a_reload(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	uint64_t at = net.at;
+	ANSWER(SOA(6), SOA(5), SOA(6), PTR(c, "a.other.test."), SOA(6));
+	reap_until_due(w, at);
+	assert_int_equal(serial_of(w, "@"), 5);
+	w->conf.n_catalogs = 1;
+	proto_reload(w->proto, &w->conf);
+	next_attempt();
+	ANSWER(SOA(6));
+	assert_asks(RR_IXFR);
+	ANSWER(SOA(6), SOA(5), SOA(6), PTR(c, "a.other.test."), SOA(6));
+	settle(w, 6);
 }
 
 /* -- signatures ----------------------------------------------------------------------
@@ -444,7 +520,7 @@ reply__not_signed__is_refused(void **state)
  * ------------------------------------------------------------------------------ */
 
 static unsigned
-notify(struct world *w, const char *from)
+notify_of(struct world *w, const char *from, const char *soa)
 {
 	struct wire_out out;
 	struct dname name = owner_of("@");
@@ -453,8 +529,22 @@ notify(struct world *w, const char *from)
 	wire_out_init(&out, w->wire, sizeof(w->wire));
 	msg_start(&out, 9, OPCODE_NOTIFY << 11);
 	msg_put_question(&out, &name, RR_SOA, CLASS_IN);
+	if (soa) {
+		struct buf rdata;
+		struct rr rr;
+		buf_init(&rdata, 0);
+		assert_int_equal(rr_parse(soa, &rdata, &rr), OK);
+		msg_put_rr(&out, MSG_ANSWER, &rr);
+		buf_fini(&rdata);
+	}
 	w->wire_size = out.size;
 	return world_exchange(w, w->udp, false, &msg);
+}
+
+static unsigned
+notify(struct world *w, const char *from)
+{
+	return notify_of(w, from, NULL);
 }
 
 static void
@@ -474,6 +564,29 @@ notify__of_a_primary__has_that_one_asked(void **state)
 	assert_int_equal(notify(w, "192.0.2.1@999"), RCODE_NOERROR);
 	ANSWER(SOA(5));
 	assert_in_range(net.at, net.now + 1, net.now + 200);
+}
+
+static void
+notify__of_what_we_have_after_failures__is_taken(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	for (int i = 0; i < 2; i++) {
+		last_line()->open = false;
+		last_line()->call->down(last_line()->call, "gone");
+	}
+	net.now += 500;
+	assert_true(net.at > net.now);
+	/* it is there again */
+	assert_int_equal(notify_of(w, "192.0.2.2@999", SOA(5)), RCODE_NOERROR);
+	assert_int_equal(net.at, net.now);
+	next_attempt();
+	ANSWER(SOA(5));
+	net.now += 5000;
+	uint64_t at = net.at;
+	assert_int_equal(notify_of(w, "192.0.2.2@999", SOA(5)), RCODE_NOERROR);
+	assert_int_equal(net.at, at);
 }
 
 static void
@@ -498,13 +611,18 @@ main(void)
 	    T(ixfr__out_of_step__then_axfr),
 	    T(ixfr__refused__then_axfr),
 	    T(ixfr__answered_as_axfr__is_taken),
+	    T(ixfr__two_soas_alone__is_no_new_version),
+	    T(ixfr__a_lone_soa_that_is_older__is_not_ours),
 	    T(primaries__down__each_is_tried_then_a_growing_pause),
 	    T(primary__silent__is_given_up),
 	    T(transfer__too_many_records__is_given_up),
 	    T(serial__older__stays_and_says_so),
 	    T(version__broken__last_valid_stays_and_is_not_fetched_again),
+	    T(expire__shorter_than_refresh__leaves_time_to_ask),
+	    T(version__broken__is_fetched_again_after_a_reload),
 	    T(reply__not_signed__is_refused),
 	    T(notify__of_a_primary__has_that_one_asked),
+	    T(notify__of_what_we_have_after_failures__is_taken),
 	    T(update__at_a_follower__names_the_primary),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
