@@ -183,7 +183,8 @@ version_find_zone(struct catalog_version *v, const struct dname *zone, struct la
 	struct scratch_entry e;
 
 	key_of_zone(&key, zone);
-	enum err err = scratch_seek(v->map, key.data, key.size, &e);
+	/* In the midst of a walk, which must not be moved. */
+	enum err err = scratch_peek(v->map, key.data, key.size, &e);
 	if (err != OK)
 		return err;
 	if (!has_prefix(&e, &key) || e.size == 0 || e.size > DNAME_LABEL_MAX)

@@ -68,14 +68,14 @@ judge_missing(struct taking *t)
 	uint8_t key[] = {KIND_GLOBAL, 0, 0};
 	uint8_t version_key[] = {KIND_GLOBAL, 'v', 'e', 'r', 's', 'i', 'o', 'n', 0, 0};
 	struct scratch_entry e;
-	enum err err = scratch_seek(t->v->map, key, sizeof(key), &e);
+	enum err err = scratch_peek(t->v->map, key, sizeof(key), &e);
 
 	if (err == ERR_NOTFOUND ||
 	    (err == OK && (e.key_size != sizeof(key) + 4 ||
 			      memcmp(e.key, key, sizeof(key)) != 0)))
 		return edit_check_received(t->edit, &apex, &t->taken->why);
 	if (err == OK)
-		err = scratch_seek(t->v->map, version_key, sizeof(version_key), &e);
+		err = scratch_peek(t->v->map, version_key, sizeof(version_key), &e);
 	if (err == ERR_NOTFOUND ||
 	    (err == OK && (e.key_size != sizeof(version_key) + 4 ||
 			      memcmp(e.key, version_key, sizeof(version_key)) != 0)))

@@ -32,8 +32,8 @@ struct item {
 struct scratch {
 	MDB_env *env;
 	MDB_dbi dbi;
-	MDB_txn *txn; /* for reading, once sorted */
-	MDB_cursor *cursor;
+	MDB_txn *txn;              /* for reading, once sorted */
+	MDB_cursor *cursor, *peek; /* that of a walk, and one for what it looks up */
 	enum err err;
 	struct store *store;
 	struct item *items;
@@ -98,6 +98,8 @@ scratch_close(struct scratch *s)
 		return;
 	if (s->cursor != NULL)
 		mdb_cursor_close(s->cursor);
+	if (s->peek != NULL)
+		mdb_cursor_close(s->peek);
 	if (s->txn != NULL)
 		mdb_txn_abort(s->txn);
 	if (s->env != NULL)
@@ -226,6 +228,10 @@ scratch_sort(struct scratch *s)
 		rc = mdb_cursor_open(s->txn, s->dbi, &s->cursor);
 	if (rc != 0)
 		s->cursor = NULL;
+	if (rc == 0)
+		rc = mdb_cursor_open(s->txn, s->dbi, &s->peek);
+	if (rc != 0)
+		s->peek = NULL;
 	s->err = txn_from_lmdb(rc);
 	return s->err;
 }
@@ -289,10 +295,10 @@ scratch_get(struct scratch *s, const struct dname *zone, const char **text)
 }
 
 static enum err
-take_entry(struct scratch *s, MDB_val *k, MDB_cursor_op op, struct scratch_entry *e)
+take_entry(MDB_cursor *cursor, MDB_val *k, MDB_cursor_op op, struct scratch_entry *e)
 {
 	MDB_val v;
-	int rc = mdb_cursor_get(s->cursor, k, &v, op);
+	int rc = mdb_cursor_get(cursor, k, &v, op);
 
 	if (rc != 0)
 		return txn_from_lmdb(rc);
@@ -310,7 +316,17 @@ scratch_seek(struct scratch *s, const void *key, size_t key_size,
 	MDB_val k = {.mv_data = (void *)(uintptr_t)key, .mv_size = key_size};
 
 	assert(s->err != OK || s->cursor != NULL);
-	return s->err != OK ? s->err : take_entry(s, &k, MDB_SET_RANGE, entry);
+	return s->err != OK ? s->err : take_entry(s->cursor, &k, MDB_SET_RANGE, entry);
+}
+
+enum err
+scratch_peek(struct scratch *s, const void *key, size_t key_size,
+    struct scratch_entry *entry)
+{
+	MDB_val k = {.mv_data = (void *)(uintptr_t)key, .mv_size = key_size};
+
+	assert(s->err != OK || s->peek != NULL);
+	return s->err != OK ? s->err : take_entry(s->peek, &k, MDB_SET_RANGE, entry);
 }
 
 enum err
@@ -319,5 +335,5 @@ scratch_step(struct scratch *s, struct scratch_entry *entry)
 	MDB_val k;
 
 	assert(s->err != OK || s->cursor != NULL);
-	return s->err != OK ? s->err : take_entry(s, &k, MDB_NEXT, entry);
+	return s->err != OK ? s->err : take_entry(s->cursor, &k, MDB_NEXT, entry);
 }

@@ -50,5 +50,8 @@ struct scratch_entry {
 NODISCARD enum err scratch_seek(struct scratch *s, const void *key, size_t key_size,
     struct scratch_entry *entry);
 NODISCARD enum err scratch_step(struct scratch *s, struct scratch_entry *entry);
+/* The same as scratch_seek, without a move: scratch_step goes on from where it was. */
+NODISCARD enum err scratch_peek(struct scratch *s, const void *key, size_t key_size,
+    struct scratch_entry *entry);
 
 #endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/unit/test.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/catalog/version.h"
+#include "agent/store/members.h"
+#include "lib/limit.h"
+#include "lib/mem.h"
+
+/* Versions as a primary sends them, taken one after the other by a real store. */
+
+struct world {
+	char dir[64];
+	struct store *store;
+	struct dname apex;
+};
+
+static struct dname
+dn(const char *text)
+{
+	struct dname name;
+	assert_int_equal(dname_parse(text, &name), OK);
+	return name;
+}
+
+struct take_job {
+	struct store_job job;
+	struct world *w;
+	struct catalog_version *v;
+	struct catalog_taken taken;
+};
+
+static enum err
+run_create(struct store_txn *txn, struct store_job *job)
+{
+	struct catalog_head head;
+	return catalog_create(txn, &((struct take_job *)job)->w->apex, &head);
+}
+
+static enum err
+run_take(struct store_txn *txn, struct store_job *job)
+{
+	struct take_job *j = (struct take_job *)job;
+	const struct limit off = {.off = true};
+	const struct catalog_origin origin = {.by = "k",
+	    .source = "test",
+	    .now = 1000,
+	    .limit = &off};
+	struct catalog_head head;
+	enum err err = catalogs_find(txn, &j->w->apex, &head);
+	return err != OK ? err
+			 : catalog_version_take(txn, j->v, &head, &j->w->apex, 1,
+			       &origin, &j->taken);
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = mem_zalloc(sizeof(*w));
+	struct err_where where = {.line = 0};
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(w->dir, sizeof(w->dir), "%.40s/nsherd.XXXXXX", tmp ? tmp : "/tmp");
+	assert_non_null(mkdtemp(w->dir));
+	struct store_conf conf = {.dir = w->dir, .map_size = (size_t)1 << 30};
+	assert_int_equal(store_open(&conf, &where, &w->store), OK);
+	w->apex = dn("c.example.");
+	struct take_job j = {.job = {.run = run_create}, .w = w};
+	assert_int_equal(store_call(w->store, STORE_CATALOG, &j.job), OK);
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	struct dirent *entry;
+	char path[512];
+
+	store_close(w->store);
+	DIR *dir = opendir(w->dir);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", w->dir, entry->d_name);
+		if (entry->d_name[0] != '.')
+			unlink(path);
+	}
+	closedir(dir);
+	rmdir(w->dir);
+	free(w);
+	return 0;
+}
+
+/* -- versions --------------------------------------------------------------- */
+
+enum { N = 24 };
+
+/* For each id the zone it has, or -1, and which of the groups. */
+struct version {
+	int zone[N];
+	unsigned groups[N];
+};
+
+/* In every order relative to each other, and with octets that sort oddly. */
+static void
+id_of(int i, struct label *id)
+{
+	static const char *const odd[] = {"a", "a!", "a0", "aa", "\\000", "\\000\\000",
+	    "\\255", "b\\000", "b", "b\\001", "zz", "z"};
+	struct dname name = dn("x.");
+	char text[16];
+
+	if (i < 12) {
+		name = dn(odd[i]);
+	} else {
+		snprintf(text, sizeof(text), "m%d.", i * 7919 % 100);
+		name = dn(text);
+	}
+	id->size = name.wire[0];
+	memcpy(id->data, name.wire + 1, id->size);
+}
+
+static struct dname
+zone_of(int i)
+{
+	char text[280];
+
+	if (i % 5 == 0) /* too long for a key of the map */
+		snprintf(text, sizeof(text), "z%d.%063d.%063d.%063d.", i, 0, 0, 0);
+	else
+		snprintf(text, sizeof(text), "z%d.example.", i * 31 % 97);
+	return dn(text);
+}
+
+static void
+add_rr(struct catalog_version *v, const char *below, const struct label *id,
+    uint16_t type, const void *rdata, size_t size)
+{
+	uint8_t labels[DNAME_WIRE_MAX];
+	size_t n = 0;
+	struct rr rr = {.type = type,
+	    .class = CLASS_IN,
+	    .rdata_size = (uint16_t)size,
+	    .rdata = rdata};
+	struct dname apex = dn("c.example."), zones;
+
+	assert_int_equal(dname_join((const uint8_t *)"\5zones", 6, &apex, &zones), OK);
+	if (below) {
+		labels[n++] = (uint8_t)strlen(below);
+		memcpy(labels + n, below, strlen(below));
+		n += strlen(below);
+	}
+	if (id) {
+		labels[n++] = id->size;
+		memcpy(labels + n, id->data, id->size);
+		n += id->size;
+	}
+	assert_int_equal(dname_join(labels, n, id ? &zones : &apex, &rr.owner), OK);
+	catalog_version_add(v, &rr);
+}
+
+static void
+add_member(struct catalog_version *v, const struct version *want, int i, unsigned part)
+{
+	struct label id;
+	struct dname zone = zone_of(want->zone[i]);
+	uint8_t txt[] = {2, 'g', (uint8_t)('0' + part)};
+
+	id_of(i, &id);
+	if (part == 0)
+		add_rr(v, NULL, &id, RR_PTR, zone.wire, zone.size);
+	else if (want->groups[i] & 1u << part)
+		add_rr(v, "group", &id, RR_TXT, txt, sizeof(txt));
+}
+
+static enum err
+take(struct world *w, const struct version *want, uint32_t serial,
+    struct catalog_taken *taken)
+{
+	struct take_job j = {.job = {.run = run_take}, .w = w};
+	struct dname invalid = dn("invalid.");
+	struct soa soa = {.mname = invalid, .rname = invalid, .serial = serial};
+
+	assert_int_equal(catalog_version_new(w->store, &w->apex, &j.v), OK);
+	add_rr(j.v, NULL, NULL, RR_NS, invalid.wire, invalid.size);
+	/* from some place on, each record sometimes twice */
+	int first = rand() % (4 * N);
+	for (int k = 0; k < 4 * N; k++) {
+		int at = (first + k) * 5 % (4 * N);
+		for (int twice = rand() % 8 == 0; twice >= 0; twice--)
+			if (want->zone[at / 4] >= 0)
+				add_member(j.v, want, at / 4, (unsigned)(at % 4));
+	}
+	add_rr(j.v, "version", NULL, RR_TXT, "\0012", 2);
+	assert_int_equal(catalog_version_end(j.v, &soa, 0), OK);
+	enum err err = store_call(w->store, STORE_CATALOG, &j.job);
+	*taken = j.taken;
+	catalog_version_free(j.v);
+	return err;
+}
+
+static void
+make_next(struct version *v, int n_changes)
+{
+	for (int k = 0; k < n_changes; k++) {
+		int i = rand() % N, zone = rand() % N, other = -1;
+		for (int j = 0; j < N; j++)
+			if (v->zone[j] == zone)
+				other = j;
+		switch (rand() % 4) {
+		case 0: v->zone[i] = -1; break;
+		case 1: v->groups[i] ^= 1u << (1 + rand() % 3); break;
+		case 2: /* another id, or they change places */
+			if (other >= 0)
+				v->zone[other] = rand() % 2 ? v->zone[i] : -1;
+			v->zone[i] = zone;
+			break;
+		case 3:
+			if (other < 0)
+				v->zone[i] = zone;
+			break;
+		}
+	}
+}
+
+static void
+assert_is(struct world *w, const struct version *want)
+{
+	struct store_txn *txn = store_read(w->store, STORE_CATALOG);
+	struct catalog_head head;
+	struct member m;
+	uint64_t n = 0;
+
+	assert_int_equal(catalogs_find(txn, &w->apex, &head), OK);
+	member_init(&m);
+	for (int i = 0; i < N; i++) {
+		struct label id, found;
+		id_of(i, &id);
+		enum err err = members_get(txn, head.nr, &id, &m);
+		assert_int_equal(err, want->zone[i] < 0 ? ERR_NOTFOUND : OK);
+		if (err != OK)
+			continue;
+		struct dname zone = zone_of(want->zone[i]);
+		unsigned groups = 0;
+		n++;
+		assert_true(dname_equal(&m.zone, &zone));
+		for (size_t k = 0; k < m.n_rrs; k++)
+			groups |= 1u << (m.rrs[k].rdata[2] - '0');
+		assert_int_equal(groups, want->groups[i] & 14u);
+		assert_int_equal(members_find_zone(txn, head.nr, &zone, &found), OK);
+		assert_true(label_equal(&found, &id));
+	}
+	assert_int_equal(head.n_members, n);
+	member_fini(&m);
+	store_end(&txn);
+}
+
+static void
+count_between(const struct version *a, const struct version *b, uint64_t n[3])
+{
+	memset(n, 0, 3 * sizeof(*n));
+	for (int i = 0; i < N; i++) {
+		bool same = a->zone[i] == b->zone[i] &&
+			    ((a->groups[i] ^ b->groups[i]) & 14u) == 0;
+		n[0] += a->zone[i] < 0 && b->zone[i] >= 0;
+		n[1] += a->zone[i] >= 0 && b->zone[i] < 0;
+		n[2] += a->zone[i] >= 0 && b->zone[i] >= 0 && !same;
+	}
+}
+
+/* -- tests ------------------------------------------------------------------- */
+
+static void
+take__any_version_after_any_other__is_what_is_there(void **state)
+{
+	struct world *w = *state;
+	struct version was, v;
+	struct catalog_taken taken;
+	uint64_t n[3];
+
+	srand(1);
+	for (int i = 0; i < N; i++)
+		v.zone[i] = -1, v.groups[i] = 0;
+	for (uint32_t serial = 2; serial < 200; serial++) {
+		was = v;
+		make_next(&v, serial % 3 == 0 ? N : 3);
+		assert_int_equal(take(w, &v, serial, &taken), OK);
+		assert_is(w, &v);
+		count_between(&was, &v, n);
+		assert_int_equal(taken.n_added, n[0]);
+		assert_int_equal(taken.n_removed, n[1]);
+		assert_int_equal(taken.n_changed, n[2]);
+	}
+}
+
+/* What is looked up for one that leaves must not lose those behind it. */
+static void
+take__one_gets_another_id__the_others_stay(void **state)
+{
+	struct world *w = *state;
+	struct catalog_taken taken;
+	struct version v;
+
+	for (int i = 0; i < N; i++)
+		v.zone[i] = i < N - 1 ? i : -1, v.groups[i] = 2;
+	assert_int_equal(take(w, &v, 2, &taken), OK);
+	v.zone[N - 1] = v.zone[4];
+	v.zone[4] = -1;
+	assert_int_equal(take(w, &v, 3, &taken), OK);
+	assert_is(w, &v);
+	assert_int_equal(taken.n_removed, 1);
+	assert_int_equal(taken.n_added, 1);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(take__one_gets_another_id__the_others_stay),
+	    T(take__any_version_after_any_other__is_what_is_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
