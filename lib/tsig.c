@@ -30,9 +30,10 @@ struct record {
 /* What a MAC is made of (sections 4.3 and 5.3). */
 struct digest {
 	const struct key *key;
-	const uint8_t *prior; /* MAC of the message before this one */
-	size_t prior_size;    /* 0: a request */
-	bool timers_only;     /* second and later replies (section 5.3.1) */
+	const uint8_t *prior;     /* MAC of the message before this one */
+	size_t prior_size;        /* 0: a request */
+	bool timers_only;         /* second and later replies (section 5.3.1) */
+	const EVP_MAC_CTX *begun; /* has prior in it, and more; NULL: nothing has */
 };
 
 static bool
@@ -97,9 +98,10 @@ static enum err
 compute(const struct digest *d, const uint8_t *wire, size_t size, uint16_t n_additional,
     const struct record *r, uint8_t out[static TSIG_MAC_MAX])
 {
-	EVP_MAC_CTX *mac = key_mac_new(d->key);
+	EVP_MAC_CTX *mac =
+	    d->begun != NULL ? EVP_MAC_CTX_dup(d->begun) : key_mac_new(d->key);
 	size_t out_size = 0;
-	bool good = mac != NULL && add_prior(mac, d) &&
+	bool good = mac != NULL && (d->begun != NULL || add_prior(mac, d)) &&
 		    add_message(mac, wire, size, r->original_id, n_additional) &&
 		    add_variables(mac, d, r) &&
 		    EVP_MAC_final(mac, out, &out_size, TSIG_MAC_MAX) == 1;
@@ -379,9 +381,9 @@ tsig_sign_request(struct key *key, struct wire_out *out, uint64_t now,
 	return OK;
 }
 
-enum err
-tsig_verify_reply(struct tsig *tsig, const struct msg *msg, uint64_t now,
-    unsigned *rcode)
+static enum err
+verify_reply(struct tsig *tsig, const EVP_MAC_CTX *begun, const struct msg *msg,
+    uint64_t now, unsigned *rcode)
 {
 	struct record r;
 
@@ -401,6 +403,7 @@ tsig_verify_reply(struct tsig *tsig, const struct msg *msg, uint64_t now,
 	    .prior = tsig->mac,
 	    .prior_size = tsig->mac_size,
 	    .timers_only = tsig->n_replies > 0,
+	    .begun = begun,
 	};
 	if (!mac_matches(&d, msg, &r))
 		return ERR_AUTH;
@@ -415,4 +418,54 @@ tsig_verify_reply(struct tsig *tsig, const struct msg *msg, uint64_t now,
 	tsig->mac_size = (uint8_t)r.mac_size;
 	tsig->n_replies++;
 	return OK;
+}
+
+enum err
+tsig_verify_reply(struct tsig *tsig, const struct msg *msg, uint64_t now,
+    unsigned *rcode)
+{
+	return verify_reply(tsig, NULL, msg, now, rcode);
+}
+
+/* -- gaps ----------------------------------------------------------------- */
+
+void
+tsig_gap_fini(struct tsig_gap *gap)
+{
+	EVP_MAC_CTX_free(gap->mac);
+	*gap = (struct tsig_gap){.n = 0};
+}
+
+/* The whole message as it came. */
+static enum err
+widen_gap(const struct tsig *tsig, struct tsig_gap *gap, const struct msg *msg)
+{
+	const struct digest d = {
+	    .key = tsig->key,
+	    .prior = tsig->mac,
+	    .prior_size = tsig->mac_size,
+	};
+
+	if (tsig->n_replies == 0 || gap->n == TSIG_GAP_MAX)
+		return ERR_AUTH;
+	if (gap->mac == NULL) {
+		gap->mac = key_mac_new(tsig->key);
+		if (gap->mac == NULL || !add_prior(gap->mac, &d))
+			return ERR_IO;
+	}
+	gap->n++;
+	return add(gap->mac, msg->wire, msg->size) ? OK : ERR_IO;
+}
+
+enum err
+tsig_verify_next(struct tsig *tsig, struct tsig_gap *gap, const struct msg *msg,
+    uint64_t now, unsigned *rcode)
+{
+	*rcode = 0;
+	if (msg->tsig_at == 0)
+		return widen_gap(tsig, gap, msg);
+	enum err err = verify_reply(tsig, gap->mac, msg, now, rcode);
+	if (err == OK)
+		tsig_gap_fini(gap);
+	return err;
 }

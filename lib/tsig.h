@@ -13,7 +13,8 @@
 /*
  * TSIG, RFC 8945, both sides. The order of checks is key, MAC, time,
  * truncation (section 5.2). The key fixes the algorithm. Only full MACs are
- * accepted; every message of a reply is signed and must be (section 5.3.1).
+ * accepted. Every message of ours is signed; of a peer's reply every one must be, but
+ * for those in the midst of a transfer (section 5.3.1), where it is allowed.
  * The time signed may differ from ours by the peer's fudge, but never by more
  * than TSIG_FUDGE.
  */
@@ -76,5 +77,24 @@ NODISCARD enum err tsig_sign_request(struct key *key, struct wire_out *out,
  */
 NODISCARD enum err tsig_verify_reply(struct tsig *tsig, const struct msg *msg,
     uint64_t now, unsigned *rcode);
+
+/*
+ * Client, of a transfer: the messages since the last signed one, whose signature is
+ * still to come (section 5.3.1). All zero: none yet.
+ */
+struct tsig_gap {
+	struct evp_mac_ctx_st *mac; /* what of the digest there is; NULL: nothing */
+	unsigned n;                 /* not vouched for so far; must be 0 at the end */
+};
+
+enum { TSIG_GAP_MAX = 99 };
+
+/*
+ * The same as tsig_verify_reply(), but a message without TSIG is taken into the gap,
+ * unless it is the first of all or one more than TSIG_GAP_MAX: then it is ERR_AUTH.
+ */
+NODISCARD enum err tsig_verify_next(struct tsig *tsig, struct tsig_gap *gap,
+    const struct msg *msg, uint64_t now, unsigned *rcode);
+void tsig_gap_fini(struct tsig_gap *gap);
 
 #endif

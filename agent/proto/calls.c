@@ -105,6 +105,7 @@ ask_fini(struct ask *ask)
 {
 	key_unref(ask->key);
 	ask->key = NULL;
+	tsig_gap_fini(&ask->gap);
 }
 
 enum err
@@ -139,7 +140,8 @@ static enum err
 verify(struct ask *ask, const struct msg *msg, char *why, size_t why_size)
 {
 	unsigned rcode = 0;
-	enum err err = tsig_verify_reply(&ask->tsig, msg, (uint64_t)time(NULL), &rcode);
+	enum err err =
+	    tsig_verify_next(&ask->tsig, &ask->gap, msg, (uint64_t)time(NULL), &rcode);
 
 	if (err == OK)
 		return OK;
@@ -174,6 +176,12 @@ ask_take(struct ask *ask, const uint8_t *wire, size_t size, struct msg *msg, cha
 	if (err == OK)
 		ask->has_reply = true;
 	return err;
+}
+
+bool
+ask_is_vouched(const struct ask *ask)
+{
+	return ask->gap.n == 0;
 }
 
 void

@@ -30,6 +30,7 @@ struct ask {
 	struct dname name;
 	struct key *key; /* held; NULL: unsigned */
 	struct tsig tsig;
+	struct tsig_gap gap;
 	bool has_reply; /* at least one message of it */
 };
 
@@ -42,10 +43,14 @@ NODISCARD enum err ask_send(struct ask *ask, struct proto *proto, void *line,
     const struct rr *soa, enum msg_section section);
 /*
  * Does the message belong to it, and is it signed as it must be? why is filled
- * otherwise. The rcode of the message is the caller's to look at.
+ * otherwise. In the midst of a transfer it need not be: what the last of its messages
+ * completes counts only if ask_is_vouched(). The rcode of the message is the caller's
+ * to look at.
  */
 NODISCARD enum err ask_take(struct ask *ask, const uint8_t *wire, size_t size,
     struct msg *msg, char *why, size_t why_size);
+/* Nothing of what came is without a signature that there should be. */
+bool ask_is_vouched(const struct ask *ask);
 /* "REFUSED reason=not-permitted": the rcode, and what the server says about it. */
 void ask_print_rcode(const struct msg *msg, char *out, size_t size);
 

@@ -322,6 +322,10 @@ take_transfer(struct follow *f, const struct msg *msg)
 		wait_for_reply(f);
 		return;
 	}
+	if (!ask_is_vouched(&f->ask)) {
+		fail(f, "the last message is not signed");
+		return;
+	}
 	if (f->loaded && f->rx.soa.serial == f->soa.serial) {
 		f->has_equal = true;
 		end_current(f);

@@ -7,9 +7,9 @@
 #include "lib/xfr.h"
 
 /*
- * A transfer as it comes in, message by message, each already verified: AXFR goes to
- * a map on disk, the differences of an IXFR to memory, both bounded. Nothing of it
- * counts before it is whole.
+ * A transfer as it comes in, message by message, of which a later one may have the
+ * signature: AXFR goes to a map on disk, the differences of an IXFR to memory, both
+ * bounded. Nothing of it counts before it is whole.
  */
 
 struct reception {

@@ -516,6 +516,23 @@ reply__not_signed__is_refused(void **state)
 	settle(w, 5);
 }
 
+static void
+transfer__last_message_not_signed__is_given_up(void **state)
+{
+	struct world *w = *state;
+	primaries[0].key = primaries[1].key = w->keys[KEY_FULL];
+	proto_reload(w->proto, &w->conf);
+	tick();
+	up();
+	size_t n = net.n;
+	answer(w, 0, (const char *const[]){SOA(5), NS, NULL}, true);
+	ANSWER(VER);
+	assert_int_equal(net.n, n);
+	ANSWER(SOA(5));
+	assert_int_equal(net.n, n + 1);
+	assert_int_equal(query(w, "@", RR_SOA), RCODE_SERVFAIL);
+}
+
 /* -- NOTIFY
  * ------------------------------------------------------------------------------ */
 
@@ -621,6 +638,7 @@ main(void)
 	    T(expire__shorter_than_refresh__leaves_time_to_ask),
 	    T(version__broken__is_fetched_again_after_a_reload),
 	    T(reply__not_signed__is_refused),
+	    T(transfer__last_message_not_signed__is_given_up),
 	    T(notify__of_a_primary__has_that_one_asked),
 	    T(notify__of_what_we_have_after_failures__is_taken),
 	    T(update__at_a_follower__names_the_primary),
