@@ -204,6 +204,9 @@ write_node(struct taking *t, const struct edit_node *node)
 {
 	if (!edit_is_net_change(node))
 		return OK;
+	/* What the guard has not weighed does not go. */
+	if (node->is_member && leaves(node) && t->n_left == t->counted.size)
+		return ERR_CORRUPT;
 	t->taken->changed = true;
 	edit_diff_add(&t->diff, node);
 	if (node->is_member)
@@ -262,6 +265,8 @@ write_all(struct taking *t)
 		err = walk_kind(t, KIND_GLOBAL, false, write_node);
 	if (err == OK)
 		err = walk_kind(t, KIND_MEMBER, false, write_node);
+	if (err == OK && t->n_left != t->counted.size)
+		err = ERR_CORRUPT;
 	if (err == OK)
 		err = write_head(t);
 	return err == OK ? store_err(t->edit->txn) : err;

@@ -281,6 +281,18 @@ connected(struct line *l)
 	}
 }
 
+/* libuv says EBADF whatever it was. */
+static const char *
+why_broken(const struct line *l, int status)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0)
+		return mem_errno_text(error);
+	return uv_strerror(status);
+}
+
 static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
@@ -288,7 +300,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 
 	(void)events;
 	if (status < 0 && l->state != LINE_CONNECTS) {
-		line_fail(l, uv_strerror(status));
+		line_fail(l, why_broken(l, status));
 		return;
 	}
 	if (l->state == LINE_CONNECTS)
