@@ -86,31 +86,6 @@ may_go(struct engine *e, const struct item *it)
 	return !(adds || changes) || pace_take(&e->adds, pace_now_us());
 }
 
-/* The log named a zone of this batch once more. */
-static enum gathered
-gather_once_more(struct batch *b, struct watch *w, const struct item *in)
-{
-	struct item *it = &b->items[w->item];
-	it->touched = in->touched;
-	it->touch = in->touch;
-	it->touch_id = in->touch_id;
-	judge_touch(it, it->ledger != NULL  ? &it->ledger->id
-			: it->grave != NULL ? &it->grave->id
-					    : NULL);
-	it->touched = false;
-	it->lost |= in->lost;
-	if (in->touch_seq > it->touch_seq)
-		it->touch_seq = in->touch_seq;
-	bool stray = in->stray && !it->stray;
-	it->stray |= stray;
-	if (stray || (it->add_other && (it->del_own || it->ledger == NULL))) {
-		bool worked = it->action != ACT_NONE;
-		judge_item(b->engine, batch_views(b), it);
-		b->n_work += (it->action != ACT_NONE) - worked;
-	}
-	return GATHER_DONE;
-}
-
 static struct note *
 extra_note(struct batch *b, enum note_kind kind, const struct dname *zone)
 {
@@ -152,6 +127,40 @@ note_others(struct batch *b, const struct item *it)
 		}
 		member_fini(&m);
 	}
+}
+
+/*
+ * The log named a zone of this batch once more. A batch that grows reads it in
+ * another snapshot than the one the zone was judged by, so what was to be done
+ * then may not be what is wanted now: an addition, say, of what is removed again.
+ */
+static enum gathered
+gather_once_more(struct batch *b, struct watch *w, const struct item *in)
+{
+	struct item *it = &b->items[w->item];
+	bool worked = it->action != ACT_NONE;
+	if (!worked && b->n_work >= b->max)
+		return GATHER_FULL;
+	it->touched = in->touched;
+	it->touch = in->touch;
+	it->touch_id = in->touch_id;
+	judge_touch(it, it->ledger != NULL  ? &it->ledger->id
+			: it->grave != NULL ? &it->grave->id
+					    : NULL);
+	it->touched = false;
+	it->lost |= in->lost;
+	if (in->touch_seq > it->touch_seq)
+		it->touch_seq = in->touch_seq;
+	bool stray = in->stray && !it->stray;
+	it->stray |= stray;
+	bool stale = it->view != batch_views(b)->n_opened;
+	if (stale || stray || (it->add_other && (it->del_own || it->ledger == NULL))) {
+		judge_item(b->engine, batch_views(b), it);
+		b->n_work += (it->action != ACT_NONE) - worked;
+		if (stale && b->engine->conf->n_catalogs > 1)
+			note_others(b, it);
+	}
+	return GATHER_DONE;
 }
 
 /* A record that is due must not stay so. */

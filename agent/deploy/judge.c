@@ -42,8 +42,10 @@ views_open(struct views *v)
 {
 	if (v->status == NULL)
 		v->status = store_read(v->store, STORE_STATUS);
-	if (v->catalog == NULL)
+	if (v->catalog == NULL) {
 		v->catalog = store_read(v->store, STORE_CATALOG);
+		v->n_opened++;
+	}
 }
 
 void
@@ -316,6 +318,7 @@ judge_item(struct engine *e, struct views *v, struct item *it)
 	struct desire *d = &it->desire;
 	struct store_txn *txn = v->catalog;
 	struct zone_status s = {0};
+	it->view = v->n_opened;
 	it->action = ACT_NONE;
 	it->has_note = it->doomed = it->kept = false;
 	it->shape = 0;

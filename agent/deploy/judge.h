@@ -62,6 +62,7 @@ struct item {
 	char presence_mark[128];
 	bool presence_fresh; /* so new that an absence need not be looked up */
 
+	unsigned view; /* n_opened of the views it was judged by */
 	enum action action;
 	bool doomed;   /* REMOVE although it is desired: another id, another state */
 	bool stray;    /* ours by its mark, but neither in the ledger nor desired */
@@ -95,6 +96,7 @@ struct item {
 struct views {
 	struct store *store;
 	struct store_txn *catalog, *status;
+	unsigned n_opened;
 };
 
 void views_open(struct views *v);

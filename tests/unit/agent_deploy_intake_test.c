@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/unit/test.h"
+
+#include "tests/unit/agent_deploy_fixture.h"
+
+/*
+ * Where a batch costs as much as a zone, a large one waits for what follows in the
+ * log: what follows may say otherwise of the zones that it has already.
+ */
+
+enum { MANY = 150, ROUNDS = 8 };
+
+static struct backend_driver costly;
+static char zones[MANY][16], ids[MANY][16];
+
+static struct world *
+costly_world(void)
+{
+	costly = toy_driver;
+	costly.batch_max = 20000;
+	costly.caps |= CAP_BATCH_COSTS;
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(zones[i], sizeof(zones[i]), "z%u.test", i);
+		snprintf(ids[i], sizeof(ids[i]), "i%u", i);
+	}
+	struct world *w = world_new(&costly);
+	world_start(w);
+	EVENTUALLY(is_backend(w, "up"));
+	return w;
+}
+
+static void
+change_all(struct world *w, int what, const char *group)
+{
+	struct change changes[MANY];
+	for (unsigned i = 0; i < MANY; i++)
+		changes[i] = (struct change){what, zones[i], ids[i], group, 0};
+	change_many(w, changes, MANY);
+}
+
+static bool
+is_at_rest(struct world *w)
+{
+	return get_mark(w) == store_log_seq(w->store);
+}
+
+static unsigned
+n_there(struct world *w, const char *mark)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct ledger_entry entry;
+		n += toy_has(zones[i]) && get_ledger(w, zones[i], &entry) &&
+		     is_state(w, zones[i], ZONE_APPLIED) &&
+		     strstr(entry.mark, mark) != NULL;
+	}
+	return n;
+}
+
+static unsigned
+n_left(struct world *w)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < MANY; i++)
+		n += toy_has(zones[i]) || in_ledger(w, zones[i]) ||
+		     !is_unknown(w, zones[i]);
+	return n;
+}
+
+static void
+batch__removed_while_it_grows__not_added(void **state)
+{
+	(void)state;
+	struct world *w = costly_world();
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		change_all(w, CHANGE_ADD, "primary");
+		nap(2 * i);
+		change_all(w, CHANGE_DEL, NULL);
+		EVENTUALLY(is_at_rest(w));
+		EVENTUALLY(n_left(w) == 0);
+	}
+	world_free(w);
+}
+
+static void
+batch__added_again_while_it_grows__stays(void **state)
+{
+	(void)state;
+	struct world *w = costly_world();
+	change_all(w, CHANGE_ADD, "primary");
+	EVENTUALLY(n_there(w, "primary") == MANY);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		change_all(w, CHANGE_DEL, NULL);
+		nap(2 * i);
+		change_all(w, CHANGE_ADD, "primary");
+		EVENTUALLY(is_at_rest(w));
+		EVENTUALLY(n_there(w, "primary") == MANY);
+	}
+	world_free(w);
+}
+
+static void
+batch__changed_while_it_grows__has_the_last_pattern(void **state)
+{
+	(void)state;
+	struct world *w = costly_world();
+	write_pattern(w, "other",
+	    "[pattern]\nrole = primary\nnotify = 127.0.0.1\nzonefile = ${zone}.zone\n");
+	load_patterns(w);
+	deploy_set_patterns(w->deploy, w->patterns);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		change_all(w, CHANGE_ADD, "primary");
+		nap(2 * i);
+		change_all(w, CHANGE_GROUP, "other");
+		EVENTUALLY(is_at_rest(w));
+		EVENTUALLY(n_there(w, "other") == MANY);
+		change_all(w, CHANGE_DEL, NULL);
+		EVENTUALLY(n_left(w) == 0);
+	}
+	world_free(w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(batch__removed_while_it_grows__not_added),
+	    cmocka_unit_test(batch__added_again_while_it_grows__stays),
+	    cmocka_unit_test(batch__changed_while_it_grows__has_the_last_pattern),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
