@@ -243,7 +243,7 @@ add(struct proto *proto, const struct proto_catalog *c, const struct proto_remot
 	if (a->to.key)
 		key_ref(a->to.key);
 	a->is_wanted = a->is_kept = true;
-	a->due_ms = calls_now(proto) + START_MS - calls_jitter(START_MS);
+	a->due_ms = calls_now(proto) + calls_spread(START_MS);
 	a->next = proto->announces;
 	proto->announces = a;
 }
@@ -278,6 +278,8 @@ announce_sync(struct proto *proto)
 {
 	struct announce **at = &proto->announces;
 
+	if (!proto->outward) /* there is no time yet to spread them over */
+		return;
 	for (struct announce *a = proto->announces; a; a = a->next)
 		a->is_kept = false;
 	for (size_t i = 0; i < proto->view->conf.n_catalogs; i++) {

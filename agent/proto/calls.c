@@ -23,9 +23,15 @@ random_u64(void)
 }
 
 uint64_t
+calls_spread(uint64_t ms)
+{
+	return random_u64() % (ms + 1);
+}
+
+uint64_t
 calls_jitter(uint64_t ms)
 {
-	return ms - random_u64() % (ms / 10 + 1);
+	return ms - calls_spread(ms / 10);
 }
 
 uint64_t

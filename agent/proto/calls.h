@@ -19,8 +19,9 @@ void calls_arm(struct proto *proto);
 /* The configuration has changed. */
 void calls_sync(struct proto *proto);
 
-/* Up to a tenth less, so that many do not all come at once. */
+/* So that many do not all come at once: up to a tenth less, or any time up to ms. */
 uint64_t calls_jitter(uint64_t ms);
+uint64_t calls_spread(uint64_t ms);
 
 /* A question that is under way. */
 struct ask {

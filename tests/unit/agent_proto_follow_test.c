@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/unit/agent_proto_fixture.h"
+#include "tests/unit/agent_proto_calls_fixture.h"
 
 #include "agent/store/catalogs.h"
 
@@ -7,78 +7,6 @@
  * A follower with a real store, a recorder in place of its connections, and a clock of
  * the test's. The test is the primary.
  */
-
-enum { CALLS_MAX = 64 };
-
-struct line {
-	struct proto_call *call;
-	struct addr server;
-	char tls[32];
-	bool open;
-	uint8_t sent[4096];
-	size_t sent_size;
-	unsigned n_sent;
-	struct tsig tsig;
-};
-
-static struct net {
-	uint64_t now, at;
-	void (*fn)(void *arg);
-	void *arg;
-	struct line lines[CALLS_MAX];
-	size_t n;
-} net;
-
-static void *
-on_call(void *arg, struct proto_call *call, const struct addr *server, const char *tls)
-{
-	(void)arg;
-	assert_true(net.n < CALLS_MAX);
-	struct line *l = &net.lines[net.n++];
-	*l = (struct line){.call = call, .server = *server, .open = true};
-	snprintf(l->tls, sizeof(l->tls), "%s", tls);
-	return l;
-}
-
-static void
-on_send(void *line, const uint8_t *msg, size_t size)
-{
-	struct line *l = line;
-	assert_true(l->open && size <= sizeof(l->sent));
-	memcpy(l->sent, msg, size);
-	l->sent_size = size;
-	l->n_sent++;
-}
-
-static void
-on_hang_up(void *line)
-{
-	struct line *l = line;
-	assert_true(l->open);
-	l->open = false;
-}
-
-static void
-on_timer(void *arg, uint64_t after_ms, void (*fn)(void *arg), void *fn_arg)
-{
-	(void)arg;
-	net.at = net.now + after_ms;
-	net.fn = fn;
-	net.arg = fn_arg;
-}
-
-static uint64_t
-on_now(void *arg)
-{
-	(void)arg;
-	return net.now;
-}
-
-static const struct proto_outward outward = {.call = on_call,
-    .send = on_send,
-    .hang_up = on_hang_up,
-    .timer = on_timer,
-    .now_ms = on_now};
 
 /* -- the world --------------------------------------------------------------- */
 
@@ -113,29 +41,6 @@ teardown(void **state)
 	for (size_t i = 0; i < net.n; i++)
 		assert_false(net.lines[i].open);
 	return world_teardown(state);
-}
-
-static struct line *
-last_line(void)
-{
-	assert_true(net.n > 0);
-	return &net.lines[net.n - 1];
-}
-
-/* The next that is due. */
-static void
-tick(void)
-{
-	assert_true(net.at < UINT64_MAX / 4);
-	if (net.at > net.now)
-		net.now = net.at;
-	net.fn(net.arg);
-}
-
-static void
-read_sent(const struct line *l, struct msg *msg)
-{
-	assert_int_equal(msg_frame(l->sent, l->sent_size, msg), OK);
 }
 
 static void

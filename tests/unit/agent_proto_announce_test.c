@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/unit/agent_proto_calls_fixture.h"
+
+#include "agent/store/catalogs.h"
+
+/* A catalog whose changes are told to others, with a real store; the test is those. */
+
+enum { TARGETS = 20 };
+
+static struct proto_remote targets[TARGETS];
+static struct proto_remote primaries[1];
+
+static int
+setup(void **state)
+{
+	struct world *w;
+	int rc = world_setup(state);
+	w = *state;
+	world_close_proto(w);
+	memset(&net, 0, sizeof(net));
+	net.now = 1000000;
+	memset(targets, 0, sizeof(targets));
+	for (unsigned i = 0; i < TARGETS; i++) {
+		char text[32];
+		snprintf(text, sizeof(text), "192.0.2.%u@53", i + 1);
+		assert_int_equal(addr_parse(text, 0, &targets[i].addr), OK);
+	}
+	memset(primaries, 0, sizeof(primaries));
+	assert_int_equal(addr_parse("198.51.100.1@53", 0, &primaries[0].addr), OK);
+	w->catalogs[0].notify = targets;
+	w->catalogs[0].n_notify = 1;
+	return rc;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	proto_leave(w->proto);
+	for (size_t i = 0; i < net.n; i++)
+		assert_false(net.lines[i].open);
+	return world_teardown(state);
+}
+
+static void
+start(struct world *w)
+{
+	world_open_proto(w);
+	proto_go_out(w->proto, &outward, NULL);
+}
+
+static void
+reply(struct line *l, unsigned rcode)
+{
+	uint8_t wire[512];
+	struct wire_out out;
+	struct msg q;
+	read_sent(l, &q);
+	assert_int_equal(msg_opcode(&q), OPCODE_NOTIFY);
+	assert_true(q.flags & FLAG_AA);
+	wire_out_init(&out, wire, sizeof(wire));
+	msg_start_reply(&out, &q, rcode, true);
+	l->call->message(l->call, wire, out.size);
+}
+
+/* The target hears of it at once. */
+static void
+tell(void)
+{
+	last_line()->call->up(last_line()->call);
+	reply(last_line(), RCODE_NOERROR);
+	assert_false(last_line()->open);
+}
+
+static uint32_t
+told_serial(const struct line *l)
+{
+	struct msg msg;
+	struct msg_cursor c;
+	struct buf rdata;
+	struct soa soa;
+	struct rr rr;
+	read_sent(l, &msg);
+	buf_init(&rdata, 0);
+	msg_walk(&msg, MSG_ANSWER, &c);
+	assert_int_equal(msg_next(&c, &rdata, &rr), OK);
+	assert_int_equal(soa_read(rr.rdata, rr.rdata_size, &soa), OK);
+	buf_fini(&rdata);
+	return soa.serial;
+}
+
+static void
+add(struct world *w, const char *line)
+{
+	assert_int_equal(update_as(w, KEY_FULL, (const char *const[]){line, NULL}),
+	    RCODE_NOERROR);
+}
+
+/* -- at the start ------------------------------------------------------------------ */
+
+static void
+start__many_targets__are_told_one_after_the_other(void **state)
+{
+	struct world *w = *state;
+	w->catalogs[0].n_notify = TARGETS;
+	start(w);
+	tick();
+	assert_true(net.n < TARGETS / 2);
+	for (int i = 0; i < TARGETS && net.n < TARGETS; i++)
+		tick();
+	assert_int_equal(net.n, TARGETS);
+	assert_true(net.now <= 1000000 + 2000);
+	/* and not all within a moment */
+	assert_true(net.now > 1000000 + 500);
+}
+
+static void
+start__of_a_follower_with_nothing__tells_nobody(void **state)
+{
+	struct world *w = *state;
+	w->catalogs[0].primary = false;
+	w->catalogs[0].primaries = primaries;
+	w->catalogs[0].n_primaries = 1;
+	start(w);
+	while (net.at <= 1000000 + 2000)
+		tick();
+	for (size_t i = 0; i < net.n; i++)
+		assert_true(addr_equal(&net.lines[i].server, &primaries[0].addr));
+}
+
+/* -- changes ----------------------------------------------------------------------- */
+
+static void
+change__told_with_its_serial(void **state)
+{
+	struct world *w = *state;
+	start(w);
+	tick();
+	tell();
+	assert_int_equal(told_serial(last_line()), 1);
+	add(w, "add a.zones PTR a.");
+	tick();
+	assert_int_equal(net.n, 2);
+	tell();
+	assert_int_equal(told_serial(last_line()), 2);
+}
+
+static void
+change__while_one_is_told__is_told_next(void **state)
+{
+	struct world *w = *state;
+	start(w);
+	tick();
+	last_line()->call->up(last_line()->call);
+	add(w, "add a.zones PTR a.");
+	add(w, "add b.zones PTR b.");
+	assert_int_equal(net.n, 1);
+	reply(last_line(), RCODE_NOERROR);
+	tick();
+	assert_int_equal(net.n, 2);
+	tell();
+	assert_int_equal(told_serial(last_line()), 3);
+	assert_true(net.at > net.now + 1000000);
+}
+
+static void
+target__away__is_tried_ever_less_often(void **state)
+{
+	struct world *w = *state;
+	uint64_t pause = 1000;
+	start(w);
+	for (int i = 0; i < 6; i++, pause *= 2) {
+		tick();
+		last_line()->open = false;
+		last_line()->call->down(last_line()->call, "gone");
+		assert_in_range(net.at - net.now, pause - pause / 10, pause);
+	}
+	/* news is no reason to hurry */
+	add(w, "add a.zones PTR a.");
+	assert_true(net.at > net.now + 1000);
+	tick();
+	tell();
+	assert_true(net.at > net.now + 1000000);
+}
+
+static void
+target__refuses_or_is_silent__is_tried_again(void **state)
+{
+	struct world *w = *state;
+	start(w);
+	tick();
+	last_line()->call->up(last_line()->call);
+	reply(last_line(), RCODE_REFUSED);
+	assert_false(last_line()->open);
+	tick();
+	assert_int_equal(net.n, 2);
+	last_line()->call->up(last_line()->call);
+	tick(); /* no answer */
+	assert_false(last_line()->open);
+	tick();
+	assert_int_equal(net.n, 3);
+}
+
+/* -- a follower ----------------------------------------------------------------------
+ */
+
+static enum err
+run_old(struct store_txn *txn, struct store_job *job)
+{
+	struct catalog_upstream up = {.loaded = true, .checked = 1};
+	struct catalog_head head;
+	struct world *w = ((struct setup_job *)job)->w;
+	enum err err = catalogs_get(txn, w->catalogs[0].nr, &head);
+	if (err != OK)
+		return err;
+	head.soa.expire = 1000;
+	head.soa.refresh = 100;
+	catalogs_put(txn, &head);
+	catalogs_put_upstream(txn, head.nr, &up);
+	return store_err(txn);
+}
+
+static void
+follower__no_longer_expired__tells_those_behind_it(void **state)
+{
+	struct world *w = *state;
+	struct setup_job old = {.job = {.run = run_old}, .w = w};
+	uint8_t wire[512];
+	struct wire_out out;
+	struct buf rdata;
+	struct msg q;
+	struct rr rr;
+	w->catalogs[0].primary = false;
+	w->catalogs[0].primaries = primaries;
+	w->catalogs[0].n_primaries = 1;
+	assert_int_equal(store_call(w->store, STORE_CATALOG, &old.job), OK);
+	start(w);
+	tick();
+	struct line *l = &net.lines[0];
+	assert_true(addr_equal(&l->server, &primaries[0].addr));
+	while (net.at <= 1000000 + 2000)
+		tick(); /* the time of the start passes, and there is nothing to tell */
+	assert_int_equal(net.n, 1);
+	l->call->up(l->call);
+	read_sent(l, &q);
+	wire_out_init(&out, wire, sizeof(wire));
+	msg_start_reply(&out, &q, RCODE_NOERROR, true);
+	buf_init(&rdata, 0);
+	assert_int_equal(rr_parse("catalog.example. 0 SOA a. b. 1 100 10 1000 0",
+			     &rdata, &rr),
+	    OK);
+	msg_put_rr(&out, MSG_ANSWER, &rr);
+	buf_fini(&rdata);
+	l->call->message(l->call, wire, out.size);
+	tick();
+	assert_int_equal(net.n, 2);
+	assert_true(addr_equal(&last_line()->server, &targets[0].addr));
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(start__many_targets__are_told_one_after_the_other),
+	    T(start__of_a_follower_with_nothing__tells_nobody),
+	    T(change__told_with_its_serial),
+	    T(change__while_one_is_told__is_told_next),
+	    T(target__away__is_tried_ever_less_often),
+	    T(target__refuses_or_is_silent__is_tried_again),
+	    T(follower__no_longer_expired__tells_those_behind_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
