@@ -10,7 +10,7 @@ enum {
 	DIFFERENCES_MAX = 32 << 20, /* octets; beyond it the whole is asked for */
 	MAX_RECORDS = 20000000,
 };
-/* On the wire, whatever it holds. */
+/* On the wire, and again as it is kept, with no name compressed. */
 static const uint64_t octets_max = (uint64_t)4 << 30;
 
 void
@@ -65,8 +65,9 @@ take_difference(struct reception *r, const struct rr *rr, bool add)
 
 	buf_put_u8(&r->differences, add);
 	work_rr_put(&r->differences, &w);
-	r->too_large = r->differences.err != OK;
-	return r->too_large ? fail(r, ERR_FULL, "the differences are too many") : OK;
+	if (r->differences.err != OK)
+		return fail(r, ERR_FULL, "the differences are too many");
+	return OK;
 }
 
 static enum err
@@ -75,6 +76,7 @@ take_rr(struct reception *r, const struct rr *rr)
 	bool first = r->xfr.state == XFR_FIRST;
 	enum err err = xfr_step(&r->xfr, rr);
 
+	r->n_octets += (uint64_t)rr->owner.size + rr->rdata_size;
 	if (err != OK)
 		return fail(r, err, "the transfer is malformed");
 	if (first) {

@@ -18,7 +18,6 @@ struct reception {
 	uint64_t max_records, n_records, n_octets;
 	bool is_done;
 	bool has_difference; /* an IXFR that is answered as one */
-	bool too_large;      /* of an IXFR: an AXFR may still do */
 	struct soa soa;      /* of the new version */
 	uint32_t soa_ttl;
 	struct catalog_version *version; /* of an AXFR, or of an IXFR answered so */
