@@ -14,6 +14,8 @@
 
 /* Versions as a primary sends them, taken one after the other by a real store. */
 
+struct version;
+
 struct world {
 	char dir[64];
 	struct store *store;
@@ -31,9 +33,15 @@ dn(const char *text)
 struct take_job {
 	struct store_job job;
 	struct world *w;
-	struct catalog_version *v;
+	struct catalog_version *v; /* NULL: by the differences between these two */
+	const struct version *from, *to;
+	uint32_t serial;
+	struct limit limit;
 	struct catalog_taken taken;
 };
+
+static enum err take_differences(struct store_txn *txn, struct take_job *j,
+    const struct catalog_head *head, const struct catalog_origin *origin);
 
 static enum err
 run_create(struct store_txn *txn, struct store_job *job)
@@ -46,16 +54,18 @@ static enum err
 run_take(struct store_txn *txn, struct store_job *job)
 {
 	struct take_job *j = (struct take_job *)job;
-	const struct limit off = {.off = true};
 	const struct catalog_origin origin = {.by = "k",
 	    .source = "test",
 	    .now = 1000,
-	    .limit = &off};
+	    .limit = &j->limit};
 	struct catalog_head head;
 	enum err err = catalogs_find(txn, &j->w->apex, &head);
-	return err != OK ? err
-			 : catalog_version_take(txn, j->v, &head, &j->w->apex, 1,
-			       &origin, &j->taken);
+	if (err != OK)
+		return err;
+	if (!j->v)
+		return take_differences(txn, j, &head, &origin);
+	return catalog_version_take(txn, j->v, &head, &j->w->apex, 1, &origin,
+	    &j->taken);
 }
 
 static int
@@ -139,15 +149,10 @@ zone_of(int i)
 }
 
 static void
-add_rr(struct catalog_version *v, const char *below, const struct label *id,
-    uint16_t type, const void *rdata, size_t size)
+owner_of(const char *below, const struct label *id, struct dname *owner)
 {
 	uint8_t labels[DNAME_WIRE_MAX];
 	size_t n = 0;
-	struct rr rr = {.type = type,
-	    .class = CLASS_IN,
-	    .rdata_size = (uint16_t)size,
-	    .rdata = rdata};
 	struct dname apex = dn("c.example."), zones;
 
 	assert_int_equal(dname_join((const uint8_t *)"\5zones", 6, &apex, &zones), OK);
@@ -161,7 +166,19 @@ add_rr(struct catalog_version *v, const char *below, const struct label *id,
 		memcpy(labels + n, id->data, id->size);
 		n += id->size;
 	}
-	assert_int_equal(dname_join(labels, n, id ? &zones : &apex, &rr.owner), OK);
+	assert_int_equal(dname_join(labels, n, id ? &zones : &apex, owner), OK);
+}
+
+static void
+add_rr(struct catalog_version *v, const char *below, const struct label *id,
+    uint16_t type, const void *rdata, size_t size)
+{
+	struct rr rr = {.type = type,
+	    .class = CLASS_IN,
+	    .rdata_size = (uint16_t)size,
+	    .rdata = rdata};
+
+	owner_of(below, id, &rr.owner);
 	catalog_version_add(v, &rr);
 }
 
@@ -180,10 +197,10 @@ add_member(struct catalog_version *v, const struct version *want, int i, unsigne
 }
 
 static enum err
-take(struct world *w, const struct version *want, uint32_t serial,
-    struct catalog_taken *taken)
+take_guarded(struct world *w, const struct version *want, uint32_t serial,
+    const struct limit *limit, struct catalog_taken *taken)
 {
-	struct take_job j = {.job = {.run = run_take}, .w = w};
+	struct take_job j = {.job = {.run = run_take}, .w = w, .limit = *limit};
 	struct dname invalid = dn("invalid.");
 	struct soa soa = {.mname = invalid, .rname = invalid, .serial = serial};
 
@@ -203,6 +220,93 @@ take(struct world *w, const struct version *want, uint32_t serial,
 	*taken = j.taken;
 	catalog_version_free(j.v);
 	return err;
+}
+
+static enum err
+take(struct world *w, const struct version *want, uint32_t serial,
+    struct catalog_taken *taken)
+{
+	const struct limit off = {.off = true};
+
+	return take_guarded(w, want, serial, &off, taken);
+}
+
+/* Is record `part` of id i there? Part 0 is the PTR. */
+static bool
+has_part(const struct version *v, int i, unsigned part)
+{
+	return v->zone[i] >= 0 && (part == 0 || (v->groups[i] & 1u << part));
+}
+
+/* What one version has there and the other has not. */
+static enum err
+take_missing(struct catalog_edit *edit, const struct version *a,
+    const struct version *b, bool add, struct catalog_refusal *why)
+{
+	enum err err = OK;
+
+	for (int k = 0; k < 4 * N && err == OK; k++) {
+		int i = k * 5 % (4 * N) / 4;
+		unsigned part = (unsigned)(k * 5 % (4 * N) % 4);
+		struct label id;
+		struct dname zone;
+		uint8_t txt[] = {2, 'g', (uint8_t)('0' + part)};
+		struct rr rr = {.type = part ? RR_TXT : RR_PTR,
+		    .class = CLASS_IN,
+		    .rdata = txt,
+		    .rdata_size = sizeof(txt)};
+		if (!has_part(a, i, part) ||
+		    (has_part(b, i, part) && (part > 0 || a->zone[i] == b->zone[i])))
+			continue;
+		id_of(i, &id);
+		owner_of(part ? "group" : NULL, &id, &rr.owner);
+		if (part == 0) {
+			zone = zone_of(a->zone[i]);
+			rr.rdata = zone.wire;
+			rr.rdata_size = zone.size;
+		}
+		err = catalog_edit_take(edit, &rr, add, why);
+	}
+	return err;
+}
+
+static enum err
+take_differences(struct store_txn *txn, struct take_job *j,
+    const struct catalog_head *head, const struct catalog_origin *origin)
+{
+	struct catalog_taken *taken = &j->taken;
+	struct catalog_edit *edit = catalog_edit_new(txn, head, &j->w->apex, 1, 0);
+	struct soa soa = head->soa;
+	uint32_t serial;
+
+	enum err err = take_missing(edit, j->from, j->to, false, &taken->why);
+	if (err == OK)
+		err = take_missing(edit, j->to, j->from, true, &taken->why);
+	soa.serial = j->serial;
+	catalog_edit_take_soa(edit, &soa, head->soa_ttl);
+	if (err == OK)
+		err = catalog_edit_check(edit, &taken->why);
+	if (err == OK)
+		err = catalog_edit_commit(edit, origin, &serial, &taken->changed);
+	if (err == OK)
+		assert_int_equal(serial, j->serial);
+	taken->verdict = *catalog_edit_verdict(edit);
+	catalog_edit_free(edit);
+	return err;
+}
+
+static enum err
+take_by_ixfr(struct world *w, const struct version *from, const struct version *to,
+    uint32_t serial, const struct limit *limit)
+{
+	struct take_job j = {.job = {.run = run_take},
+	    .w = w,
+	    .from = from,
+	    .to = to,
+	    .serial = serial,
+	    .limit = *limit};
+
+	return store_call(w->store, STORE_CATALOG, &j.job);
 }
 
 static void
@@ -318,6 +422,80 @@ take__one_gets_another_id__the_others_stay(void **state)
 	assert_int_equal(taken.n_added, 1);
 }
 
+/* -- the guard ------------------------------------------------------------------ */
+
+/* Of each zone the id it was first served under; -1: none yet. */
+static void
+pin(int pinned[static N], const struct version *v)
+{
+	for (int i = 0; i < N; i++)
+		if (v->zone[i] >= 0 && pinned[v->zone[i]] < 0)
+			pinned[v->zone[i]] = i;
+}
+
+static void
+assert_all_are_held(struct world *w, const struct version *v,
+    const int pinned[static N])
+{
+	struct store_txn *txn = store_read(w->store, STORE_CATALOG);
+	struct catalog_head head;
+	struct member m;
+	struct hold h;
+
+	assert_int_equal(catalogs_find(txn, &w->apex, &head), OK);
+	member_init(&m);
+	for (int z = 0; z < N; z++) {
+		struct dname zone = zone_of(z);
+		struct label id;
+		int at = -1;
+		if (pinned[z] < 0)
+			continue;
+		for (int i = 0; i < N; i++)
+			if (v->zone[i] == z)
+				at = i;
+		enum err err = holds_get(txn, head.nr, &zone, &h, &m);
+		assert_int_equal(err, at == pinned[z] ? ERR_NOTFOUND : OK);
+		if (err != OK)
+			continue;
+		id_of(pinned[z], &id);
+		assert_int_equal(h.kind, at < 0 ? HOLD_REMOVAL : HOLD_RESET);
+		assert_true(label_equal(&m.id, &id));
+		assert_true(dname_equal(&m.zone, &zone));
+	}
+	member_fini(&m);
+	store_end(&txn);
+}
+
+/* Whatever the versions, and however they come: with a limit of none no zone ever
+ * leaves the id it was first served under. */
+static void
+take__all_is_to_be_held__nothing_goes_by_any_way(void **state)
+{
+	const struct limit none = {.window_s = 600};
+	struct world *w = *state;
+	struct catalog_taken taken;
+	struct version was, v;
+	int pinned[N];
+
+	srand(2);
+	for (int i = 0; i < N; i++)
+		v.zone[i] = pinned[i] = -1, v.groups[i] = 0;
+	v.zone[0] = 0;
+	assert_int_equal(take_guarded(w, &v, 2, &none, &taken), OK);
+	for (uint32_t serial = 3; serial < 300; serial++) {
+		pin(pinned, &v);
+		was = v;
+		make_next(&v, serial % 5 == 0 ? N : 3);
+		bool whole = rand() % 2;
+		enum err err = whole ? take_guarded(w, &v, serial, &none, &taken)
+				     : take_by_ixfr(w, &was, &v, serial, &none);
+		assert_int_equal(err, OK);
+		pin(pinned, &v);
+		assert_is(w, &v);
+		assert_all_are_held(w, &v, pinned);
+	}
+}
+
 int
 main(void)
 {
@@ -325,6 +503,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    T(take__one_gets_another_id__the_others_stay),
 	    T(take__any_version_after_any_other__is_what_is_there),
+	    T(take__all_is_to_be_held__nothing_goes_by_any_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
