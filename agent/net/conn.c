@@ -224,7 +224,7 @@ read_requests(struct conn *c)
 static bool
 is_readable(const struct conn *c, int events)
 {
-	return (events & UV_READABLE) || (c->in_waits_out && (events & UV_WRITABLE));
+	return (events & UV_READABLE) || (c->io.in_waits_out && (events & UV_WRITABLE));
 }
 
 static void
@@ -240,7 +240,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 	else if (is_readable(c, events)) {
 		if (c->state == STATE_LINGER && !conn_read_rest(c))
 			c->state = STATE_DEAD;
-		else if (c->state == STATE_OPEN && !c->eof && !has_message(c))
+		else if (c->state == STATE_OPEN && !c->io.eof && !has_message(c))
 			read_requests(c);
 	}
 }
@@ -307,7 +307,8 @@ conn_flush(struct conn *c)
 {
 	while (n_unsent(c) > 0) {
 		size_t n = 0;
-		enum err err = conn_send(c, c->out.data + c->out_at, n_unsent(c), &n);
+		enum err err =
+		    octets_send(&c->io, c->out.data + c->out_at, n_unsent(c), &n);
 		if (err != OK && err != ERR_BUSY)
 			c->state = STATE_DEAD;
 		if (err != OK)
@@ -351,7 +352,7 @@ is_finished(const struct conn *c)
 		return true;
 	if (c->state == STATE_LAST)
 		return proto_outstanding(c->session) == 0;
-	return c->eof && proto_outstanding(c->session) == 0 && !has_message(c);
+	return c->io.eof && proto_outstanding(c->session) == 0 && !has_message(c);
 }
 
 static void
@@ -359,7 +360,7 @@ finish(struct conn *c)
 {
 	if (c->state == STATE_LAST)
 		conn_say_end(c);
-	if (c->state == STATE_LAST || !conn_end_output(c) || c->eof) {
+	if (c->state == STATE_LAST || !conn_end_output(c) || c->io.eof) {
 		c->state = STATE_DEAD;
 		return;
 	}
@@ -374,12 +375,12 @@ wanted_events(const struct conn *c)
 	if (c->state == STATE_LINGER)
 		return UV_READABLE;
 	if (!c->is_secured)
-		return tls_wants_output(c->tls) ? UV_WRITABLE : UV_READABLE;
+		return tls_wants_output(c->io.tls) ? UV_WRITABLE : UV_READABLE;
 	int events = 0;
 	bool more = c->state == STATE_OPEN && has_message(c);
-	if (c->state == STATE_OPEN && !c->eof && !more && !is_blocked(c))
-		events |= c->in_waits_out ? UV_WRITABLE : UV_READABLE;
-	if (c->out_waits_in)
+	if (c->state == STATE_OPEN && !c->io.eof && !more && !is_blocked(c))
+		events |= c->io.in_waits_out ? UV_WRITABLE : UV_READABLE;
+	if (c->io.out_waits_in)
 		return events | UV_READABLE;
 	/* Also to get another turn soon, when this one ended before the work. */
 	if (n_unsent(c) > 0 || c->n_transfers > 0 || (more && !is_blocked(c)))

@@ -10,12 +10,11 @@
 #include <uv.h>
 
 #include "agent/net/conn.h"
+#include "agent/net/octets.h"
 #include "lib/buf.h"
 
 /* A connection, as conn.c (what passes through it), conn_io.c (how it gets there) and
  * conn_life.c (how it begins and ends) see it. */
-
-struct tls;
 
 struct transfer {
 	TAILQ_ENTRY(transfer) link;
@@ -37,16 +36,12 @@ struct conn {
 	struct hub *hub;
 	struct proto_session *session;
 	uv_poll_t poll;
-	int fd;
-	struct tls *tls;   /* NULL: plain TCP */
-	bool is_secured;   /* the TLS handshake is over, or there is none */
-	bool in_waits_out; /* TLS has something to send before it reads on, */
-	bool out_waits_in; /* or something to read before it sends on */
+	struct octets io;
+	bool is_secured; /* the TLS handshake is over, or there is none */
 	int events; /* waited for. UV_WRITABLE alone may be set with nothing unsent: the
 		     * kernel says so only when a third of its buffer is free */
 	struct addr from;
 	enum conn_state state;
-	bool eof; /* the peer has sent its last */
 	bool is_dirty;
 	uint8_t *in; /* what came and was not handed over yet, or NULL */
 	size_t in_size, in_room;
@@ -79,13 +74,9 @@ bool conn_flush(struct conn *c);
 const char *conn_kind(const struct conn *c);
 /* Go on with the TLS handshake: is_secured, or another state, or neither yet. */
 void conn_secure(struct conn *c);
-/* Room is HUB_CHUNK or so. ERR_BUSY: nothing is there; ERR_CLOSED: the peer has sent
- * its last (eof is set, also when that comes with data); anything else: broken. */
+/* octets_receive(), with a word in the log when what is broken is TLS. */
 NODISCARD enum err conn_receive(struct conn *c, uint8_t *data, size_t room,
     size_t *size);
-/* As much as the kernel takes. ERR_BUSY: nothing; anything else: broken. */
-NODISCARD enum err conn_send(struct conn *c, const uint8_t *data, size_t size,
-    size_t *sent);
 /* We send no more. False: the peer is gone. */
 bool conn_end_output(struct conn *c);
 /* After that: throw away what still comes, for a close with unread input would be

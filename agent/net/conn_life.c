@@ -38,7 +38,7 @@ overdue(const struct conn *c, uint64_t now)
 		return now - c->active_ms > LINGER_MS ? "" : NULL;
 	if (!c->is_secured && now - c->active_ms > hub->stall_ms)
 		return "the TLS handshake takes too long";
-	if (((c->events & UV_WRITABLE) || c->out_waits_in) &&
+	if (((c->events & UV_WRITABLE) || c->io.out_waits_in) &&
 	    now - c->progress_ms > hub->stall_ms)
 		return "reads nothing";
 	TAILQ_FOREACH (transfer, &c->transfers, link)
@@ -105,7 +105,7 @@ conn_open(struct hub *hub, int fd, const struct addr *from, bool is_tls)
 
 	c->peer.kind = PEER_CONN;
 	c->hub = hub;
-	c->fd = fd;
+	c->io.fd = fd;
 	c->from = *from;
 	int rc = uv_poll_init(hub->loop, &c->poll, fd);
 	if (rc != 0) {
@@ -123,7 +123,7 @@ conn_open(struct hub *hub, int fd, const struct addr *from, bool is_tls)
 	c->opened_ms = c->active_ms = c->progress_ms = uv_now(hub->loop);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (is_tls)
-		c->tls = tls_accept(hub->tls, fd);
+		c->io.tls = tls_accept(hub->tls, fd);
 	c->is_secured = !is_tls;
 	c->session =
 	    proto_open(hub->proto, &c->peer, is_tls ? TRANSPORT_TLS : TRANSPORT_TCP);
@@ -153,11 +153,11 @@ conn_destroy(struct conn *c)
 	hub->n_conns--;
 	conn_drop_input(c);
 	buf_fini(&c->out);
-	if (c->tls != NULL)
-		tls_end(c->tls);
-	tls_free(c->tls);
+	if (c->io.tls != NULL)
+		tls_end(c->io.tls);
+	tls_free(c->io.tls);
 	uv_close((uv_handle_t *)&c->poll, on_closed);
-	close(c->fd);
+	close(c->io.fd);
 }
 
 void

@@ -13,6 +13,7 @@
 
 #include <uv.h>
 
+#include "agent/net/octets.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
@@ -37,13 +38,11 @@ struct line {
 	struct outward *o;
 	struct proto_call *call;
 	uv_poll_t poll;
-	int fd;
+	struct octets io;
 	int events;
 	int error; /* of a connect(2) that failed at once */
 	enum line_state state;
-	struct tls *tls; /* NULL: plain TCP */
-	char tls_name[256];
-	bool in_waits_out, out_waits_in; /* TLS: each may have to do the other first */
+	char tls_name[256]; /* "": plain TCP */
 	struct buf in, out;
 	LIST_ENTRY(line) link;
 };
@@ -102,12 +101,12 @@ line_close(struct line *l)
 		return;
 	l->state = LINE_GONE;
 	LIST_REMOVE(l, link);
-	if (l->tls != NULL)
-		tls_end(l->tls);
-	tls_free(l->tls);
-	l->tls = NULL;
+	if (l->io.tls != NULL)
+		tls_end(l->io.tls);
+	tls_free(l->io.tls);
+	l->io.tls = NULL;
 	uv_close((uv_handle_t *)&l->poll, on_line_closed);
-	close(l->fd);
+	close(l->io.fd);
 }
 
 static void
@@ -126,9 +125,19 @@ line_fail(struct line *l, const char *why)
 static void
 line_fail_tls(struct line *l)
 {
-	const char *why = tls_error(l->tls);
+	const char *why = tls_error(l->io.tls);
 
 	line_fail(l, why[0] != '\0' ? why : "the connection was closed");
+}
+
+/* By errno, if it is plain. */
+static void
+line_fail_broken(struct line *l)
+{
+	if (l->io.tls != NULL)
+		line_fail_tls(l);
+	else
+		line_fail(l, mem_errno_text(errno));
 }
 
 /* -- what passes ------------------------------------------------------------ */
@@ -143,8 +152,8 @@ arm(struct line *l)
 	if (l->state == LINE_CONNECTS)
 		events = UV_WRITABLE;
 	else if (l->state == LINE_SECURES)
-		events = tls_wants_output(l->tls) ? UV_WRITABLE : UV_READABLE;
-	else if ((l->out.size > 0 && !l->out_waits_in) || l->in_waits_out)
+		events = tls_wants_output(l->io.tls) ? UV_WRITABLE : UV_READABLE;
+	else if ((l->out.size > 0 && !l->io.out_waits_in) || l->io.in_waits_out)
 		events |= UV_WRITABLE;
 	if (events == l->events)
 		return;
@@ -160,42 +169,13 @@ send_some(struct line *l)
 
 	if (l->out.size == 0)
 		return true;
-	if (l->tls != NULL) {
-		enum err err = tls_write(l->tls, l->out.data, l->out.size, &sent);
-		l->out_waits_in = err == ERR_BUSY && !tls_wants_output(l->tls);
-		if (err != OK && err != ERR_BUSY) {
-			line_fail_tls(l);
-			return false;
-		}
-	} else {
-		ssize_t n =
-		    send(l->fd, l->out.data, l->out.size, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			line_fail(l, mem_errno_text(errno));
-			return false;
-		}
-		sent = n > 0 ? (size_t)n : 0;
+	enum err err = octets_send(&l->io, l->out.data, l->out.size, &sent);
+	if (err != OK && err != ERR_BUSY) {
+		line_fail_broken(l);
+		return false;
 	}
 	buf_consume(&l->out, sent);
 	return true;
-}
-
-/* As enum err; ERR_BUSY: nothing is there. */
-static enum err
-receive(struct line *l, size_t *size)
-{
-	uint8_t *data = l->o->scratch;
-
-	if (l->tls != NULL) {
-		enum err err = tls_read(l->tls, data, CHUNK, size);
-		l->in_waits_out = err == ERR_BUSY && tls_wants_output(l->tls);
-		return err;
-	}
-	ssize_t n = recv(l->fd, data, CHUNK, MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? ERR_BUSY : ERR_IO;
-	*size = (size_t)n;
-	return n > 0 ? OK : ERR_CLOSED;
 }
 
 /* Hand over the messages that are whole. */
@@ -221,16 +201,15 @@ read_some(struct line *l)
 {
 	for (int i = 0; i < CHUNKS_A_WAKE && l->state == LINE_STANDS; i++) {
 		size_t size = 0;
-		enum err err = receive(l, &size);
+		enum err err = octets_receive(&l->io, l->o->scratch, CHUNK, &size);
 		if (err == ERR_BUSY)
 			return;
+		if (err == ERR_CLOSED) {
+			line_fail(l, "the connection was closed");
+			return;
+		}
 		if (err != OK) {
-			if (err == ERR_CLOSED)
-				line_fail(l, "the connection was closed");
-			else if (l->tls != NULL)
-				line_fail_tls(l);
-			else
-				line_fail(l, mem_errno_text(errno));
+			line_fail_broken(l);
 			return;
 		}
 		buf_put(&l->in, l->o->scratch, size);
@@ -250,7 +229,7 @@ stand(struct line *l)
 static void
 secure(struct line *l)
 {
-	enum err err = tls_handshake(l->tls);
+	enum err err = tls_handshake(l->io.tls);
 
 	if (err == OK)
 		stand(l);
@@ -264,16 +243,17 @@ connected(struct line *l)
 	int error = l->error, one = 1;
 	socklen_t size = sizeof(error);
 
-	if (error == 0 && getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+	if (error == 0 &&
+	    getsockopt(l->io.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		error = errno;
 	if (error != 0) {
 		line_fail(l, mem_errno_text(error));
 		return;
 	}
-	setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(l->io.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (l->tls_name[0] == '\0') {
 		stand(l);
-	} else if (tls_connect(l->o->tls, l->fd, l->tls_name, &l->tls) != OK) {
+	} else if (tls_connect(l->o->tls, l->io.fd, l->tls_name, &l->io.tls) != OK) {
 		line_fail(l, "not a name for TLS");
 	} else {
 		l->state = LINE_SECURES;
@@ -288,7 +268,8 @@ why_broken(const struct line *l, int status)
 	int error = 0;
 	socklen_t size = sizeof(error);
 
-	if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0)
+	if (getsockopt(l->io.fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 &&
+	    error != 0)
 		return mem_errno_text(error);
 	return uv_strerror(status);
 }
@@ -375,7 +356,7 @@ on_call(void *net, struct proto_call *call, const struct addr *server, const cha
 	struct line *l = mem_zalloc(sizeof(*l));
 	l->o = o;
 	l->call = call;
-	l->fd = fd;
+	l->io.fd = fd;
 	l->error = error;
 	strncpy(l->tls_name, tls, sizeof(l->tls_name) - 1);
 	if (uv_poll_init(o->loop, &l->poll, fd) != 0) {
