@@ -54,6 +54,7 @@ named_up() {
 	until_ok 20 dig @127.0.0.1 -p "$BP" +time=1 +tries=1 "$C" SOA || fail "named"
 }
 reload() { kill -HUP "$NAMED"; }
+serial_at() { dig @127.0.0.1 -p "$1" +short $C SOA | awk '{print $3}'; }
 dig_serial() { [ "$(dig @127.0.0.1 -p "$BP" +short $C SOA | awk '{print $3}')" = "$1" ]; }
 named_up
 node node follower "primaries = 127.0.0.1@$BP key xfr.example"
@@ -256,4 +257,33 @@ until_ok 30 sh -c "[ \$(dig @127.0.0.1 -p ${PORT[node]} -k $T/ctl.example.key $C
 	fail "Knot: no second version: $(of node _status.$C TXT)"
 axfr node | grep -q k2.example && fail "Knot: k2.example is still there"
 grep -q 'ixfr from=' "$T/node.log" || fail "no IXFR of Knot"
+down node
+
+# ... and serves one that is written by hand
+by_hand() { # SERIAL VERSION
+	cat >"$T/knot/hand.zone" <<Z
+$C. 300 SOA invalid. invalid. $1 2 1 1209600 0
+$C. 300 NS invalid.
+version.$C. 300 TXT "$2"
+h1.zones.$C. 300 PTR h1.example.
+Z
+}
+serial=$(($(serial_at "$KP") + 10))
+by_hand $serial 2
+knot_conf | sed "s|^  catalog-role: generate|  file: $T/knot/hand.zone\n  zonefile-sync: -1\n  journal-content: none|" >"$T/knot/hand.conf"
+kill $KNOT; wait $KNOT 2>/dev/null
+knotd -c "$T/knot/hand.conf" >>"$T/knotd.log" 2>&1 &
+KNOT=$!
+PIDS+=($KNOT)
+up node
+until_ok 30 has_serial node $serial || fail "Knot, by hand: $(of node _status.$C TXT)"
+[ "$(members node)" = 1 ] || fail "Knot, by hand: $(members node) members"
+by_hand $((serial + 1)) 1
+kill -HUP $KNOT
+until_ok 20 says node "error=broken serial=$((serial + 1)): unknown-version" || fail "Knot, by hand: $(of node _status.$C TXT)"
+has_serial node $serial && [ "$(members node)" = 1 ] || fail "Knot, by hand: broken, and lost"
+by_hand $((serial + 2)) 2
+kill -HUP $KNOT
+until_ok 20 has_serial node $((serial + 2)) || fail "Knot, by hand, mended: $(of node _status.$C TXT)"
+until_ok 10 says node catalog=valid || fail "Knot, by hand, mended"
 down node
