@@ -24,11 +24,14 @@
  * and then carries messages both ways; whoever called is told of each step, from
  * the loop and never from within a call of his own. What the server makes us hold is
  * one message and one read. It is for whoever called to lose patience.
+ *
+ * By UDP a line is a connected socket, so that only what comes from the server is
+ * heard, and a port that is closed is heard of; each datagram is a message.
  */
 
 enum {
 	CHUNK = 64 << 10,
-	CHUNKS_A_WAKE = 4, /* others on the loop want their turn */
+	READS_A_WAKE = 4, /* and a CHUNK: others on the loop want their turn */
 	OUT_MAX = 1 << 20,
 };
 
@@ -42,6 +45,7 @@ struct line {
 	int events;
 	int error; /* of a connect(2) that failed at once */
 	enum line_state state;
+	bool is_udp;
 	char tls_name[256]; /* "": plain TCP */
 	struct buf in, out;
 	LIST_ENTRY(line) link;
@@ -199,11 +203,16 @@ hand_over(struct line *l)
 static void
 read_some(struct line *l)
 {
-	for (int i = 0; i < CHUNKS_A_WAKE && l->state == LINE_STANDS; i++) {
+	size_t total = 0;
+
+	for (int i = 0; i < READS_A_WAKE && total < CHUNK && l->state == LINE_STANDS;
+	     i++) {
 		size_t size = 0;
 		enum err err = octets_receive(&l->io, l->o->scratch, CHUNK, &size);
 		if (err == ERR_BUSY)
 			return;
+		if (err == ERR_CLOSED && l->is_udp) /* a datagram of nothing */
+			continue;
 		if (err == ERR_CLOSED) {
 			line_fail(l, "the connection was closed");
 			return;
@@ -211,6 +220,11 @@ read_some(struct line *l)
 		if (err != OK) {
 			line_fail_broken(l);
 			return;
+		}
+		total += size;
+		if (l->is_udp) {
+			l->call->message(l->call, l->o->scratch, size);
+			continue;
 		}
 		buf_put(&l->in, l->o->scratch, size);
 		hand_over(l);
@@ -250,7 +264,8 @@ connected(struct line *l)
 		line_fail(l, mem_errno_text(error));
 		return;
 	}
-	setsockopt(l->io.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (!l->is_udp)
+		setsockopt(l->io.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (l->tls_name[0] == '\0') {
 		stand(l);
 	} else if (tls_connect(l->o->tls, l->io.fd, l->tls_name, &l->io.tls) != OK) {
@@ -330,10 +345,9 @@ bind_source(const struct outward *o, int fd, const struct addr *server)
 
 /* What connect(2) says at once is told from the loop, too. */
 static int
-open_socket(const struct outward *o, const struct addr *server, int *error)
+open_socket(const struct outward *o, const struct addr *server, int type, int *error)
 {
-	int fd =
-	    socket(addr_family(server), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(addr_family(server), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
@@ -343,14 +357,12 @@ open_socket(const struct outward *o, const struct addr *server, int *error)
 	return fd;
 }
 
-static void *
-on_call(void *net, struct proto_call *call, const struct addr *server, const char *tls)
+static struct line *
+make_line(struct outward *o, struct proto_call *call, const struct addr *server,
+    int type)
 {
-	struct outward *o = net;
+	int error = 0, fd = open_socket(o, server, type, &error);
 
-	if (tls[0] != '\0' && o->tls == NULL)
-		return NULL;
-	int error = 0, fd = open_socket(o, server, &error);
 	if (fd < 0)
 		return NULL;
 	struct line *l = mem_zalloc(sizeof(*l));
@@ -358,7 +370,7 @@ on_call(void *net, struct proto_call *call, const struct addr *server, const cha
 	l->call = call;
 	l->io.fd = fd;
 	l->error = error;
-	strncpy(l->tls_name, tls, sizeof(l->tls_name) - 1);
+	l->is_udp = type == SOCK_DGRAM;
 	if (uv_poll_init(o->loop, &l->poll, fd) != 0) {
 		close(fd);
 		free(l);
@@ -373,12 +385,35 @@ on_call(void *net, struct proto_call *call, const struct addr *server, const cha
 	return l;
 }
 
+static void *
+on_call(void *net, struct proto_call *call, const struct addr *server, const char *tls)
+{
+	struct outward *o = net;
+
+	if (tls[0] != '\0' && o->tls == NULL)
+		return NULL;
+	struct line *l = make_line(o, call, server, SOCK_STREAM);
+	if (l != NULL)
+		strncpy(l->tls_name, tls, sizeof(l->tls_name) - 1);
+	return l;
+}
+
+static void *
+on_call_udp(void *net, struct proto_call *call, const struct addr *server)
+{
+	return make_line(net, call, server, SOCK_DGRAM);
+}
+
 static void
 on_send(void *line, const uint8_t *msg, size_t size)
 {
 	struct line *l = line;
 
 	assert(size <= UINT16_MAX);
+	if (l->is_udp) { /* what is wrong comes back, or does not */
+		(void)!send(l->io.fd, msg, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+		return;
+	}
 	buf_put_u16(&l->out, (uint16_t)size);
 	buf_put(&l->out, msg, size);
 	arm(l);
@@ -418,6 +453,7 @@ on_now(void *net)
 
 const struct proto_outward outward_effects = {
     .call = on_call,
+    .call_udp = on_call_udp,
     .send = on_send,
     .hang_up = on_hang_up,
     .timer = on_timer_set,

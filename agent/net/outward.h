@@ -9,8 +9,8 @@
 #include "lib/err.h"
 
 /*
- * The connections that the agent makes, TCP and TLS, on one libuv loop: they carry out
- * what agent/proto asks of others.
+ * The connections that the agent makes, TCP and TLS, and what it sends by UDP, on one
+ * libuv loop: they carry out what agent/proto asks of others.
  */
 
 struct outward;

@@ -14,12 +14,17 @@
 
 /*
  * One of these for each target of each catalog. At most one call at a time; what
- * changes meanwhile is told in the next. A target that does not answer is tried
- * again, ever less often, for an hour and more: it asks by itself in the end.
+ * changes meanwhile is told in the next. An attempt is two datagrams and then a
+ * connection (RFC 1996 sections 3.5 and 3.6): a datagram is what every server listens
+ * for and may be lost, or kept out by a filter; where TLS is wanted there is only the
+ * connection. A target that does not answer is tried again, ever less often, for an
+ * hour and more: it asks by itself in the end.
  */
 
 enum {
 	REPLY_MS = 10000,
+	UDP_MS = 1000, /* for the first datagram; for the second, twice that */
+	UDP_TRIES = 2,
 	GAP_MS = 100, /* from one call to the next */
 	PAUSE_MIN_MS = 1000,
 	PAUSE_MAX_MS = 60000,
@@ -38,6 +43,7 @@ struct announce {
 	void *line;             /* NULL: none */
 	struct ask ask;
 	bool is_wanted; /* there is something to tell */
+	unsigned n_udp; /* datagrams of this attempt; UDP_TRIES: by connection now */
 	unsigned n_failed;
 	uint64_t due_ms, end_ms, begun_ms;
 	bool is_kept; /* for sync */
@@ -107,6 +113,46 @@ on_up(struct proto_call *call)
 		fail(a, err_str(err));
 }
 
+static bool
+is_by_udp(const struct announce *a)
+{
+	return a->n_udp < UDP_TRIES && a->proto->outward->call_udp &&
+	       a->to.tls[0] == '\0';
+}
+
+static void
+connect_to(struct announce *a)
+{
+	const struct proto_outward *o = a->proto->outward;
+	uint64_t now = calls_now(a->proto);
+
+	if (is_by_udp(a)) {
+		a->end_ms = now + ((uint64_t)UDP_MS << a->n_udp);
+		a->line = o->call_udp(a->proto->net, &a->call, &a->to.addr);
+	} else {
+		a->end_ms = now + REPLY_MS;
+		a->line = o->call(a->proto->net, &a->call, &a->to.addr, a->to.tls);
+	}
+	if (!a->line)
+		fail(a, "cannot be called");
+}
+
+/* Nobody there, or not yet. */
+static void
+next(struct announce *a, const char *why, bool closed)
+{
+	bool was_udp = is_by_udp(a);
+
+	a->n_udp = closed ? UDP_TRIES : a->n_udp + 1;
+	if (!was_udp) {
+		fail(a, why);
+		return;
+	}
+	hang_up(a);
+	connect_to(a);
+	calls_arm(a->proto);
+}
+
 static void
 on_message(struct proto_call *call, const uint8_t *wire, size_t size)
 {
@@ -115,6 +161,8 @@ on_message(struct proto_call *call, const uint8_t *wire, size_t size)
 	struct msg msg;
 
 	enum err err = ask_take(&a->ask, wire, size, &msg, why, sizeof(why));
+	if (err == ERR_FORM && is_by_udp(a))
+		return; /* whoever sent that, the reply may still come */
 	if (err == OK && msg_rcode(&msg) != RCODE_NOERROR) {
 		ask_print_rcode(&msg, why, sizeof(why));
 		err = ERR_DENIED;
@@ -123,9 +171,10 @@ on_message(struct proto_call *call, const uint8_t *wire, size_t size)
 		fail(a, why);
 		return;
 	}
+	const char *by = is_by_udp(a) ? "udp" : a->to.tls[0] != '\0' ? "tls" : "tcp";
 	hang_up(a);
-	log_debug("notify", "catalog=%s to=%s told", a->label,
-	    addr_print(&a->to.addr, to));
+	log_debug("notify", "catalog=%s to=%s told by=%s", a->label,
+	    addr_print(&a->to.addr, to), by);
 	if (a->n_failed > 0)
 		log_info("notify", "catalog=%s to=%s well again", a->label,
 		    addr_print(&a->to.addr, to));
@@ -140,24 +189,20 @@ on_down(struct proto_call *call, const char *why)
 	struct announce *a = (struct announce *)call;
 
 	a->line = NULL;
-	fail(a, why);
+	next(a, why, true);
 }
 
 static void
 begin(struct announce *a, uint64_t now)
 {
-	const struct proto_outward *o = a->proto->outward;
-
 	/* There is nothing to be had here yet, or no longer. */
 	if (follow_why_not(a->proto, a->nr)) {
 		a->is_wanted = false;
 		return;
 	}
 	a->begun_ms = now;
-	a->end_ms = now + REPLY_MS;
-	a->line = o->call(a->proto->net, &a->call, &a->to.addr, a->to.tls);
-	if (!a->line)
-		fail(a, "cannot be called");
+	a->n_udp = 0;
+	connect_to(a);
 }
 
 /* -- what is due ------------------------------------------------------------ */
@@ -189,7 +234,7 @@ announce_run(struct proto *proto)
 
 	for (struct announce *a = proto->announces; a; a = a->next) {
 		if (a->line && now >= a->end_ms)
-			fail(a, "no answer");
+			next(a, "no answer", false);
 		else if (!a->line && a->is_wanted && now >= a->due_ms)
 			begin(a, now);
 	}

@@ -6,8 +6,8 @@
 
 /*
  * NOTIFY (RFC 1996) to those that follow us: after every change, and once at the
- * start. Over TCP or TLS, so that it is known to have come; changes that follow each
- * other quickly go in one.
+ * start. By UDP, and where that is not answered by TCP, or over TLS if so configured;
+ * changes that follow each other quickly go in one.
  */
 
 void announce_sync(struct proto *proto);

@@ -117,6 +117,10 @@ struct proto_outward {
 	/* tls: as in struct proto_remote. Returns the line. */
 	void *(*call)(void *net, struct proto_call *call, const struct addr *server,
 	    const char *tls);
+	/* The same by UDP, where up() says nothing of the other end, and what is sent
+	 * may be lost without a word; NULL: there is none. */
+	void *(
+	    *call_udp)(void *net, struct proto_call *call, const struct addr *server);
 	void (*send)(void *line, const uint8_t *msg, size_t size);
 	void (*hang_up)(void *line);
 	void (*timer)(void *net, uint64_t after_ms, void (*fn)(void *arg), void *arg);

@@ -42,6 +42,7 @@ add hub a2 two.example || fail "add two.example"
 until_ok 10 same hub leaf || fail "leaf: no second version"
 for n in middle leaf; do
 	grep -q 'ixfr from=2' "$T/$n.log" || fail "$n took no IXFR"
+	grep -q 'told by=udp' "$T/$([ $n = leaf ] && echo middle || echo hub).log" || fail "$n had no NOTIFY by UDP"
 	until_ok 10 sh -c "dig @127.0.0.1 -p ${PORT[$n]} -k $T/ctl.example.key two.example._status.$C TXT +short |
 		grep -q state=" || fail "$n does not deploy"
 done

@@ -201,6 +201,119 @@ target__refuses_or_is_silent__is_tried_again(void **state)
 	assert_int_equal(net.n, 3);
 }
 
+/* -- by UDP ------------------------------------------------------------------------ */
+
+static void
+start_udp(struct world *w)
+{
+	static struct proto_outward with_udp;
+	with_udp = outward;
+	with_udp.call_udp = on_call_udp;
+	world_open_proto(w);
+	proto_go_out(w->proto, &with_udp, NULL);
+	tick();
+	assert_true(last_line()->is_udp);
+	last_line()->call->up(last_line()->call);
+}
+
+static void
+udp__answered__is_told(void **state)
+{
+	struct world *w = *state;
+	start_udp(w);
+	assert_int_equal(told_serial(last_line()), 1);
+	reply(last_line(), RCODE_NOERROR);
+	assert_int_equal(net.n, 1);
+	assert_true(net.at > net.now + 1000000);
+}
+
+static void
+udp__silent__again_and_then_by_tcp(void **state)
+{
+	struct world *w = *state;
+	start_udp(w);
+	tick();
+	assert_false(net.lines[0].open);
+	assert_int_equal(net.n, 2);
+	assert_true(last_line()->is_udp);
+	last_line()->call->up(last_line()->call);
+	tick();
+	assert_int_equal(net.n, 3);
+	assert_false(last_line()->is_udp);
+	tell();
+	assert_int_equal(told_serial(last_line()), 1);
+	/* the next begins by UDP again */
+	add(w, "add a.zones PTR a.");
+	tick();
+	assert_int_equal(net.n, 4);
+	assert_true(last_line()->is_udp);
+	assert_true(net.at - net.now <= 1000);
+}
+
+static void
+udp__port_closed__by_tcp_at_once(void **state)
+{
+	struct world *w = *state;
+	start_udp(w);
+	uint64_t now = net.now;
+	last_line()->open = false;
+	last_line()->call->down(last_line()->call, "connection refused");
+	assert_int_equal(net.n, 2);
+	assert_false(last_line()->is_udp);
+	assert_int_equal(net.now, now);
+	last_line()->open = false;
+	last_line()->call->down(last_line()->call, "connection refused");
+	assert_int_equal(net.n, 2);
+	assert_in_range(net.at - net.now, 900, 1000);
+}
+
+static void
+udp__of_another__is_not_heard(void **state)
+{
+	struct world *w = *state;
+	start_udp(w);
+	struct line *l = last_line();
+	uint8_t wire[512];
+	struct wire_out out;
+	struct msg q;
+	read_sent(l, &q);
+	q.id ^= 1;
+	wire_out_init(&out, wire, sizeof(wire));
+	msg_start_reply(&out, &q, RCODE_NOERROR, true);
+	l->call->message(l->call, wire, out.size);
+	l->call->message(l->call, wire, 0);
+	l->call->message(l->call, l->sent, l->sent_size);
+	assert_true(l->open);
+	reply(l, RCODE_NOERROR);
+	assert_false(l->open);
+}
+
+static void
+udp__refused__is_a_failure(void **state)
+{
+	struct world *w = *state;
+	start_udp(w);
+	reply(last_line(), RCODE_REFUSED);
+	assert_int_equal(net.n, 1);
+	assert_in_range(net.at - net.now, 900, 1000);
+}
+
+static void
+udp__tls_is_wanted__never(void **state)
+{
+	struct world *w = *state;
+	snprintf(targets[0].tls, sizeof(targets[0].tls), "a.example");
+	static struct proto_outward with_udp;
+	with_udp = outward;
+	with_udp.call_udp = on_call_udp;
+	world_open_proto(w);
+	proto_go_out(w->proto, &with_udp, NULL);
+	tick();
+	assert_false(last_line()->is_udp);
+	assert_string_equal(last_line()->tls, "a.example");
+	tell();
+}
+
 /* -- a follower ----------------------------------------------------------------------
  */
 
@@ -268,6 +381,12 @@ main(void)
 	    T(change__while_one_is_told__is_told_next),
 	    T(target__away__is_tried_ever_less_often),
 	    T(target__refuses_or_is_silent__is_tried_again),
+	    T(udp__answered__is_told),
+	    T(udp__silent__again_and_then_by_tcp),
+	    T(udp__port_closed__by_tcp_at_once),
+	    T(udp__of_another__is_not_heard),
+	    T(udp__refused__is_a_failure),
+	    T(udp__tls_is_wanted__never),
 	    T(follower__no_longer_expired__tells_those_behind_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ struct line {
 	struct proto_call *call;
 	struct addr server;
 	char tls[32];
-	bool open;
+	bool open, is_udp;
 	uint8_t sent[4096];
 	size_t sent_size;
 	unsigned n_sent;
@@ -36,6 +36,14 @@ on_call(void *arg, struct proto_call *call, const struct addr *server, const cha
 	struct line *l = &net.lines[net.n++];
 	*l = (struct line){.call = call, .server = *server, .open = true};
 	snprintf(l->tls, sizeof(l->tls), "%s", tls);
+	return l;
+}
+
+static inline void *
+on_call_udp(void *arg, struct proto_call *call, const struct addr *server)
+{
+	struct line *l = on_call(arg, call, server, "");
+	l->is_udp = true;
 	return l;
 }
 
