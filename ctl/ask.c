@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "ctl/observed.h"
 #include "ctl/say.h"
 #include "lib/catz.h"
+#include "lib/observed.h"
 #include "lib/rr.h"
 
 enum { ASK_WINDOW = 64 };

@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 #include "ctl/orders.h"
-#include "ctl/session.h"
 #include "lib/dname.h"
 #include "lib/err.h"
+#include "lib/session.h"
 
 /* Many questions over one connection, several on their way at once. */
 

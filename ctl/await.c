@@ -7,11 +7,11 @@
 #include <time.h>
 
 #include "ctl/ask.h"
-#include "ctl/observed.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
 #include "lib/mem.h"
+#include "lib/observed.h"
 
 enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 1000, COLLECT_MS = 5000 };
 

@@ -7,8 +7,8 @@
 
 #include "ctl/ctl.h"
 #include "ctl/orders.h"
-#include "ctl/pool.h"
-#include "ctl/session.h"
+#include "lib/pool.h"
+#include "lib/session.h"
 
 /*
  * Waiting until every backend of each zone serves it, or has let go of it:

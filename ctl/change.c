@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/connect.h"
 #include "ctl/say.h"
 #include "lib/catz.h"
 #include "lib/mem.h"
@@ -96,7 +97,7 @@ is_worth_singly(const struct msg *msg)
 static bool
 move(struct change *c, const struct range *r, const struct msg *msg)
 {
-	if (!session_move(c->s, msg))
+	if (!connect_move(c->s, msg))
 		return false;
 	push(c, *r);
 	while (c->n_flights > 0)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "ctl/orders.h"
-#include "ctl/session.h"
+#include "lib/session.h"
 #include "lib/wire.h"
 
 /*

@@ -84,7 +84,7 @@ put(struct diff *diff, enum diff_kind kind, const uint8_t *key, uint16_t key_siz
 }
 
 static void
-take_id(struct diff_item *item, const struct member_entry *m)
+take_id(struct diff_item *item, const struct memberlist_entry *m)
 {
 	item->id.size = m->id_size;
 	memcpy(item->id.data, m->id, m->id_size);
@@ -100,7 +100,7 @@ add(struct diff *diff, const struct order *o, uint64_t number)
 }
 
 static void
-keep(struct diff *diff, const struct order *o, const struct member_entry *m)
+keep(struct diff *diff, const struct order *o, const struct memberlist_entry *m)
 {
 	if (contains(&m->props, o->props) && contains(o->props, &m->props)) {
 		diff->n_same++;
@@ -114,7 +114,7 @@ keep(struct diff *diff, const struct order *o, const struct member_entry *m)
 }
 
 static void
-drop(struct diff *diff, const struct member_entry *m, bool prune)
+drop(struct diff *diff, const struct memberlist_entry *m, bool prune)
 {
 	if (!prune) {
 		diff->n_extra++;
@@ -126,7 +126,7 @@ drop(struct diff *diff, const struct member_entry *m, bool prune)
 }
 
 static int
-compare(const struct order *o, const struct member_entry *m)
+compare(const struct order *o, const struct memberlist_entry *m)
 {
 	size_t n = o->key_size < m->zone_size ? o->key_size : m->zone_size;
 	int c = memcmp(o->key, m->zone, n);
@@ -134,7 +134,7 @@ compare(const struct order *o, const struct member_entry *m)
 }
 
 void
-diff_make(const struct orders *orders, const struct members *members, bool prune,
+diff_make(const struct orders *orders, const struct memberlist *members, bool prune,
     struct diff *diff)
 {
 	struct timespec ts;

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ctl/members.h"
 #include "ctl/orders.h"
-#include "ctl/pool.h"
+#include "lib/memberlist.h"
+#include "lib/pool.h"
 
 /*
  * What lies between a list of zones and the catalog: pure, in order of zone.
@@ -37,8 +37,8 @@ struct diff {
 };
 
 /* prune: members that are not in the list are to be removed. */
-void diff_make(const struct orders *orders, const struct members *members, bool prune,
-    struct diff *diff);
+void diff_make(const struct orders *orders, const struct memberlist *members,
+    bool prune, struct diff *diff);
 void diff_fini(struct diff *diff);
 
 char *diff_zone_text(const struct diff_item *item, char out[static DNAME_TEXT_MAX]);

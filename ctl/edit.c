@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/row.h"
@@ -136,7 +137,7 @@ edit_run(struct ctl *ctl, const struct edit *edit)
 		rc = EXIT_USAGE;
 	}
 	if (!rc)
-		rc = session_open(&s, ctl);
+		rc = connect_open(&s, ctl);
 	if (!rc)
 		rc = run_connected(ctl, edit, &s, &orders);
 	session_close(&s);

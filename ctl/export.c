@@ -2,13 +2,14 @@
 #include <string.h>
 
 #include "ctl/commands.h"
-#include "ctl/members.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/row.h"
 #include "ctl/say.h"
 #include "ctl/words.h"
 #include "lib/buf.h"
+#include "lib/memberlist.h"
 
 /* One line: zone pattern[,pattern] [name=value]... (read again by --from). */
 static void
@@ -45,7 +46,7 @@ print_row(struct output *o, const char *zone, const struct props *props)
 }
 
 static void
-print_members(const struct ctl *ctl, const struct members *members, size_t *n_cut)
+print_members(const struct ctl *ctl, const struct memberlist *members, size_t *n_cut)
 {
 	static const struct column columns[] = {
 	    {"zone", NULL, CELL_TEXT, false},
@@ -59,8 +60,8 @@ print_members(const struct ctl *ctl, const struct members *members, size_t *n_cu
 	if (ctl->opt->json)
 		output_table(ctl->out, "zones", columns, 3);
 	for (size_t i = 0; i < members->n; i++) {
-		const struct member_entry *m = &members->items[i];
-		member_entry_zone(m, &zone);
+		const struct memberlist_entry *m = &members->items[i];
+		memberlist_entry_zone(m, &zone);
 		dname_print_short(&zone, zone_text);
 		if (ctl->opt->json)
 			print_row(ctl->out, zone_text, &m->props);
@@ -77,11 +78,11 @@ enum exit_status
 export_run(struct ctl *ctl)
 {
 	struct session s;
-	struct members members = {0};
+	struct memberlist members = {0};
 	char count[SAY_COUNT_MAX];
 	size_t n_cut = 0;
-	enum exit_status rc = session_open(&s, ctl);
-	if (!rc && members_load(&s, &members)) {
+	enum exit_status rc = connect_open(&s, ctl);
+	if (!rc && connect_read_members(&s, &members)) {
 		say_error("%s", s.error);
 		rc = EXIT_FAILED;
 	}
@@ -91,7 +92,7 @@ export_run(struct ctl *ctl)
 		say_error("%s with properties this format cannot say (several strings "
 			  "in one, change of ownership, ext properties of others)",
 		    say_count(n_cut, "zone", count));
-	members_fini(&members);
+	memberlist_fini(&members);
 	session_close(&s);
 	return rc;
 }

@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "ctl/commands.h"
-#include "ctl/observed.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/row.h"
 #include "ctl/say.h"
-#include "ctl/session.h"
+#include "lib/observed.h"
+#include "lib/session.h"
 
 /* What the guard holds, and to let it go. */
 
@@ -98,7 +99,7 @@ guard_run(struct ctl *ctl)
 	struct guard g = {.out = ctl->out};
 	if (ctl->opt->given & OPTION_RELEASE)
 		return verb_send_agent(ctl, "release");
-	enum exit_status rc = session_open(&s, ctl);
+	enum exit_status rc = connect_open(&s, ctl);
 	if (!rc)
 		rc = print_guard(&g, &s);
 	session_close(&s);

@@ -5,14 +5,15 @@
 #include <time.h>
 
 #include "ctl/commands.h"
-#include "ctl/observed.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
-#include "ctl/session.h"
 #include "lib/catz.h"
 #include "lib/mem.h"
+#include "lib/observed.h"
 #include "lib/rr.h"
+#include "lib/session.h"
 
 /*
  * _log.C, oldest first. The words of a record that have a column of their own go
@@ -254,7 +255,7 @@ history_run(struct ctl *ctl)
 	}
 	if (h.n_ring > 0)
 		h.ring = mem_zalloc(h.n_ring * sizeof(*h.ring));
-	enum exit_status rc = session_open(&s, ctl);
+	enum exit_status rc = connect_open(&s, ctl);
 	if (rc == EXIT_DONE)
 		rc = read_log(&s, &h);
 	else

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/inventory.h"
 
+#include "ctl/connect.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
-#include "ctl/session.h"
+#include "lib/session.h"
 
 struct inventory {
 	struct output *out;
@@ -28,7 +29,7 @@ inventory_run(struct ctl *ctl, enum observed_kind kind, const struct row_table *
 	struct session s;
 	struct inventory in = {.out = ctl->out, .kind = kind, .table = table};
 	struct column columns[ROW_COLUMNS_MAX];
-	enum exit_status rc = session_open(&s, ctl);
+	enum exit_status rc = connect_open(&s, ctl);
 	if (!rc) {
 		output_field(ctl->out, "catalog", NULL, CELL_TEXT,
 		    cell_text(s.catalog_text));

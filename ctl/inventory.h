@@ -3,8 +3,8 @@
 #define CTL_INVENTORY_H
 
 #include "ctl/ctl.h"
-#include "ctl/observed.h"
 #include "ctl/row.h"
+#include "lib/observed.h"
 
 /* The table of all _status records of one kind: backends, patterns. */
 enum exit_status inventory_run(struct ctl *ctl, enum observed_kind kind,

@@ -2,11 +2,12 @@
 #include <fnmatch.h>
 
 #include "ctl/commands.h"
-#include "ctl/members.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/row.h"
 #include "ctl/say.h"
+#include "lib/memberlist.h"
 
 static const struct column columns[] = {
     {"zone", "ZONE", CELL_TEXT, false},
@@ -22,7 +23,7 @@ is_wanted(const char *zone, const struct ctl *ctl)
 }
 
 static void
-print_member(struct output *o, const char *zone, const struct member_entry *m)
+print_member(struct output *o, const char *zone, const struct memberlist_entry *m)
 {
 	struct row_props props;
 	char id[DNAME_TEXT_MAX];
@@ -34,13 +35,13 @@ print_member(struct output *o, const char *zone, const struct member_entry *m)
 }
 
 static void
-print_members(const struct ctl *ctl, const struct members *members)
+print_members(const struct ctl *ctl, const struct memberlist *members)
 {
 	char zone_text[DNAME_TEXT_MAX];
 	struct dname zone;
 	output_table(ctl->out, "zones", columns, sizeof(columns) / sizeof(*columns));
 	for (size_t i = 0; i < members->n; i++) {
-		member_entry_zone(&members->items[i], &zone);
+		memberlist_entry_zone(&members->items[i], &zone);
 		if (is_wanted(dname_print_short(&zone, zone_text), ctl))
 			print_member(ctl->out, zone_text, &members->items[i]);
 	}
@@ -51,9 +52,9 @@ enum exit_status
 list_run(struct ctl *ctl)
 {
 	struct session s;
-	struct members members = {0};
-	enum exit_status rc = session_open(&s, ctl);
-	if (!rc && members_load(&s, &members)) {
+	struct memberlist members = {0};
+	enum exit_status rc = connect_open(&s, ctl);
+	if (!rc && connect_read_members(&s, &members)) {
 		say_error("%s", s.error);
 		rc = EXIT_FAILED;
 	}
@@ -64,7 +65,7 @@ list_run(struct ctl *ctl)
 		    cell_number(members.serial));
 		print_members(ctl, &members);
 	}
-	members_fini(&members);
+	memberlist_fini(&members);
 	session_close(&s);
 	return rc;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/orders.h"
+#include "ctl/propline.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -220,7 +221,7 @@ line_props(struct reader *r, char **words, size_t n, const struct props **out)
 	struct props props = {0};
 	size_t i = 1;
 	if (n > 1 && !strchr(words[1], '=')) {
-		if (props_parse_groups(words[1], pool, &props, &why))
+		if (propline_groups(words[1], pool, &props, &why))
 			return line_error(r, why);
 		i = 2;
 	} else if (r->common->has_groups) {
@@ -317,12 +318,12 @@ static enum err
 common_props(const struct options *opt, struct pool *pool, struct props *props)
 {
 	const char *why;
-	if (opt->pattern && props_parse_groups(opt->pattern, pool, props, &why)) {
+	if (opt->pattern && propline_groups(opt->pattern, pool, props, &why)) {
 		say_error("-p \"%s\": %s", opt->pattern, why);
 		return ERR_INVALID;
 	}
 	for (size_t i = 0; i < opt->n_params; i++)
-		if (props_parse_param(opt->params[i], pool, props, &why)) {
+		if (propline_param(opt->params[i], pool, props, &why)) {
 			say_error("-P \"%s\": %s", opt->params[i], why);
 			return ERR_INVALID;
 		}

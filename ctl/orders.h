@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 #include "ctl/ctl.h"
-#include "ctl/pool.h"
-#include "ctl/props.h"
 #include "lib/dname.h"
 #include "lib/err.h"
+#include "lib/pool.h"
+#include "lib/props.h"
 
 /*
  * The zones one command is about, from the command line and from a file, in

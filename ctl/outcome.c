@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include "ctl/ask.h"
-#include "ctl/observed.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
 #include "lib/mem.h"
+#include "lib/observed.h"
 
 enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 1000 };
 

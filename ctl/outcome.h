@@ -8,8 +8,8 @@
 
 #include "ctl/ctl.h"
 #include "ctl/orders.h"
-#include "ctl/pool.h"
-#include "ctl/session.h"
+#include "lib/pool.h"
+#include "lib/session.h"
 
 /*
  * What became of verbs: `last-command` in the status of each zone, or of each

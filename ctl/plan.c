@@ -8,12 +8,13 @@
 
 #include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/observed.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/row.h"
 #include "ctl/say.h"
 #include "lib/mem.h"
+#include "lib/observed.h"
 
 /* -- which changes interrupt ------------------------------------------------ */
 
@@ -123,10 +124,10 @@ plan_make(struct plan *plan, const struct ctl *ctl)
 	opt.given |= OPTION_FROM;
 	enum exit_status rc = orders_read(&file, ORDERS_ADDITIONS, &plan->orders);
 	if (!rc)
-		rc = session_open(&plan->s, ctl);
+		rc = connect_open(&plan->s, ctl);
 	if (rc)
 		return rc;
-	if (members_load(&plan->s, &plan->members) ||
+	if (connect_read_members(&plan->s, &plan->members) ||
 	    ask_held_ids(&plan->s, &plan->orders)) {
 		say_error("%s", plan->s.error);
 		return EXIT_FAILED;
@@ -144,7 +145,7 @@ void
 plan_fini(struct plan *plan)
 {
 	diff_fini(&plan->diff);
-	members_fini(&plan->members);
+	memberlist_fini(&plan->members);
 	orders_fini(&plan->orders);
 	session_close(&plan->s);
 }

@@ -4,15 +4,15 @@
 
 #include "ctl/ctl.h"
 #include "ctl/diff.h"
-#include "ctl/members.h"
 #include "ctl/orders.h"
-#include "ctl/session.h"
+#include "lib/memberlist.h"
+#include "lib/session.h"
 
 /* What plan and sync have in common: the file, the catalog, the difference. */
 struct plan {
 	struct session s;
-	struct orders orders;   /* what the file says */
-	struct members members; /* what the catalog has */
+	struct orders orders;      /* what the file says */
+	struct memberlist members; /* what the catalog has */
 	struct diff diff;
 };
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/observed.h"
 #include "lib/mem.h"
+#include "lib/observed.h"
 
 #define N(array) (sizeof(array) / sizeof(*(array)))
 

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-#include "ctl/members.h"
 #include "ctl/output.h"
-#include "ctl/props.h"
+#include "lib/memberlist.h"
+#include "lib/props.h"
 #include "lib/rr.h"
 
 /* Rows of tables that more than one command prints. */

@@ -2,14 +2,15 @@
 #include <string.h>
 
 #include "ctl/commands.h"
-#include "ctl/members.h"
-#include "ctl/observed.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/orders.h"
 #include "ctl/output.h"
 #include "ctl/row.h"
 #include "ctl/say.h"
 #include "lib/catz.h"
+#include "lib/memberlist.h"
+#include "lib/observed.h"
 #include "lib/rr.h"
 
 /*
@@ -20,10 +21,10 @@
 struct show {
 	struct session *s;
 	struct dname zone;
-	struct label id;        /* empty: not known */
-	struct members members; /* of this one zone */
-	bool params_hidden;     /* this key may not transfer */
-	struct output *out;     /* while status is printed */
+	struct label id;           /* empty: not known */
+	struct memberlist members; /* of this one zone */
+	bool params_hidden;        /* this key may not transfer */
+	struct output *out;        /* while status is printed */
 };
 
 /* -- the member ------------------------------------------------------------ */
@@ -60,7 +61,7 @@ take_at(struct show *show, const struct dname *owner, uint16_t type, bool *exist
 	buf_init(&rdata, MSG_MAX);
 	msg_walk(&msg, MSG_ANSWER, &c);
 	while (!e && !(e = msg_next(&c, &rdata, &rr))) {
-		e = members_take(&show->members, &rr);
+		e = memberlist_take(&show->members, &rr);
 		buf_reset(&rdata);
 	}
 	buf_fini(&rdata);
@@ -80,7 +81,8 @@ take_mine(void *arg, const struct rr *rr)
 	    !dname_from_wire(rr->rdata, rr->rdata_size, &zone) &&
 	    dname_equal(&zone, &show->zone))
 		show->id = name.id;
-	return label_equal(&name.id, &show->id) ? members_take(&show->members, rr) : OK;
+	return label_equal(&name.id, &show->id) ? memberlist_take(&show->members, rr)
+						: OK;
 }
 
 static enum err
@@ -92,8 +94,8 @@ transfer_mine(struct show *show)
 		if (e || show->id.size == 0)
 			return e;
 	}
-	members_fini(&show->members);
-	members_begin(&show->members, &show->s->catalog);
+	memberlist_fini(&show->members);
+	memberlist_begin(&show->members, &show->s->catalog);
 	return session_transfer(show->s, &show->s->catalog, take_mine, show);
 }
 
@@ -103,7 +105,7 @@ load_member(struct show *show)
 	struct dname node, owner;
 	struct label group = label_of("group"), ext = label_of("ext");
 	bool exists = false;
-	members_begin(&show->members, &show->s->catalog);
+	memberlist_begin(&show->members, &show->s->catalog);
 	if (show->id.size == 0)
 		return transfer_mine(show);
 	enum err e = catz_member_owner(&show->id, &show->s->catalog, &node);
@@ -128,7 +130,7 @@ print_member(struct show *show, struct output *o)
 {
 	char zone[DNAME_TEXT_MAX], id[DNAME_TEXT_MAX];
 	static const struct props none;
-	const struct member_entry *m = members_find(&show->members, &show->zone);
+	const struct memberlist_entry *m = memberlist_find(&show->members, &show->zone);
 	struct row_props cells;
 	row_props_init(&cells, m ? &m->props : &none);
 	output_field(o, "zone", "Zone", CELL_TEXT,
@@ -173,7 +175,7 @@ show_zone(struct show *show, struct output *o)
 	e = load_member(show);
 	if (e)
 		return e;
-	members_end(&show->members);
+	memberlist_end(&show->members);
 	if (show->id.size == 0)
 		return ERR_NOTFOUND;
 	print_member(show, o);
@@ -197,7 +199,7 @@ show_run(struct ctl *ctl)
 		say_error("\"%s\": %s", ctl->args[0], why);
 		return EXIT_USAGE;
 	}
-	enum exit_status rc = session_open(&s, ctl);
+	enum exit_status rc = connect_open(&s, ctl);
 	if (!rc) {
 		char zone[DNAME_TEXT_MAX];
 		enum err e = show_zone(&show, ctl->out);
@@ -208,7 +210,7 @@ show_run(struct ctl *ctl)
 			say_error("%s", s.error);
 		rc = e ? EXIT_FAILED : EXIT_DONE;
 	}
-	members_fini(&show.members);
+	memberlist_fini(&show.members);
 	session_close(&s);
 	return rc;
 }

@@ -3,12 +3,13 @@
 
 #include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/observed.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/orders.h"
 #include "ctl/output.h"
 #include "ctl/row.h"
 #include "ctl/say.h"
+#include "lib/observed.h"
 
 struct status {
 	struct session *s;
@@ -203,7 +204,7 @@ status_run(struct ctl *ctl)
 		rc = EXIT_USAGE;
 	}
 	if (!rc)
-		rc = session_open(&s, ctl);
+		rc = connect_open(&s, ctl);
 	if (!rc) {
 		output_field(ctl->out, "catalog", summary ? "Catalog" : NULL, CELL_TEXT,
 		    cell_text(s.catalog_text));

@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "ctl/connect.h"
 #include "ctl/say.h"
-#include "lib/catz.h"
-#include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/order.h"
 #include "lib/rr.h"
 
 enum { CHUNK = 500, WINDOW = 16, COMMIT_MS = 600000 };
@@ -21,56 +20,13 @@ struct part {
 
 struct transact {
 	struct session *s;
-	const struct members *members;
+	const struct memberlist *members;
 	const struct diff *diff;
-	struct dname apex; /* _command.C */
 	struct part *parts;
 	size_t n_parts, room;
 	size_t n_answered;
 	uint16_t ids[WINDOW];
 };
-
-/* -- verbs ------------------------------------------------------------------ */
-
-/*
- * The TTL of a verb means nothing. With one of chance, no two of us in the same
- * second sign the same bytes, of which the agent would take the second for a copy.
- */
-static uint32_t
-any_ttl(void)
-{
-	uint32_t ttl;
-
-	if (getrandom(&ttl, sizeof(ttl), 0) != (ssize_t)sizeof(ttl))
-		log_fatal("transact", "getrandom failed");
-	return ttl & INT32_MAX;
-}
-
-static enum err
-order(struct transact *t, const char *verb, struct msg *msg)
-{
-	struct label all = label_of("_all");
-	struct dname owner;
-	struct buf rdata;
-	uint16_t id;
-	struct wire_out *out = session_begin(t->s, OPCODE_UPDATE, &t->apex, RR_SOA);
-	enum err e = dname_prepend(&all, &t->apex, &owner);
-
-	if (e)
-		return e;
-	buf_init(&rdata, 0);
-	txt_put(&rdata, verb);
-	const struct rr rr = {.owner = owner,
-	    .type = RR_TXT,
-	    .class = CLASS_IN,
-	    .ttl = any_ttl(),
-	    .rdata_size = (uint16_t)rdata.size,
-	    .rdata = rdata.data};
-	msg_put_rr(out, (enum msg_section)MSG_UPDATES, &rr);
-	buf_fini(&rdata);
-	e = session_send(t->s, out, &id);
-	return e ? e : session_receive(t->s, msg);
-}
 
 /* -- messages --------------------------------------------------------------- */
 
@@ -195,14 +151,10 @@ begin(struct transact *t)
 	struct msg msg;
 	char why[SESSION_REASON_MAX];
 
-	if (catz_control_zone("_command", &t->s->catalog, &t->apex)) {
-		say_error("%s: the catalog's name is too long", t->s->catalog_text);
-		return EXIT_FAILED;
-	}
 	do {
-		if (order(t, "begin", &msg))
+		if (order_send(t->s, "begin", NULL, NULL, &msg))
 			return say_lost(t, "nothing was changed");
-	} while (session_move(t->s, &msg));
+	} while (connect_move(t->s, &msg));
 	if (msg_rcode(&msg) == RCODE_NOERROR)
 		return EXIT_DONE;
 	say_error("nothing was changed: %s", session_reason(&msg, why));
@@ -241,7 +193,7 @@ commit(struct transact *t)
 	struct msg msg;
 
 	session_allow_ms(t->s, COMMIT_MS);
-	if (order(t, "commit", &msg))
+	if (order_send(t->s, "commit", NULL, NULL, &msg))
 		return say_lost(t, "the answer to the commit was not seen: all was "
 				   "changed, or nothing; run it again to see");
 	if (msg_rcode(&msg) == RCODE_NOERROR)
@@ -255,7 +207,7 @@ commit(struct transact *t)
 }
 
 enum exit_status
-transact(struct session *s, const struct members *members, const struct diff *diff)
+transact(struct session *s, const struct memberlist *members, const struct diff *diff)
 {
 	struct transact t = {.s = s, .members = members, .diff = diff};
 	enum exit_status rc = begin(&t);

@@ -3,8 +3,8 @@
 #define CTL_TRANSACT_H
 
 #include "ctl/diff.h"
-#include "ctl/members.h"
-#include "ctl/session.h"
+#include "lib/memberlist.h"
+#include "lib/session.h"
 
 /*
  * A difference becomes one change of the catalog, or none: begin, UPDATEs,
@@ -13,7 +13,7 @@
  * Anything but EXIT_DONE was said on stderr; then nothing was changed, unless
  * the answer to the commit was not seen, which is said.
  */
-NODISCARD enum exit_status transact(struct session *s, const struct members *members,
+NODISCARD enum exit_status transact(struct session *s, const struct memberlist *members,
     const struct diff *diff);
 
 #endif

@@ -7,13 +7,15 @@
 
 #include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/observed.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/outcome.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
 #include "lib/catz.h"
 #include "lib/mem.h"
+#include "lib/observed.h"
+#include "lib/order.h"
 
 /*
  * The verbs: UPDATEs of _command.C, a record for each zone, so many in one
@@ -55,16 +57,9 @@ put_verb(const struct verb *v, const struct dname *owner, struct wire_out *out)
 }
 
 static enum err
-finish_exchange(struct verb *v, struct wire_out *out, struct msg *msg)
-{
-	uint16_t id;
-	enum err e = session_send(&v->s, out, &id);
-	return e ? e : session_receive(&v->s, msg);
-}
-
-static enum err
 exchange_zones(struct verb *v, size_t from, size_t n, struct msg *msg)
 {
+	uint16_t request;
 	struct wire_out *out = session_begin(&v->s, OPCODE_UPDATE, &v->apex, RR_SOA);
 	for (size_t i = from; i < from + n; i++) {
 		const struct order *o = &v->orders.items[i];
@@ -76,20 +71,8 @@ exchange_zones(struct verb *v, size_t from, size_t n, struct msg *msg)
 		if (!observed_owner(&zone, &id, &v->apex, &owner))
 			put_verb(v, &owner, out);
 	}
-	return finish_exchange(v, out, msg);
-}
-
-static enum err
-exchange_all(struct verb *v, struct msg *msg)
-{
-	struct label all = label_of("_all");
-	struct dname owner;
-	struct wire_out *out = session_begin(&v->s, OPCODE_UPDATE, &v->apex, RR_SOA);
-	enum err e = dname_prepend(&all, &v->apex, &owner);
-	if (e)
-		return e;
-	put_verb(v, &owner, out);
-	return finish_exchange(v, out, msg);
+	enum err e = session_send(&v->s, out, &request);
+	return e ? e : session_receive(&v->s, msg);
 }
 
 /* The entry of the agent's log, told beside NOERROR; 0: it was not. */
@@ -319,7 +302,7 @@ open_verb(struct verb *v)
 		say_error("-b \"%s\": no name of a backend", backend);
 		return EXIT_USAGE;
 	}
-	enum exit_status rc = session_open(&v->s, v->ctl);
+	enum exit_status rc = connect_open(&v->s, v->ctl);
 	if (!rc && catz_control_zone("_command", &v->s.catalog, &v->apex)) {
 		say_error("catalog \"%s\": the name is too long", v->s.catalog_text);
 		rc = EXIT_USAGE;
@@ -376,7 +359,7 @@ run_agent(struct verb *v)
 	struct msg msg;
 	enum err e;
 	do {
-		e = exchange_all(v, &msg);
+		e = order_send(&v->s, v->name, NULL, v->ctl->opt->backend, &msg);
 	} while (!e && is_later(v, &msg));
 	if (e || msg_rcode(&msg) != RCODE_NOERROR) {
 		say_error("%s: %s", v->name,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/await.h"
 #include "ctl/commands.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 
@@ -18,7 +19,7 @@ wait_run(struct ctl *ctl)
 	    .timeout_s = ctl->opt->wait_s,
 	};
 	if (!rc)
-		rc = session_open(&s, ctl);
+		rc = connect_open(&s, ctl);
 	if (!rc) {
 		rc = await_run(&a);
 		output_field(ctl->out, "catalog", NULL, CELL_TEXT,

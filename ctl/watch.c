@@ -8,14 +8,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/changes.h"
 #include "ctl/commands.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
-#include "ctl/session.h"
 #include "lib/buf.h"
+#include "lib/changes.h"
 #include "lib/mem.h"
+#include "lib/session.h"
 
 /*
  * _status.C is transferred again and again, by IXFR after the first time, and
@@ -229,7 +230,7 @@ watch_run(struct ctl *ctl)
 	struct watch w = {.ctl = ctl, .signal_fd = -1};
 	enum exit_status rc = take_zones(&w);
 	if (!rc)
-		rc = session_open(&w.s, ctl);
+		rc = connect_open(&w.s, ctl);
 	if (!rc)
 		rc = take_signals(&w);
 	changes_init(&w.changes, &w.s.status);

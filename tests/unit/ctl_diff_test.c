@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/diff.h"
+#include "ctl/propline.h"
 #include "lib/rr.h"
 
 /* A list of zones against a catalog, without an agent. */
@@ -18,22 +19,22 @@ name(const char *text)
 }
 
 static void
-take(struct members *m, const char *line)
+take(struct memberlist *m, const char *line)
 {
 	struct buf rdata;
 	struct rr rr;
 	buf_init(&rdata, 0);
 	assert_int_equal(rr_parse(line, &rdata, &rr), OK);
-	assert_int_equal(members_take(m, &rr), OK);
+	assert_int_equal(memberlist_take(m, &rr), OK);
 	buf_fini(&rdata);
 }
 
 static void
-catalog(struct members *m)
+catalog(struct memberlist *m)
 {
 	struct dname apex = name("cat.example");
 	memset(m, 0, sizeof(*m));
-	members_begin(m, &apex);
+	memberlist_begin(m, &apex);
 	take(m, "cat.example. 0 IN SOA invalid. invalid. 7 1 1 1 1");
 	take(m, "a1.zones.cat.example. 0 IN PTR one.example.");
 	take(m, "group.a1.zones.cat.example. 0 IN TXT \"primary\"");
@@ -43,7 +44,7 @@ catalog(struct members *m)
 	take(m, "group.a2.zones.cat.example. 0 IN TXT \"b\"");
 	take(m, "group.a2.zones.cat.example. 0 IN TXT \"a\"");
 	take(m, "a3.zones.cat.example. 0 IN PTR three.example.");
-	members_end(m);
+	memberlist_end(m);
 }
 
 struct wanted {
@@ -57,12 +58,12 @@ order(struct orders *orders, const struct wanted *w, size_t n)
 	memset(orders, 0, sizeof(*orders));
 	for (size_t i = 0; i < n; i++) {
 		struct props *props = pool_zalloc(&orders->pool, sizeof(*props));
-		assert_int_equal(props_parse_groups(w[i].groups, &orders->pool, props,
+		assert_int_equal(propline_groups(w[i].groups, &orders->pool, props,
 				     &why),
 		    OK);
 		for (size_t j = 0; j < 3 && w[i].params[j]; j++)
-			assert_int_equal(props_parse_param(w[i].params[j],
-					     &orders->pool, props, &why),
+			assert_int_equal(propline_param(w[i].params[j], &orders->pool,
+					     props, &why),
 			    OK);
 		assert_int_equal(orders_add(orders, w[i].zone, props, ""), OK);
 	}
@@ -87,7 +88,7 @@ static void
 expect(const struct wanted *w, size_t n, bool prune, const char *text, size_t n_same,
     size_t n_extra)
 {
-	struct members members;
+	struct memberlist members;
 	struct orders orders;
 	struct diff diff;
 	char out[1024];
@@ -101,7 +102,7 @@ expect(const struct wanted *w, size_t n, bool prune, const char *text, size_t n_
 	assert_true(members.soa_size > 20);
 	diff_fini(&diff);
 	orders_fini(&orders);
-	members_fini(&members);
+	memberlist_fini(&members);
 }
 
 static void
@@ -143,7 +144,7 @@ diff_write__a_change__removes_what_is_not_wanted(void **state)
 {
 	(void)state;
 	static const struct wanted one[] = {{"one.example", "b", {"color=blue"}}};
-	struct members members;
+	struct memberlist members;
 	struct orders orders;
 	struct diff diff;
 	struct wire_out out;
@@ -183,7 +184,7 @@ diff_write__a_change__removes_what_is_not_wanted(void **state)
 	buf_fini(&text);
 	diff_fini(&diff);
 	orders_fini(&orders);
-	members_fini(&members);
+	memberlist_fini(&members);
 }
 
 int

@@ -8,6 +8,7 @@
 
 #include "ctl/options.h"
 #include "ctl/orders.h"
+#include "ctl/propline.h"
 
 static struct orders orders;
 
@@ -170,25 +171,25 @@ orders_find__many__finds_each_and_no_other(void **state)
 }
 
 static void
-props_parse_groups__escapes_and_dash__are_understood(void **state)
+propline_groups__escapes_and_dash__are_understood(void **state)
 {
 	(void)state;
 	struct pool pool = {0};
 	struct props props = {0};
 	const char *why;
-	assert_int_equal(props_parse_groups("a,b\\,c,\\045", &pool, &props, &why), OK);
+	assert_int_equal(propline_groups("a,b\\,c,\\045", &pool, &props, &why), OK);
 	assert_memory_equal(props.groups->data, "a", 1);
 	assert_memory_equal(props.groups->next->data, "b,c", 3);
 	assert_memory_equal(props.groups->next->next->data, "-", 1);
 	assert_null(props.groups->next->next->next);
-	assert_int_equal(props_parse_groups("-", &pool, &props, &why), OK);
+	assert_int_equal(propline_groups("-", &pool, &props, &why), OK);
 	assert_true(props.has_groups);
 	assert_null(props.groups);
 	pool_fini(&pool);
 }
 
 static void
-props_parse_param__limits__are_kept(void **state)
+propline_param__limits__are_kept(void **state)
 {
 	(void)state;
 	struct pool pool = {0};
@@ -198,11 +199,11 @@ props_parse_param__limits__are_kept(void **state)
 	memset(text, 'v', sizeof(text) - 1);
 	memcpy(text, "n=", 2);
 	text[2 + PROPS_VALUE_MAX] = '\0';
-	assert_int_equal(props_parse_param(text, &pool, &props, &why), OK);
+	assert_int_equal(propline_param(text, &pool, &props, &why), OK);
 	text[2 + PROPS_VALUE_MAX] = 'v';
-	assert_int_equal(props_parse_param(text, &pool, &props, &why), ERR_FORM);
-	assert_int_equal(props_parse_param("=1", &pool, &props, &why), ERR_FORM);
-	assert_int_equal(props_parse_param("UPPER=1", &pool, &props, &why), OK);
+	assert_int_equal(propline_param(text, &pool, &props, &why), ERR_FORM);
+	assert_int_equal(propline_param("=1", &pool, &props, &why), ERR_FORM);
+	assert_int_equal(propline_param("UPPER=1", &pool, &props, &why), OK);
 	assert_true(label_is(&props.params->next->name, "upper"));
 	pool_fini(&pool);
 }
@@ -218,8 +219,8 @@ main(void)
 	    cmocka_unit_test(orders_read__bad_lines__are_refused_whole),
 	    cmocka_unit_test(orders_read__no_such_file__is_a_failure),
 	    cmocka_unit_test(orders_find__many__finds_each_and_no_other),
-	    cmocka_unit_test(props_parse_groups__escapes_and_dash__are_understood),
-	    cmocka_unit_test(props_parse_param__limits__are_kept),
+	    cmocka_unit_test(propline_groups__escapes_and_dash__are_understood),
+	    cmocka_unit_test(propline_param__limits__are_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

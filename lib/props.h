@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef CTL_PROPS_H
-#define CTL_PROPS_H
+#ifndef LIB_PROPS_H
+#define LIB_PROPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ctl/pool.h"
 #include "lib/dname.h"
 #include "lib/err.h"
+#include "lib/pool.h"
 #include "lib/wire.h"
 
 /*
@@ -39,21 +39,8 @@ struct props {
 	struct props_param *params;
 };
 
-/*
- * Patterns as -p and a line have them: separated by commas, "-" alone for
- * none. They replace earlier ones. On failure *why is a text for people:
- * ERR_FORM.
- */
-NODISCARD enum err props_parse_groups(const char *text, struct pool *pool,
-    struct props *props, const char **why);
-
-/*
- * NAME=VALUE, the value as it is. Replaces nothing: a name may come twice, and
- * is then two records. ERR_FORM, *why.
- */
-NODISCARD enum err props_parse_param(const char *text, struct pool *pool,
-    struct props *props, const char **why);
-/* The same with name and value already apart. */
+/* Append a parameter. Replaces nothing: a name may come twice, and is then two
+ * records. On failure *why is a text for people: ERR_FORM. */
 NODISCARD enum err props_add_param(const char *name, size_t name_size,
     const void *value, size_t size, struct pool *pool, struct props *props,
     const char **why);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ctl/changes.h"
+#include "lib/changes.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/observed.h"
 #include "lib/buf.h"
 #include "lib/mem.h"
+#include "lib/observed.h"
 
 /* In the order of struct change_facts. */
 static const char *const keys[] = {"state", "serial", "id", "pattern", "since",

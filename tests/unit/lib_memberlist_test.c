@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "ctl/members.h"
 #include "lib/buf.h"
+#include "lib/memberlist.h"
 #include "lib/rr.h"
 
-static struct members members;
+static struct memberlist members;
 
 static void
 take(const char *text)
@@ -16,7 +16,7 @@ take(const char *text)
 	struct rr rr;
 	buf_init(&rdata, 0);
 	assert_int_equal(rr_parse(text, &rdata, &rr), OK);
-	assert_int_equal(members_take(&members, &rr), OK);
+	assert_int_equal(memberlist_take(&members, &rr), OK);
 	buf_fini(&rdata);
 }
 
@@ -25,15 +25,15 @@ begin(void)
 {
 	struct dname apex;
 	assert_int_equal(dname_parse("cat.example", &apex), OK);
-	members_begin(&members, &apex);
+	memberlist_begin(&members, &apex);
 }
 
-static const struct member_entry *
+static const struct memberlist_entry *
 find(const char *text)
 {
 	struct dname zone;
 	assert_int_equal(dname_parse(text, &zone), OK);
-	return members_find(&members, &zone);
+	return memberlist_find(&members, &zone);
 }
 
 static void
@@ -55,16 +55,16 @@ members__records_of_a_node__are_one_member(void **state)
 	take("group.a1.zones.cat.example. 0 IN TXT \"secondary\"");
 	take(
 	    "primaries.nsherd.ext.a1.zones.cat.example. 0 IN TXT \"192.0.2.1 \" \"key k\"");
-	members_end(&members);
+	memberlist_end(&members);
 	assert_int_equal(members.serial, 7);
 	assert_int_equal(members.n, 1);
-	const struct member_entry *m = find("shop.example");
+	const struct memberlist_entry *m = find("shop.example");
 	assert_non_null(m);
 	expect_group(m->props.groups, "secondary");
 	assert_true(label_is(&m->props.params->name, "primaries"));
 	assert_memory_equal(m->props.params->value, "192.0.2.1 key k", 15);
 	assert_int_equal(m->n_other, 0);
-	members_fini(&members);
+	memberlist_fini(&members);
 }
 
 /* A zone transfer has no order of its own. */
@@ -80,19 +80,19 @@ members__records_in_any_order__are_put_together(void **state)
 	take("group.a.zones.cat.example. 0 IN TXT \"three\"");
 	take("x.nsherd.ext.b.zones.cat.example. 0 IN TXT \"2\"");
 	take("group.orphan.zones.cat.example. 0 IN TXT \"nobody\"");
-	members_end(&members);
+	memberlist_end(&members);
 	assert_int_equal(members.n, 2);
 	struct dname zone;
 	char text[DNAME_TEXT_MAX];
-	member_entry_zone(&members.items[0], &zone);
+	memberlist_entry_zone(&members.items[0], &zone);
 	assert_string_equal(dname_print_short(&zone, text), "y.example");
-	const struct member_entry *m = find("y.example");
+	const struct memberlist_entry *m = find("y.example");
 	expect_group(m->props.groups, "one");
 	expect_group(m->props.groups->next, "two");
 	assert_non_null(m->props.params);
 	expect_group(find("z.example")->props.groups, "three");
 	assert_null(find("x.example"));
-	members_fini(&members);
+	memberlist_fini(&members);
 }
 
 static void
@@ -106,12 +106,12 @@ members__what_we_cannot_say__is_counted(void **state)
 	take("primaries.ext.a.zones.cat.example. 0 IN A 192.0.2.1");
 	take("x.y.nsherd.ext.a.zones.cat.example. 0 IN TXT \"deep\"");
 	take("nsherd.ext.a.zones.cat.example. 0 IN TXT \"shallow\"");
-	members_end(&members);
+	memberlist_end(&members);
 	assert_int_equal(members.n, 1);
 	assert_int_equal(members.items[0].n_other, 5);
 	assert_null(members.items[0].props.groups);
 	assert_null(members.items[0].props.params);
-	members_fini(&members);
+	memberlist_fini(&members);
 }
 
 static void
@@ -119,10 +119,10 @@ members__none__is_fine(void **state)
 {
 	(void)state;
 	begin();
-	members_end(&members);
+	memberlist_end(&members);
 	assert_int_equal(members.n, 0);
 	assert_null(find("a.example"));
-	members_fini(&members);
+	memberlist_fini(&members);
 }
 
 int

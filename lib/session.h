@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef CTL_SESSION_H
-#define CTL_SESSION_H
+#ifndef LIB_SESSION_H
+#define LIB_SESSION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ctl/ctl.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 #include "lib/exchange.h"
@@ -16,6 +15,8 @@
  * The connection to one agent: where it is, which key and which catalog, and
  * why something failed, in plain words.
  */
+
+enum { SESSION_TIMEOUT_MS = 20000 };
 
 struct session {
 	struct exchange *x;
@@ -29,11 +30,11 @@ struct session {
 	char error[1024];   /* of the last failure */
 };
 
-/*
- * Connect as the options and defaults say. Anything but EXIT_DONE was said on
- * stderr. Call session_close() in any case.
- */
-NODISCARD enum exit_status session_open(struct session *s, const struct ctl *ctl);
+/* Nothing but the time limit is set: conf.server, key and tls are the caller's to
+ * fill, and belong to the session from then on; then the catalog. */
+void session_init(struct session *s);
+/* ERR_RANGE: the name is too long for a catalog. */
+NODISCARD enum err session_set_catalog(struct session *s, const struct dname *catalog);
 void session_close(struct session *s);
 
 /* A new connection in place of the old one. Fails with s->error. */
@@ -75,12 +76,6 @@ enum { SESSION_REASON_MAX = 512 };
 char *session_reason(const struct msg *msg, char out[static SESSION_REASON_MAX]);
 /* The reply was refused for one of its records, which the text names. */
 bool session_blames_record(const struct msg *msg);
-/*
- * An agent that follows another refused, and told which: connect to that one, for
- * all that comes. By TLS, if we were told to use it, and only then. False: it did not
- * tell, or told of one that cannot be reached so; the session is then as it was.
- */
-bool session_move(struct session *s, const struct msg *msg);
 /* The agent is busy or has just started: the same request is welcome soon. */
 bool session_says_later(const struct msg *msg);
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/observed.h"
+#include "lib/observed.h"
 
 static struct dname
 name(const char *text)

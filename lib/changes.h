@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef CTL_CHANGES_H
-#define CTL_CHANGES_H
+#ifndef LIB_CHANGES_H
+#define LIB_CHANGES_H
 
 #include <stdbool.h>
 #include <stddef.h>

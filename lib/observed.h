@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef CTL_OBSERVED_H
-#define CTL_OBSERVED_H
+#ifndef LIB_OBSERVED_H
+#define LIB_OBSERVED_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ctl/session.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 #include "lib/rr.h"
+#include "lib/session.h"
 
 /*
  * _status.C: what the agent saw. Its records are TXT, each a list of

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef CTL_POOL_H
-#define CTL_POOL_H
+#ifndef LIB_POOL_H
+#define LIB_POOL_H
 
 #include <stddef.h>
 

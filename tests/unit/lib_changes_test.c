@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/changes.h"
 #include "lib/buf.h"
+#include "lib/changes.h"
 
 static struct dname
 dn(const char *text)

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ctl/members.h"
+#include "lib/memberlist.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/say.h"
 #include "lib/catz.h"
 #include "lib/mem.h"
 #include "lib/rr.h"
 
 void
-members_fini(struct members *members)
+memberlist_fini(struct memberlist *members)
 {
 	free(members->items);
 	members->items = NULL;
@@ -19,7 +18,7 @@ members_fini(struct members *members)
 }
 
 void
-member_entry_zone(const struct member_entry *m, struct dname *zone)
+memberlist_entry_zone(const struct memberlist_entry *m, struct dname *zone)
 {
 	if (dname_from_key(m->zone, m->zone_size, zone))
 		*zone = dname_root; /* cannot be: it was a name before */
@@ -28,9 +27,9 @@ member_entry_zone(const struct member_entry *m, struct dname *zone)
 /* -- taking records ------------------------------------------------------- */
 
 void
-members_begin(struct members *members, const struct dname *apex)
+memberlist_begin(struct memberlist *members, const struct dname *apex)
 {
-	*members = (struct members){.apex = *apex, .sorted_by_id = true};
+	*members = (struct memberlist){.apex = *apex, .sorted_by_id = true};
 }
 
 static int
@@ -43,24 +42,24 @@ compare_bytes(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 static int
 compare_ids(const void *a, const void *b)
 {
-	const struct member_entry *x = a, *y = b;
+	const struct memberlist_entry *x = a, *y = b;
 	return compare_bytes(x->id, x->id_size, y->id, y->id_size);
 }
 
 /* The entry of the id, if it was the last one, or another: a zone whose records
  * come in any order is put right at the end. */
-static struct member_entry *
-entry_of(struct members *m, const struct label *id)
+static struct memberlist_entry *
+entry_of(struct memberlist *m, const struct label *id)
 {
-	struct member_entry *last = m->n > 0 ? &m->items[m->n - 1] : NULL;
+	struct memberlist_entry *last = m->n > 0 ? &m->items[m->n - 1] : NULL;
 	int c = last ? compare_bytes(last->id, last->id_size, id->data, id->size) : -1;
 	if (c == 0)
 		return last;
 	if (c > 0)
 		m->sorted_by_id = false;
 	m->items = mem_grow(m->items, m->n, &m->room, sizeof(*m->items));
-	struct member_entry *e = &m->items[m->n++];
-	*e = (struct member_entry){
+	struct memberlist_entry *e = &m->items[m->n++];
+	*e = (struct memberlist_entry){
 	    .id = pool_dup(&m->pool, id->data, id->size),
 	    .id_size = id->size,
 	};
@@ -68,7 +67,7 @@ entry_of(struct members *m, const struct label *id)
 }
 
 static void
-take_zone(struct members *m, struct member_entry *e, const struct rr *rr)
+take_zone(struct memberlist *m, struct memberlist_entry *e, const struct rr *rr)
 {
 	struct dname zone;
 	uint8_t key[DNAME_KEY_MAX];
@@ -94,7 +93,7 @@ join_strings(const struct rr *rr, struct buf *out, unsigned *n)
 }
 
 static void
-take_group(struct members *m, struct member_entry *e, const struct rr *rr)
+take_group(struct memberlist *m, struct memberlist_entry *e, const struct rr *rr)
 {
 	struct buf text;
 	unsigned n;
@@ -115,7 +114,7 @@ take_group(struct members *m, struct member_entry *e, const struct rr *rr)
 }
 
 static void
-take_param(struct members *m, struct member_entry *e, const struct label *name,
+take_param(struct memberlist *m, struct memberlist_entry *e, const struct label *name,
     const struct rr *rr)
 {
 	struct buf text;
@@ -130,7 +129,7 @@ take_param(struct members *m, struct member_entry *e, const struct label *name,
 }
 
 enum err
-members_take(struct members *m, const struct rr *rr)
+memberlist_take(struct memberlist *m, const struct rr *rr)
 {
 	struct catz_name name;
 	struct soa soa;
@@ -167,7 +166,7 @@ append_groups(struct props_group **end, struct props_group *more)
 }
 
 static void
-absorb(struct member_entry *into, const struct member_entry *from)
+absorb(struct memberlist_entry *into, const struct memberlist_entry *from)
 {
 	if (from->zone) {
 		into->zone = from->zone;
@@ -183,7 +182,7 @@ absorb(struct member_entry *into, const struct member_entry *from)
 }
 
 static void
-merge_ids(struct members *m)
+merge_ids(struct memberlist *m)
 {
 	if (!m->sorted_by_id)
 		qsort(m->items, m->n, sizeof(*m->items), compare_ids);
@@ -236,12 +235,12 @@ sort_props(struct props *props)
 static int
 compare_zones(const void *a, const void *b)
 {
-	const struct member_entry *x = a, *y = b;
+	const struct memberlist_entry *x = a, *y = b;
 	return compare_bytes(x->zone, x->zone_size, y->zone, y->zone_size);
 }
 
 void
-members_end(struct members *m)
+memberlist_end(struct memberlist *m)
 {
 	merge_ids(m);
 	size_t kept = 0;
@@ -255,32 +254,39 @@ members_end(struct members *m)
 		qsort(m->items, m->n, sizeof(*m->items), compare_zones);
 }
 
-const struct member_entry *
-members_find(const struct members *m, const struct dname *zone)
+const struct memberlist_entry *
+memberlist_find(const struct memberlist *m, const struct dname *zone)
 {
 	uint8_t key[DNAME_KEY_MAX];
-	struct member_entry wanted = {.zone = key};
+	struct memberlist_entry wanted = {.zone = key};
 	wanted.zone_size = (uint16_t)dname_key(zone, key);
 	return m->n == 0
 		   ? NULL
 		   : bsearch(&wanted, m->items, m->n, sizeof(*m->items), compare_zones);
 }
 
+struct loading {
+	struct memberlist *m;
+	memberlist_step_fn *step;
+	void *arg;
+};
+
 static enum err
 take_rr(void *arg, const struct rr *rr)
 {
-	struct members *m = arg;
-	say_progress("reading the catalog", m->n, 0);
-	return members_take(m, rr);
+	struct loading *l = arg;
+	enum err e = l->step ? l->step(l->arg, l->m->n) : OK;
+	return e ? e : memberlist_take(l->m, rr);
 }
 
 enum err
-members_load(struct session *s, struct members *members)
+memberlist_load(struct session *s, struct memberlist *members, memberlist_step_fn *step,
+    void *arg)
 {
-	members_begin(members, &s->catalog);
-	enum err e = session_transfer(s, &s->catalog, take_rr, members);
+	struct loading l = {members, step, arg};
+	memberlist_begin(members, &s->catalog);
+	enum err e = session_transfer(s, &s->catalog, take_rr, &l);
 	if (!e)
-		members_end(members);
-	say_progress_end();
+		memberlist_end(members);
 	return e;
 }

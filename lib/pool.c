@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ctl/pool.h"
+#include "lib/pool.h"
 
 #include <stdalign.h>
 #include <stddef.h>

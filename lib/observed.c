@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ctl/observed.h"
+#include "lib/observed.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIB_ORDER_H
+#define LIB_ORDER_H
+
+#include "lib/dname.h"
+#include "lib/err.h"
+#include "lib/session.h"
+
+/*
+ * One verb of _command.C, and its answer. owner NULL: `_all`; otherwise below
+ * _command.C. backend NULL: all. No two of us ever send the same octets, of which the
+ * agent would take the second for a copy (protocol, section 6). Fails with s->error; a
+ * refusal is no failure.
+ */
+NODISCARD enum err order_send(struct session *s, const char *verb,
+    const struct dname *owner, const char *backend, struct msg *msg);
+
+#endif
