@@ -282,7 +282,8 @@ run_slice(struct engine *e, struct record *r, struct order *o, struct slice *s,
 	for (size_t i = 0; i < s->n; i++) {
 		struct backend_error why;
 		enum verb_result result = VERB_FAILED;
-		if (engine_stopping(e) || pace_now_us() >= until_us)
+		/* One at the least, however slow the machine is. */
+		if (engine_stopping(e) || (i > 0 && pace_now_us() >= until_us))
 			return VERB_MORE;
 		if (!may_go(e, o))
 			return VERB_WAIT;

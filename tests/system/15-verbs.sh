@@ -46,7 +46,7 @@ NS1_PORT=$NSD_PORT NS1_DIR=$NSD_DIR
 as() { # KEY COMMAND...: nsherdctl with that key
 	local key=$1
 	shift
-	NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/$key.key NSHERD_CATALOG=$C HOME=$T "$CTL" "$@"
+	NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/$key.key NSHERD_CATALOG=$C HOME=$T patient "$@"
 }
 rc() { # STATUS COMMAND...
 	local want=$1 got

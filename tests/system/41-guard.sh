@@ -72,7 +72,7 @@ settled() { # backends have read all of the log
 calm() { until_ok 60 settled || fail "backends lag behind: $(ctl backends)"; }
 admin() {
 	NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/admin.example.key NSHERD_CATALOG=$C \
-		HOME=$T "$CTL" "$@"
+		HOME=$T patient "$@"
 }
 ids() {
 	dig @127.0.0.1 -p "$AGENT_PORT" -k "$T/ctl.example.key" $C AXFR +nostats |
@@ -186,7 +186,7 @@ for round in $(seq "$rounds"); do
 		wait "$keeping"
 		for p in $ports; do
 			gone=$(for z in $(cat "$T/zones"); do echo "$z"; done |
-				$PYTHON "$here/soa.py" "$p" served 5 | grep -c 'not served')
+				WAIT=1 $PYTHON "$here/soa.py" "$p" served 5 | grep -c 'not served')
 			[ "$gone" -le "$LIMIT" ] || fail "port $p: $gone gone"
 		done
 	fi
@@ -294,7 +294,7 @@ until_ok 20 status_has late1.example 'state=held' || fail "older state: $(status
 [ "$(ctl guard | grep -c ' stray ')" = $((2 * LIMIT)) ] || fail "older state: $(ctl guard)"
 # that one is taken over as it is; or, if what the server has it as is not known by
 # then, held as a change, and served all the same
-if ctl add late1.example -p shared --wait=20; then
+if WAIT=1 ctl add late1.example -p shared --wait=20; then
 	[ "$(held)" = $((2 * LIMIT - 1)) ] || fail "older state: held $(held)"
 else
 	status_has late1.example 'held=change' || fail "older state: late1: $(ctl status late1.example)"

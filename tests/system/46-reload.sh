@@ -239,7 +239,7 @@ load_goes_on
 # -- catalogs ----------------------------------------------------------------------
 
 step a new catalog
-second() { NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=second.example HOME=$T "$CTL" "$@"; }
+second() { NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=second.example HOME=$T patient "$@"; }
 [ "$(agent_soa ctl.example second.example)" = REFUSED ] || fail "a catalog nobody has"
 CATALOGS="main load second" SERVED="main, second"
 reload

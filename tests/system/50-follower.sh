@@ -78,7 +78,7 @@ P
 lctl() {
 	local n=$1
 	shift
-	NSHERD_SERVER=127.0.0.1@${PORT[$n]} NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T "$CTL" "$@"
+	NSHERD_SERVER=127.0.0.1@${PORT[$n]} NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T patient "$@"
 }
 node tail follower "primaries = 127.0.0.1@${PORT[hub]} key xfr.example"
 up tail

@@ -4,7 +4,7 @@
 
 N=$([ -n "$QUICK" ] && echo 5000 || echo 100000)
 hctl() {
-	NSHERD_SERVER=127.0.0.1@${PORT[hub]} NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T "$CTL" "$@"
+	NSHERD_SERVER=127.0.0.1@${PORT[hub]} NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T patient "$@"
 }
 for n in hub node; do PORT[$n]=$(free_port); done
 node hub primary

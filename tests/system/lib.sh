@@ -18,14 +18,29 @@ PIDS=()
 # Some crash yadifad, which is itself a fault of it: no core in the source tree.
 ulimit -c 0
 
+# Every bound of a wait is this many times what the test says: that is for a machine
+# with nothing else to do, and a wait that succeeds costs no more for being patient.
+export WAIT=${WAIT:-3}
+
+# The reason comes first, and again as the last line of all (cleanup): who sees
+# only the end sees it, too. The agent's own logs stand last.
 fail() {
-	printf 'FAIL: %s\n' "$*"
-	for log in "$T"/*.log; do
+	local log
+	printf 'FAIL: %s\n' "$*" | tee -a "$T/.reason"
+	for log in "$T"/[!n]*.log "$T"/n[!s]*.log "$T"/ns[!h]*.log "$T"/nsh*.log; do
 		[ -f "$log" ] || continue
 		printf -- '--- %s\n' "${log##*/}"
-		tail -n 25 "$log"
+		tail -n 20 "$log" | cut -c 1-400
 	done
 	exit 1
+}
+say_why() { # STATUS
+	if [ -s "$T/.reason" ]; then
+		head -n 8 "$T/.reason" | cut -c 1-600
+	else
+		printf 'FAIL: ended with status %s after %s s\n' "$1" "$SECONDS"
+	fi
+	[ -z "${WAITING-}" ] || printf 'FAIL: the last wait was for: %s\n' "${WAITING:0:300}"
 }
 skip() { printf '%s\n' "$*"; exit 77; }
 
@@ -56,13 +71,13 @@ cleanup() {
 	fi
 	if [ -n "${KEEP-}" ]; then
 		printf 'kept: %s\n' "$T"
-	else
-		rm -rf "$T"
 	fi
+	[ $rc -eq 0 ] || [ $rc -eq 77 ] || say_why $rc
+	[ -n "${KEEP-}" ] || rm -rf "$T"
 	exit $rc
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'printf "FAIL: told to stop after %s s\\n" "$SECONDS"; exit 130' INT TERM
 
 # A port that is free for UDP and TCP now, on every loopback address. Tests run
 # side by side, so each has 150 of its own; the demo and others have the first.
@@ -90,15 +105,33 @@ while True:
 P
 }
 
-# until_ok SECONDS COMMAND...: tries it until it succeeds.
+# until_ok SECONDS COMMAND...: tries it until it succeeds, for WAIT times as long.
 until_ok() {
 	local end
-	end=$(($(date +%s) + $1))
+	end=$(($(date +%s) + $1 * WAIT))
 	shift
+	WAITING=$*
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt "$end" ] || return 1
 		sleep 0.05
 	done
+	WAITING=
+}
+
+# patient COMMAND...: nsherdctl, which waits WAIT times as long; but where it is
+# told to wait for a few seconds only, it is meant not to see what it waits for.
+patient() {
+	local args=() arg before=
+	for arg; do
+		case $before$arg in
+		--wait=[5-9] | --wait=[1-9][0-9]) arg=--wait=$((${arg#*=} * WAIT)) ;;
+		--timeout[5-9] | --timeout[1-9][0-9]) arg=$((arg * WAIT)) ;;
+		esac
+		args+=("$arg")
+		before=
+		[ "$arg" != --timeout ] || before=$arg
+	done
+	"$CTL" "${args[@]}"
 }
 
 # -- keys --------------------------------------------------------------------
@@ -336,7 +369,7 @@ del_zone() { # ID
 }
 ctl() {
 	NSHERD_SERVER=127.0.0.1@$AGENT_PORT NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C \
-		HOME=$T "$CTL" "$@"
+		HOME=$T patient "$@"
 }
 status_of() { ask "$1._status.$C" TXT; }
 status_has() { status_of "$1" | grep -q -- "$2"; }
