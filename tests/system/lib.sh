@@ -80,15 +80,21 @@ trap cleanup EXIT
 trap 'printf "FAIL: told to stop after %s s\\n" "$SECONDS"; exit 130' INT TERM
 
 # A port that is free for UDP and TCP now, on every loopback address. Tests run
-# side by side, so each has 150 of its own; the demo and others have the first.
+# side by side, so each has 150 of its own; the demo and others have the first. None
+# is given twice, as it may not be in use before the next one is asked for.
 free_port() {
-	$PYTHON - "$0" <<'P'
+	$PYTHON - "$0" "$T/ports-given" <<'P'
 import glob, os, random, socket, sys
 tests = sorted(glob.glob(os.path.join(os.path.dirname(sys.argv[1]), "[0-9]*.sh")))
 base = 20000 + 150 * (tests.index(sys.argv[1]) + 1 if sys.argv[1] in tests else 0)
 assert base < 32000, "more tests than ports"
+given = open(sys.argv[2], "a+")
+given.seek(0)
+taken = set(given.read().split())
 while True:
     p = random.randint(base, base + 149)
+    if str(p) in taken and len(taken) < 140:
+        continue
     socks = []
     try:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
@@ -96,6 +102,7 @@ while True:
             socks.append(s)
             s.bind(("127.0.0.1", p))
         print(p)
+        print(p, file=given)
         break
     except OSError:
         pass
