@@ -63,7 +63,7 @@ follow_attempt_cancel(struct follow *f)
 		f->proto->outward->hang_up(f->line);
 	f->line = NULL;
 	ask_fini(&f->ask);
-	reception_fini(&f->rx);
+	follow_store_drop(f->proto->store, &f->rx);
 }
 
 static void
@@ -201,7 +201,7 @@ ask_transfer(struct follow *f)
 	bool whole = f->want_whole || !f->loaded;
 	uint64_t max = follow_conf(f)->max_records;
 
-	reception_fini(&f->rx);
+	follow_store_drop(f->proto->store, &f->rx);
 	reception_init(&f->rx, f->proto->store, &f->name, whole ? NULL : &f->soa.serial,
 	    max);
 	f->end_ms = calls_now(f->proto) + TRANSFER_MS;

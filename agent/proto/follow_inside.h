@@ -94,6 +94,8 @@ void follow_attempt_stored(struct follow *f, enum follow_outcome outcome);
 
 /* What the writer makes of the reception, which goes with it. */
 void follow_store_take(struct follow *f);
+/* As reception_fini(), but what takes long is left to another thread. */
+void follow_store_drop(struct store *store, struct reception *rx);
 /* A primary has spoken for what we have. */
 void follow_store_checked(struct follow *f);
 /* The catalog is followed from now on, or no longer. */

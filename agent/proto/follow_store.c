@@ -190,6 +190,46 @@ end_take(struct take *t, enum err err)
 		follow_attempt_stored(f, t->outcome);
 }
 
+/* To give back the map of a million members takes tens of milliseconds, which the loop
+ * has not. */
+struct drop {
+	struct store_job job; /* first */
+	struct reception rx;
+};
+
+static enum err
+run_drop(struct store_txn *txn, struct store_job *job)
+{
+	(void)txn;
+	(void)job;
+	return OK;
+}
+
+/* In the writer's thread. */
+static void
+drop_done(struct store_job *job, enum err err)
+{
+	struct drop *d = (struct drop *)job;
+
+	(void)err;
+	reception_fini(&d->rx);
+	free(d);
+}
+
+void
+follow_store_drop(struct store *store, struct reception *rx)
+{
+	if (!rx->version) {
+		reception_fini(rx);
+		return;
+	}
+	struct drop *d = mem_zalloc(sizeof(*d));
+	d->job = (struct store_job){.run = run_drop, .done = drop_done};
+	d->rx = *rx;
+	memset(rx, 0, sizeof(*rx));
+	store_submit(store, STORE_STATUS, &d->job);
+}
+
 static void
 take_done(struct store_job *job, enum err err)
 {
@@ -197,7 +237,7 @@ take_done(struct store_job *job, enum err err)
 	struct proto *proto = t->proto;
 
 	end_take(t, err);
-	reception_fini(&t->rx);
+	follow_store_drop(proto->store, &t->rx);
 	view_unref(t->view);
 	free(t);
 	proto_free(proto);

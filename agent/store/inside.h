@@ -50,16 +50,19 @@ struct writer {
 	struct store_job *taken; /* from the queue, not yet run */
 	struct store_txn txn;
 	uint64_t last_commit_ms;
-	bool failing; /* the last commit failed: log changes only */
+	bool failing;    /* the last commit failed: log changes only */
+	bool is_swollen; /* a transaction was large: store_shrink() when idle */
 };
 
 struct store_side {
 	MDB_env *mdb;
 	MDB_dbi dbi[N_TABLES]; /* only those of this side */
 	struct writer writer;
-	pthread_mutex_t lock; /* of idle and n_idle */
+	pthread_mutex_t lock; /* of the following */
 	struct store_txn *idle;
-	size_t n_idle;
+	size_t n_idle, n_out; /* out: readers that are in use */
+	bool is_shut;         /* those who want to read wait until it is open */
+	pthread_cond_t opened;
 };
 
 struct store_bell {
@@ -97,6 +100,13 @@ bool store_has_room(const struct store *store);
 /* Gives back what a failed commit wrote beyond the end of the last good one. Only
  * between write transactions. */
 void store_trim(struct store *store, enum store_env env);
+/*
+ * LMDB keeps every page that a transaction made dirty, for the next one, until the
+ * environment is closed: close it and open it again. Only in the writer's thread,
+ * between transactions; readers wait for it, some milliseconds. False: there are
+ * readers, and nothing was done.
+ */
+bool store_shrink(struct store *store, enum store_env env);
 /* After a commit of the status: note its version in catalog.mdb now and then. */
 void store_note_version(struct store *store, uint64_t version);
 /* The last sequence ever given; 0: none. */
@@ -108,6 +118,12 @@ NODISCARD enum err status_touches(struct store_txn *txn, uint64_t *touches);
 /* Tables are made where they are missing. */
 NODISCARD enum err txn_open_tables(struct store *store, enum store_env env);
 void txn_free_readers(struct store_side *side);
+/* Whoever uses the environment outside of its writer's thread. */
+void txn_enter(struct store_side *side);
+void txn_leave(struct store_side *side);
+/* Keeps all out until txn_open(), if nobody is in; no idle reader is left then. */
+bool txn_shut(struct store_side *side);
+void txn_open(struct store_side *side);
 
 NODISCARD enum err writer_start(struct writer *writer, struct store *store,
     enum store_env env);

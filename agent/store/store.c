@@ -15,6 +15,7 @@
 
 #include "agent/store/inside.h"
 #include "agent/store/status.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 
 /*
@@ -276,6 +277,24 @@ env_close(struct store_side *side)
 	side->mdb = NULL;
 }
 
+bool
+store_shrink(struct store *store, enum store_env env)
+{
+	struct store_side *side = &store->sides[env];
+
+	if (!txn_shut(side))
+		return false;
+	mdb_env_close(side->mdb);
+	side->mdb = NULL;
+	enum err err = env_open(store, env);
+	if (err != OK) /* as after a crash: only a new start helps */
+		log_fatal("store", "opening it again failed: %s",
+		    err == ERR_IO ? mem_errno_text(errno) : err_str(err));
+	txn_open(side);
+	mem_trim();
+	return true;
+}
+
 static enum err
 open_catalog(struct store *store, struct state *state, struct err_where *where)
 {
@@ -387,6 +406,7 @@ release(struct store *store)
 {
 	for (size_t i = 0; i < 2; i++) {
 		env_close(&store->sides[i]);
+		pthread_cond_destroy(&store->sides[i].opened);
 		pthread_mutex_destroy(&store->sides[i].lock);
 	}
 	if (store->lock_fd >= 0)
@@ -397,6 +417,13 @@ release(struct store *store)
 	pthread_mutex_destroy(&store->bell_lock);
 	free(store->dir);
 	free(store);
+}
+
+static void
+side_init(struct store_side *side)
+{
+	pthread_mutex_init(&side->lock, NULL);
+	pthread_cond_init(&side->opened, NULL);
 }
 
 enum err
@@ -420,7 +447,7 @@ store_open(const struct store_conf *conf, struct err_where *where,
 	pthread_mutex_init(&store->reap_lock, NULL);
 	pthread_mutex_init(&store->bell_lock, NULL);
 	for (size_t i = 0; i < 2; i++)
-		pthread_mutex_init(&store->sides[i].lock, NULL);
+		side_init(&store->sides[i]);
 
 	enum err err = start(store, where);
 	if (err != OK) {
@@ -536,6 +563,10 @@ store_get_space(struct store *store, struct store_space *space)
 	*space = (struct store_space){.map_size = store->map_size};
 	if (fstatvfs(store->dir_fd, &vfs) == 0)
 		space->disk_free = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	for (size_t i = 0; i < 2; i++)
+		txn_enter(&store->sides[i]);
 	space->catalog_used = used(&store->sides[STORE_CATALOG]);
 	space->status_used = used(&store->sides[STORE_STATUS]);
+	for (size_t i = 0; i < 2; i++)
+		txn_leave(&store->sides[i]);
 }

@@ -444,6 +444,24 @@ txn_open_tables(struct store *store, enum store_env env)
 
 /* -- readers ------------------------------------------------------------------- */
 
+void
+txn_enter(struct store_side *side)
+{
+	pthread_mutex_lock(&side->lock);
+	while (side->is_shut)
+		pthread_cond_wait(&side->opened, &side->lock);
+	side->n_out++;
+	pthread_mutex_unlock(&side->lock);
+}
+
+void
+txn_leave(struct store_side *side)
+{
+	pthread_mutex_lock(&side->lock);
+	side->n_out--;
+	pthread_mutex_unlock(&side->lock);
+}
+
 static struct store_txn *
 idle_take(struct store_side *side)
 {
@@ -484,8 +502,9 @@ store_read(struct store *store, enum store_env env)
 {
 	int rc;
 	struct store_side *side = &store->sides[env];
-	struct store_txn *txn = idle_take(side);
 
+	txn_enter(side);
+	struct store_txn *txn = idle_take(side);
 	if (txn != NULL) {
 		start(txn);
 		rc = mdb_txn_renew(txn->mdb);
@@ -511,13 +530,13 @@ store_end(struct store_txn **txnp)
 	if (txn == NULL)
 		return;
 	assert(!txn->write);
-	if (txn->mdb == NULL || txn->err != OK) {
+	struct store_side *side = &txn->store->sides[txn->env];
+	bool good = txn->mdb != NULL && txn->err == OK;
+	if (good)
+		mdb_txn_reset(txn->mdb);
+	if (!good || !idle_give(side, txn))
 		reader_free(txn);
-		return;
-	}
-	mdb_txn_reset(txn->mdb);
-	if (!idle_give(&txn->store->sides[txn->env], txn))
-		reader_free(txn);
+	txn_leave(side);
 }
 
 void
@@ -527,6 +546,27 @@ txn_free_readers(struct store_side *side)
 
 	while ((txn = idle_take(side)) != NULL)
 		reader_free(txn);
+}
+
+bool
+txn_shut(struct store_side *side)
+{
+	pthread_mutex_lock(&side->lock);
+	bool alone = side->n_out == 0;
+	side->is_shut = alone;
+	pthread_mutex_unlock(&side->lock);
+	if (alone)
+		txn_free_readers(side);
+	return alone;
+}
+
+void
+txn_open(struct store_side *side)
+{
+	pthread_mutex_lock(&side->lock);
+	side->is_shut = false;
+	pthread_cond_broadcast(&side->opened);
+	pthread_mutex_unlock(&side->lock);
 }
 
 uint64_t

@@ -35,6 +35,9 @@ enum {
 	GROUP_STATUS_JOBS_MAX = 65536,
 	GROUP_STATUS_MS_MAX = 500,
 	STATUS_PAUSE_MS = 100,
+	/* A transaction of so many writes leaves memory behind (store_shrink). */
+	SWOLLEN_WRITES = 100000,
+	SHRINK_MS = 200, /* without work, before it is tried and tried again */
 };
 
 /* Where store_call() sleeps. */
@@ -126,6 +129,37 @@ next_job(struct writer *w)
 	return job;
 }
 
+/* The lock is held. */
+static void
+wait_until(struct writer *w, uint64_t ms)
+{
+	struct timespec ts = {.tv_sec = (time_t)(ms / 1000),
+	    .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	pthread_cond_timedwait(&w->work, &w->lock, &ts);
+}
+
+static bool
+has_nothing(const struct writer *w)
+{
+	return w->taken == NULL && w->first == NULL && !w->stop;
+}
+
+/* The lock is held, but not while it shrinks. */
+static void
+wait_swollen(struct writer *w)
+{
+	uint64_t until = store_now_ms() + SHRINK_MS;
+
+	while (has_nothing(w) && store_now_ms() < until)
+		wait_until(w, until);
+	if (!has_nothing(w))
+		return;
+	pthread_mutex_unlock(&w->lock);
+	w->is_swollen = !store_shrink(w->store, w->env);
+	pthread_mutex_lock(&w->lock);
+}
+
 /* Until there is work and the pause is over. False: stop, and nothing is left. */
 static bool
 wait_for_work(struct writer *w)
@@ -135,13 +169,15 @@ wait_for_work(struct writer *w)
 	if (w->taken != NULL && w->pause_ms == 0)
 		return true;
 	pthread_mutex_lock(&w->lock);
-	while (w->taken == NULL && w->first == NULL && !w->stop)
-		pthread_cond_wait(&w->work, &w->lock);
+	while (has_nothing(w)) {
+		if (w->is_swollen)
+			wait_swollen(w);
+		else
+			pthread_cond_wait(&w->work, &w->lock);
+	}
 	uint64_t until = w->last_commit_ms + w->pause_ms;
-	struct timespec ts = {.tv_sec = (time_t)(until / 1000),
-	    .tv_nsec = (long)(until % 1000) * 1000000};
 	while (w->pause_ms > 0 && !w->stop && store_now_ms() < until)
-		pthread_cond_timedwait(&w->work, &w->lock, &ts);
+		wait_until(w, until);
 	some = w->taken != NULL || w->first != NULL;
 	pthread_mutex_unlock(&w->lock);
 	return some;
@@ -151,11 +187,13 @@ wait_for_work(struct writer *w)
 
 /* Returns false when the transaction must not be committed with this in it. */
 static bool
-run_job(struct store_txn *txn, struct store_job *job)
+run_job(struct writer *w, struct store_job *job)
 {
+	struct store_txn *txn = &w->txn;
 	uint64_t n_writes = txn->n_writes;
 
 	job->err = job->run(txn, job);
+	w->is_swollen |= txn->n_writes >= SWOLLEN_WRITES;
 	if (txn->err != OK)
 		return false;
 	return job->err == OK || txn->n_writes == n_writes;
@@ -218,7 +256,7 @@ run_alone(struct writer *w, struct group *group, bool *appended)
 		}
 		txn_begin(&w->txn);
 		if (w->txn.err == OK)
-			(void)run_job(&w->txn, job);
+			(void)run_job(w, job);
 		if (w->txn.err != OK) {
 			job->err = w->txn.err;
 			note_outcome(w, job->err);
@@ -271,7 +309,7 @@ run_group(struct writer *w, struct group *group, bool *appended)
 	while (
 	    !group->redo && !group_is_full(w, group) && (job = next_job(w)) != NULL) {
 		group_add(group, job);
-		group->redo = !run_job(&w->txn, job);
+		group->redo = !run_job(w, job);
 	}
 	if (group->redo)
 		txn_abort(&w->txn);

@@ -521,6 +521,115 @@ store_submit__status_at_a_high_rate__commits_are_paced(void **state)
 	assert_true(n >= 1 && n <= (store_now_ms() - start) / 100 + 1);
 }
 
+/* -- what a large transaction leaves --------------------------------------------------
+ */
+
+/* Marks, so often that the environment is closed and opened again after it. */
+struct large {
+	struct store_job job;
+	uint64_t seq;
+};
+
+static enum err
+run_large(struct store_txn *txn, struct store_job *job)
+{
+	const struct large *l = (const struct large *)job;
+
+	for (unsigned i = 0; i < 110000; i++)
+		marks_put(txn, (uint8_t)i, l->seq);
+	return store_err(txn);
+}
+
+struct constant_reader {
+	struct store *store;
+	pthread_t thread;
+	_Atomic bool stop;
+	_Atomic uint64_t n;
+};
+
+static void *
+read_main(void *arg)
+{
+	struct constant_reader *r = arg;
+	uint64_t last = 0;
+
+	while (!r->stop) {
+		struct store_txn *txn = store_read(r->store, STORE_CATALOG);
+		uint64_t seq = 0;
+		enum err err = marks_get(txn, 7, &seq);
+		assert_true(err == OK || (err == ERR_NOTFOUND && last == 0));
+		assert_true(seq >= last);
+		last = seq;
+		store_end(&txn);
+		r->n++;
+		usleep(500);
+	}
+	return NULL;
+}
+
+static bool
+has_idle_readers(struct store_side *side)
+{
+	pthread_mutex_lock(&side->lock);
+	bool any = side->idle != NULL;
+	pthread_mutex_unlock(&side->lock);
+	return any;
+}
+
+static void
+store_submit__large__readers_see_what_they_saw_and_memory_goes_later(void **state)
+{
+	struct fixture *f = *state;
+	struct store_side *side = &f->store->sides[STORE_CATALOG];
+	struct large large = {.job = {.run = run_large}, .seq = 5};
+	uint64_t seq;
+
+	struct store_txn *reader = store_read(f->store, STORE_CATALOG);
+	assert_int_equal(store_call(f->store, STORE_CATALOG, &large.job), OK);
+	usleep(500000); /* it cannot be done while somebody reads */
+	assert_true(marks_get(reader, 7, &seq) != OK || seq == 0);
+	struct store_txn *other = store_read(f->store, STORE_CATALOG);
+	assert_int_equal(marks_get(other, 7, &seq), OK);
+	store_end(&other);
+	assert_true(has_idle_readers(side));
+	store_end(&reader);
+	for (int i = 0; i < 1000 && has_idle_readers(side); i++)
+		usleep(10000);
+	assert_false(has_idle_readers(side));
+	assert_true(mark_of(f, 7) == 5);
+	large.seq = 6;
+	assert_int_equal(store_call(f->store, STORE_CATALOG, &large.job), OK);
+	assert_true(mark_of(f, 255) == 6);
+	fixture_close(f);
+	fixture_open(f);
+	assert_true(mark_of(f, 7) == 6);
+}
+
+static void
+store_submit__large_while_others_read__all_is_well(void **state)
+{
+	struct fixture *f = *state;
+	struct constant_reader readers[3] = {0};
+	struct large large = {.job = {.run = run_large}};
+
+	for (size_t i = 0; i < 3; i++) {
+		readers[i].store = f->store;
+		assert_int_equal(pthread_create(&readers[i].thread, NULL, read_main,
+				     &readers[i]),
+		    0);
+	}
+	for (large.seq = 1; large.seq <= 4; large.seq++) {
+		assert_int_equal(store_call(f->store, STORE_CATALOG, &large.job), OK);
+		usleep(400000);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		readers[i].stop = true;
+		pthread_join(readers[i].thread, NULL);
+		assert_true(readers[i].n > 10);
+	}
+	assert_true(mark_of(f, 0) == 4);
+}
+
 /* -- closing ----------------------------------------------------------------------- */
 
 struct chain {
@@ -588,6 +697,8 @@ main(void)
 	    TEST(store_on_append__commits_that_appended__ring),
 	    TEST(store_call__many_threads__each_sees_its_commit),
 	    TEST(store_submit__status_at_a_high_rate__commits_are_paced),
+	    TEST(store_submit__large__readers_see_what_they_saw_and_memory_goes_later),
+	    TEST(store_submit__large_while_others_read__all_is_well),
 	    TEST(store_close__jobs_queued_and_still_coming__all_are_run),
 	    cmocka_unit_test(store__disk_full__refuses_loses_nothing_and_recovers),
 	};
