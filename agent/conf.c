@@ -324,6 +324,7 @@ wire_proto(struct conf *conf, uint64_t started)
 		    .max_transaction = (unsigned)c->max_transaction,
 		    .max_lock_s = c->max_lock_s};
 		pc->limit = c->limit;
+		pc->apply_delay_s = c->apply_delay_s;
 		memcpy(pc->label, c->label, sizeof(pc->label));
 		memcpy(pc->default_pattern, c->default_pattern,
 		    sizeof(pc->default_pattern));
@@ -414,6 +415,8 @@ conf_wire(struct conf *conf, const uint8_t *catalog_nrs, const uint8_t *backend_
 		d->probe_rate = (unsigned)b->probe_rate;
 		d->probe_interval_s = b->probe_interval_s;
 		d->apply_rate = (unsigned)b->apply_rate;
+		d->max_transfers = (unsigned)b->max_transfers;
+		d->transfer_patience_s = b->transfer_patience_s;
 	}
 	wire_proto(conf, started);
 }

@@ -78,8 +78,8 @@ struct conf_backend {
 	bool has_probe, has_probe_key;
 	struct addr probe;
 	struct dname probe_key;
-	unsigned long probe_rate, apply_rate, max_variants;
-	unsigned probe_interval_s;
+	unsigned long probe_rate, apply_rate, max_variants, max_transfers;
+	unsigned probe_interval_s, transfer_patience_s;
 	bool reconfig_hold;
 	struct backend_option *options; /* the driver's own */
 	size_t n_options;

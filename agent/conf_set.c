@@ -13,6 +13,7 @@ enum {
 	DURATION_MAX_S = 366 * 86400
 };
 enum { PROBE_RATE = 150, APPLY_RATE = 500, RATE_MAX = 1000000 };
+enum { MAX_TRANSFERS = 2000, TRANSFER_PATIENCE_S = 60 };
 enum { VARIANTS = 1000, VARIANTS_MAX = 100000 };
 enum { MAX_RECORDS = 20000000 };
 enum { MAX_LOCK_S = 300, MAX_TRANSACTION = 100000, TRANSACTION_LIMIT = 1000000 };
@@ -584,6 +585,20 @@ set_apply_rate(struct conf_reader *r, const char *value)
 }
 
 static void
+set_max_transfers_pending(struct conf_reader *r, const char *value)
+{
+	conf_value_number(r, &r->backend->max_transfers, 0, RATE_MAX, value);
+}
+
+static void
+set_transfer_patience(struct conf_reader *r, const char *value)
+{
+	conf_value_duration(r, &r->backend->transfer_patience_s, value);
+	if (r->backend->transfer_patience_s == 0)
+		conf_value_fault(r, "at least one second", value);
+}
+
+static void
 set_reconfig(struct conf_reader *r, const char *value)
 {
 	r->backend->reconfig_hold = strcmp(value, "hold") == 0;
@@ -608,6 +623,8 @@ const struct conf_setting conf_backend_settings[] = {
     {"probe-rate", set_probe_rate, false},
     {"probe-interval", set_probe_interval, false},
     {"apply-rate", set_apply_rate, false},
+    {"max-transfers-pending", set_max_transfers_pending, false},
+    {"transfer-patience", set_transfer_patience, false},
     {"reconfig", set_reconfig, false},
     {"max-variants", set_max_variants, false},
     {NULL, NULL, false},
@@ -629,5 +646,7 @@ conf_set_backend_defaults(struct conf_backend *b)
 	b->probe_rate = PROBE_RATE;
 	b->probe_interval_s = PROBE_INTERVAL_S;
 	b->apply_rate = APPLY_RATE;
+	b->max_transfers = MAX_TRANSFERS;
+	b->transfer_patience_s = TRANSFER_PATIENCE_S;
 	b->max_variants = VARIANTS;
 }

@@ -7,6 +7,7 @@
 
 #include "agent/deploy/engine.h"
 #include "agent/deploy/outcome.h"
+#include "agent/deploy/reconcile.h"
 #include "agent/deploy/repattern.h"
 #include "agent/store/members.h"
 #include "lib/log.h"
@@ -62,6 +63,7 @@ defer(struct watch_table *t, struct watch *w, const struct item *in)
 	w->lost |= it.lost;
 	w->stray |= it.stray;
 	w->look |= it.look;
+	w->removal |= it.removal || (it.touched && it.touch == TOUCH_DEL);
 	if ((once || it.walk) && !w->walk) {
 		w->walk = true;
 		t->n_walk++;
@@ -70,20 +72,43 @@ defer(struct watch_table *t, struct watch *w, const struct item *in)
 	w->add_other |= it.add_other;
 }
 
+/* While those are counted that the server was given before, all others wait. */
+static enum gathered
+may_transfer(struct engine *e, const struct item *it)
+{
+	if (e->transfers.max > 0 && reconcile_counts(e))
+		return it->source == FROM_WALK ? GATHER_LATE : GATHER_WAIT;
+	return transfers_have_room(&e->transfers, it->desire.settings) ? GATHER_DONE
+								       : GATHER_WAIT;
+}
+
 /* An addition of a secondary costs its primary a transfer. */
-static bool
-may_go(struct engine *e, const struct item *it)
+static enum gathered
+may_go(struct engine *e, struct item *it)
 {
 	const struct settings *s = it->desire.settings;
+	uint64_t now = pace_now_us();
 	if (s == NULL || s->role != ROLE_SECONDARY)
-		return true;
+		return GATHER_DONE;
 	bool adds = it->action == ACT_ADD ||
 		    (it->action == ACT_LOOK && !it->doomed &&
 			(it->ledger == NULL || it->ledger->state == LEDGER_INTENT));
 	bool changes = it->action == ACT_CHANGE && it->source == FROM_WALK;
 	if (it->presence == PRESENCE_OURS)
 		adds = false; /* it has it */
-	return !(adds || changes) || pace_take(&e->adds, pace_now_us());
+	enum gathered got =
+	    adds && e->target != NULL ? may_transfer(e, it) : GATHER_DONE;
+	if (got != GATHER_DONE)
+		return got;
+	if ((adds || changes) && !pace_take(&e->adds, now))
+		return GATHER_LATE;
+	/* One that was given before the start counts when it is come across. */
+	bool given = reconcile_counts(e) && it->ledger != NULL && it->is_unseen &&
+		     transfers_have_room(&e->transfers, s);
+	if ((adds || given) && e->target != NULL)
+		transfers_begin(&e->transfers, &it->zone, s, now);
+	it->counts = adds;
+	return GATHER_DONE;
 }
 
 static struct note *
@@ -151,10 +176,12 @@ gather_once_more(struct batch *b, struct watch *w, const struct item *in)
 	it->lost |= in->lost;
 	if (in->touch_seq > it->touch_seq)
 		it->touch_seq = in->touch_seq;
+	it->removal |= in->touched && in->touch == TOUCH_DEL;
 	bool stray = in->stray && !it->stray;
 	it->stray |= stray;
 	bool stale = it->view != batch_views(b)->n_opened;
-	if (stale || stray || (it->add_other && (it->del_own || it->ledger == NULL))) {
+	if (stale || stray || it->is_early ||
+	    (it->add_other && (it->del_own || it->ledger == NULL))) {
 		judge_item(b->engine, batch_views(b), it);
 		b->n_work += (it->action != ACT_NONE) - worked;
 		if (stale && b->engine->conf->n_catalogs > 1)
@@ -203,10 +230,15 @@ batch_gather(struct batch *b, const struct item *in)
 	struct item *it = &b->items[b->n];
 	*it = *in;
 	judge_item(e, batch_views(b), it);
-	if (!may_go(e, it)) {
+	enum gathered got = may_go(e, it);
+	if (got == GATHER_WAIT && in->source == FROM_RETRY) {
+		it->action = ACT_NONE; /* later, and behind others */
+		got = GATHER_DONE;
+	}
+	if (got != GATHER_DONE) {
 		item_fini(it);
 		b->late = true;
-		return GATHER_LATE;
+		return got;
 	}
 	if (in->source == FROM_RETRY)
 		settle_retry(b, it);

@@ -25,7 +25,7 @@ struct batch {
 	size_t n, room;
 	size_t n_work; /* items with something to do */
 	size_t max;    /* of them */
-	bool late;     /* an addition waits for the rate */
+	bool late;     /* an addition waits for the rate, or for transfers */
 	/* while it is carried out */
 	struct backend_op *ops;
 	size_t *op_items; /* the item of each */
@@ -40,6 +40,7 @@ enum gathered {
 	GATHER_DONE, /* it is in the batch, or under way and noted, or needs nothing */
 	GATHER_FULL, /* no room: stop before this one */
 	GATHER_LATE, /* its addition waits for the rate: not in the batch */
+	GATHER_WAIT, /* for other transfers of its primary: others need not */
 };
 
 void batch_init(struct batch *b, struct engine *e);

@@ -46,6 +46,9 @@ struct deploy_backend_conf {
 	unsigned probe_rate;       /* a second; default 150 */
 	unsigned probe_interval_s; /* every zone once in; default 3600; 0: never */
 	unsigned apply_rate;       /* secondaries a second; 0: unlimited */
+	/* Of one primary, given to the server and not served yet: no more than that
+	 * (0: no limit), each counted for so long. */
+	unsigned max_transfers, transfer_patience_s;
 };
 
 struct deploy_conf {

@@ -344,6 +344,7 @@ take_settled(struct engine *e)
 			struct again *a = engine_again(e, &w->zone);
 			a->seq = w->again_seq;
 			a->lost = w->lost;
+			a->removal = w->removal;
 			a->stray = w->stray;
 			a->look = w->look;
 			a->walk = w->walk;
@@ -366,6 +367,7 @@ turn(struct engine *e)
 {
 	struct batch b;
 	batch_init(&b, e);
+	transfers_expire(&e->transfers, pace_now_us());
 	intake_again(&b);
 	bool more = intake_log(&b);
 	intake_due(&b);
@@ -431,6 +433,8 @@ sleep_ms(struct engine *e)
 		at = e->identity_us + IDENTIFY_US;
 	if (e->rekey_wanted && e->rekey_us < at)
 		at = e->rekey_us;
+	if (transfers_next_us(&e->transfers) < at)
+		at = transfers_next_us(&e->transfers);
 	return at > now ? (int)((at - now + 999) / 1000) : 0;
 }
 

@@ -12,6 +12,7 @@
 #include "agent/deploy/deploy.h"
 #include "agent/deploy/plan.h"
 #include "agent/deploy/record.h"
+#include "agent/deploy/transfers.h"
 #include "agent/deploy/watch.h"
 #include "agent/probe/pace.h"
 
@@ -32,7 +33,7 @@ enum {
 struct again {
 	struct again *next;
 	uint64_t seq; /* log entry that asked for it; 0: none */
-	bool del_own, add_other, lost, stray, look, walk;
+	bool del_own, add_other, removal, lost, stray, look, walk;
 	struct dname zone;
 };
 
@@ -66,7 +67,8 @@ struct engine {
 		bool reconcile;
 	} in;
 	atomic_bool stop;
-	atomic_bool write_failed; /* a job failed: what is on record is not what is */
+	atomic_bool write_failed;   /* a job failed: what is on record is not what is */
+	atomic_bool has_reconciled; /* once, since the start */
 	atomic_size_t n_unwritten;
 	atomic_uint_fast64_t catalog_done, status_done;
 
@@ -75,9 +77,14 @@ struct engine {
 	struct watch_table watch;
 	uint64_t catalog_sent, status_sent;
 	struct plan_cursor fast; /* read up to here */
-	struct plan_cursor slow; /* additions put off by the rate: done up to here */
+	struct plan_cursor slow; /* what was put off: done up to here */
 	bool slow_behind;        /* slow is behind fast */
-	uint64_t marked;         /* the mark last written */
+	/* What slow passed over, for it waits for what others need not wait for; it
+	 * comes back to there when it is through, and not before that time. */
+	struct plan_cursor passed;
+	bool has_passed;
+	uint64_t slow_us;
+	uint64_t marked; /* the mark last written */
 	struct again *again, **again_last;
 	/* Notes of the last small batch: the answers are about to come, and then
 	 * all go in one commit. */
@@ -86,6 +93,7 @@ struct engine {
 	bool late;          /* additions wait for the rate */
 	uint64_t verify_us; /* Unix: the next free place for a verification put off */
 	struct pace adds;   /* of secondaries */
+	struct transfers transfers;
 	unsigned n_lookup_failures;
 
 	enum engine_state state;

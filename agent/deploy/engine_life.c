@@ -45,6 +45,7 @@ engine_new(struct roster *roster, struct store *store, struct pattern_set *patte
 	pthread_mutex_init(&e->lock, NULL);
 	watch_init(&e->watch);
 	pace_init(&e->adds, conf->apply_rate, conf->apply_rate);
+	transfers_init(&e->transfers, conf->max_transfers, conf->transfer_patience_s);
 	for (size_t i = 0; i < conf->n_catalogs; i++)
 		e->of_interest[conf->catalogs[i].nr] = true;
 	e->status.backend = conf->nr;
@@ -99,6 +100,7 @@ engine_close(struct engine *e)
 		free(a);
 	}
 	watch_fini(&e->watch);
+	transfers_fini(&e->transfers);
 	pattern_set_unref(e->patterns);
 	pattern_set_unref(e->in.patterns);
 	setup_free(e->in.conf);

@@ -17,6 +17,10 @@ enum {
 	GROWING_STEP_MS = 5,
 	GROWING_PAUSE_MS = 20, /* nothing came for so long */
 	GROWING_MS = 250,
+	/* Passing over what waits: so much at a time, then a rest. */
+	PASSED_MAX = 1000,
+	PASSED_REST_US = 100000,
+	PASSED_REST_TIMES = 4, /* what it took */
 };
 
 void
@@ -30,6 +34,7 @@ intake_again(struct batch *b)
 		    .source = FROM_AGAIN,
 		    .touch_seq = a->seq,
 		    .del_own = a->del_own,
+		    .removal = a->removal,
 		    .add_other = a->add_other,
 		    .lost = a->lost,
 		    .stray = a->stray,
@@ -38,7 +43,7 @@ intake_again(struct batch *b)
 		enum gathered got = batch_gather(b, &item);
 		if (got == GATHER_FULL)
 			break;
-		if (got == GATHER_LATE) {
+		if (got == GATHER_LATE || got == GATHER_WAIT) {
 			at = &a->next;
 			continue;
 		}
@@ -56,6 +61,12 @@ intake_again(struct batch *b)
 struct pass {
 	struct batch *batch;
 	bool slow; /* only what was put off is left to do */
+	/* slow: */
+	size_t n_passed;
+	bool rests;      /* it has passed over enough for now, or the rest is early */
+	bool early[256]; /* catalogs: what comes later is, too */
+	size_t n_early;
+	bool all_early;
 };
 
 static bool
@@ -64,6 +75,26 @@ too_early(const struct engine *e, const struct touch *t)
 	const struct deploy_catalog *c = engine_catalog(e, t->catalog);
 	return c != NULL && c->apply_delay_s > 0 &&
 	       t->time + c->apply_delay_s > (uint64_t)time(NULL);
+}
+
+/* It waits for its time, or for transfers from its primary, and what comes after it
+ * need not. ERR_BUSY: enough of that. */
+static enum err
+pass_over(struct pass *p, const struct touch *t, bool is_early)
+{
+	struct engine *e = p->batch->engine;
+	if (is_early && !p->early[t->catalog]) {
+		p->early[t->catalog] = true;
+		p->n_early++;
+	}
+	p->all_early = p->n_early >= e->conf->n_catalogs;
+	p->rests = p->all_early || ++p->n_passed > PASSED_MAX;
+	if (p->rests)
+		return ERR_BUSY;
+	if (!e->has_passed)
+		e->passed = e->slow;
+	e->has_passed = true;
+	return OK;
 }
 
 static enum err
@@ -76,7 +107,8 @@ take_touch(void *arg, const struct touch *t)
 		e->reconcile_wanted |= !p->slow;
 		return OK;
 	}
-	if (!too_early(e, t)) {
+	bool is_early = too_early(e, t);
+	if (!is_early) {
 		struct item item = {.zone = t->zone,
 		    .source = FROM_LOG,
 		    .touch_seq = t->seq,
@@ -88,6 +120,8 @@ take_touch(void *arg, const struct touch *t)
 	}
 	if (got == GATHER_DONE)
 		return OK;
+	if (p->slow && (is_early || got == GATHER_WAIT))
+		return pass_over(p, t, is_early);
 	if (got == GATHER_FULL || p->slow)
 		return ERR_BUSY;
 	/* Later changes need not wait for this addition. */
@@ -98,28 +132,27 @@ take_touch(void *arg, const struct touch *t)
 }
 
 static bool
-read_log(struct batch *b, struct plan_cursor *cursor, bool slow)
+read_log(struct batch *b, struct plan_cursor *cursor, struct pass *pass)
 {
 	struct engine *e = b->engine;
-	struct pass pass = {.batch = b, .slow = slow};
 	struct store_txn *txn = batch_views(b)->catalog;
 	uint64_t first, last;
 	if (worklog_range(txn, &first, &last) != OK || last <= cursor->seq)
 		return false;
 	enum err err =
-	    plan_read(txn, cursor, e->of_interest, LOG_ENTRIES, take_touch, &pass);
+	    plan_read(txn, cursor, e->of_interest, LOG_ENTRIES, take_touch, pass);
 	if (err == ERR_NOTFOUND) {
 		log_warn("deploy", "backend=%s log=pruned mark=%ju: reconciling",
 		    e->conf->backend.name, (uintmax_t)cursor->seq);
 		e->fast = (struct plan_cursor){.seq = last};
-		e->slow_behind = false;
+		e->slow_behind = e->has_passed = false;
 		e->reconcile_wanted = true;
 		return false;
 	}
 	if (err != OK && err != ERR_BUSY)
 		log_error("deploy", "backend=%s log=unreadable error=\"%s\"",
 		    e->conf->backend.name, err_str(err));
-	return (err == OK && cursor->seq < last) || (err == ERR_BUSY && !slow);
+	return (err == OK && cursor->seq < last) || (err == ERR_BUSY && !pass->slow);
 }
 
 static bool
@@ -150,7 +183,8 @@ read_growing(struct batch *b)
 		views_close(&b->views);
 		if (!wait_for_more(e))
 			break;
-		more = read_log(b, &e->fast, false);
+		struct pass pass = {.batch = b};
+		more = read_log(b, &e->fast, &pass);
 	}
 	return more;
 }
@@ -161,7 +195,8 @@ intake_log(struct batch *b)
 	struct engine *e = b->engine;
 	if (e->fast.seq >= store_log_seq(e->store))
 		return false;
-	bool more = read_log(b, &e->fast, false);
+	struct pass pass = {.batch = b};
+	bool more = read_log(b, &e->fast, &pass);
 	if (!more && (e->driver->caps & CAP_BATCH_COSTS) != 0)
 		more = read_growing(b);
 	return more;
@@ -178,17 +213,36 @@ caught_up(const struct engine *e)
 		   : s->del_pos >= f->del_pos && s->add_pos >= f->add_pos;
 }
 
+/* Once more from the first that was passed over, if any was. */
+static void
+start_over(struct engine *e)
+{
+	if (e->slow.seq > e->fast.seq)
+		e->fast = e->slow;
+	e->slow_behind = e->has_passed;
+	if (e->has_passed)
+		e->slow = e->passed;
+	e->has_passed = false;
+}
+
 void
 intake_late(struct batch *b)
 {
 	struct engine *e = b->engine;
+	uint64_t start = pace_now_us();
+	if (!e->slow_behind || start < e->slow_us)
+		return;
+	struct pass pass = {.batch = b, .slow = true};
+	(void)read_log(b, &e->slow, &pass);
 	if (!e->slow_behind)
 		return;
-	(void)read_log(b, &e->slow, true);
-	if (e->slow_behind && caught_up(e)) {
-		e->slow_behind = false;
-		if (e->slow.seq > e->fast.seq)
-			e->fast = e->slow;
+	bool through = caught_up(e);
+	pass.rests |= through && e->has_passed;
+	if (through || (pass.all_early && e->has_passed))
+		start_over(e);
+	if (pass.rests) {
+		uint64_t now = pace_now_us();
+		e->slow_us = now + PASSED_REST_US + PASSED_REST_TIMES * (now - start);
 	}
 }
 

@@ -90,11 +90,13 @@ read_status(struct engine *e, struct store_txn *txn, struct item *it,
 			  : it->ledger ? it->ledger->catalog
 			  : it->stray  ? asks_stray_catalog(e)->nr
 				       : 0;
+	it->is_unseen = true;
 	if (catalog == 0 || status_get(txn, catalog, &it->zone, e->conf->nr, s) != OK)
 		return false;
 	it->has_status = true;
 	it->state = s->state;
 	it->retrying = s->retry_at != 0;
+	it->is_unseen = d->found && label_equal(&s->id, &d->id) && s->seen == 0;
 	return d->found && label_equal(&s->id, &d->id) && s->seq >= d->seq;
 }
 
@@ -281,21 +283,35 @@ judge_unwanted(struct engine *e, struct store_txn *txn, struct item *it)
 	}
 }
 
-/* A change younger than the catalog's apply-delay waits in the log. */
+/*
+ * A change younger than the catalog's apply-delay waits in the log, whatever led to
+ * the zone: also an older change of the same zone, which would bring this one with
+ * it. When a member went only the log knows: so it takes an entry that says so,
+ * whose time has come; without one, nothing of the log may be left to read.
+ */
 static bool
 early(const struct engine *e, const struct item *it)
 {
-	if (it->source == FROM_LOG || it->source == FROM_GRAVES)
-		return false;
-	uint8_t nr = it->desire.found     ? it->desire.catalog
-		     : it->ledger != NULL ? it->ledger->catalog
-					  : 0;
+	const struct ledger_entry *l = it->ledger;
+	if (it->source == FROM_GRAVES || (l != NULL && l->state != LEDGER_OWNED))
+		return false; /* done with, or under way */
+	uint8_t nr = it->desire.found ? it->desire.catalog : l != NULL ? l->catalog : 0;
 	const struct deploy_catalog *c = engine_catalog(e, nr);
 	if (c == NULL || c->apply_delay_s == 0)
 		return false;
-	if (!it->desire.found)
-		return e->slow_behind && it->ledger->state == LEDGER_OWNED;
-	return it->desire.changed + c->apply_delay_s > (uint64_t)time(NULL);
+	if (it->desire.found)
+		return it->desire.changed + c->apply_delay_s > (uint64_t)time(NULL);
+	bool behind = e->slow_behind || e->fast.seq < store_log_seq(e->store);
+	return !it->removal && (it->source == FROM_LOG || behind);
+}
+
+/* Ours, and the server has lost it: what the catalog says now is better than
+ * nothing. What turns out to be there keeps its settings. */
+static bool
+is_missing(const struct item *it)
+{
+	return it->desire.found && it->ledger != NULL &&
+	       (it->lost || it->presence == PRESENCE_ABSENT);
 }
 
 /*
@@ -320,7 +336,8 @@ judge_item(struct engine *e, struct views *v, struct item *it)
 	struct zone_status s = {0};
 	it->view = v->n_opened;
 	it->action = ACT_NONE;
-	it->has_note = it->doomed = it->kept = false;
+	it->has_note = it->doomed = it->kept = it->is_unseen = false;
+	it->removal |= it->touched && it->touch == TOUCH_DEL;
 	it->shape = 0;
 	item_fini(it);
 	read_ledger(e, txn, it);
@@ -336,8 +353,10 @@ judge_item(struct engine *e, struct views *v, struct item *it)
 		e->driver->mark_of(e->ctx, d->settings, it->mark);
 		it->zonefile = own_zonefile(it);
 	}
-	if (early(e, it))
+	it->is_early = early(e, it);
+	if (it->is_early && !is_missing(it))
 		return;
+	it->kept = it->is_early;
 	if (it->source == FROM_GRAVES)
 		it->action = it->ledger == NULL && !d->found && it->grave != NULL
 				 ? ACT_PURGE

@@ -53,6 +53,7 @@ struct item {
 	enum touch_kind touch;
 	struct label touch_id;
 	bool del_own, add_other; /* its own id went; another one came */
+	bool removal;            /* a member of that zone went, and its time has come */
 	bool lost;               /* it is ours, but does not answer: look */
 	bool look;               /* what the server has is in doubt */
 	bool walk;               /* FROM_AGAIN: a walk of the patterns named it */
@@ -67,6 +68,7 @@ struct item {
 	bool doomed;   /* REMOVE although it is desired: another id, another state */
 	bool stray;    /* ours by its mark, but neither in the ledger nor desired */
 	bool kept;     /* with the settings it has: the guard holds their change */
+	bool is_early; /* what the catalog says is too young: apply-delay */
 	bool asks;     /* ask is to be put, also beside another action */
 	bool replaced; /* what the server may have is of another member */
 	struct guard_ask ask;
@@ -78,6 +80,7 @@ struct item {
 	bool has_status;
 	enum zone_state state; /* as last recorded */
 	bool retrying;         /* and to be tried again */
+	bool is_unseen;        /* and it never was served, under that id */
 	char mark[128];        /* under the settings desired */
 	char *zonefile;        /* the same, its own; NULL: as in the ledger */
 	bool has_note;
@@ -90,6 +93,7 @@ struct item {
 	} note;
 	bool refused;  /* prepare failed: no operation */
 	bool recorded; /* by its operation */
+	bool counts;   /* among the transfers to come, if it is given to the server */
 };
 
 /* Snapshots of both environments; made when they are first needed. */

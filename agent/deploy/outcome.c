@@ -414,7 +414,9 @@ record_item(struct batch *b, struct record *r, struct item *it)
 void
 outcome_mark(struct engine *e, struct record *r)
 {
-	uint64_t mark = e->slow_behind ? e->slow.seq : e->fast.seq;
+	uint64_t mark = e->has_passed    ? e->passed.seq
+			: e->slow_behind ? e->slow.seq
+					 : e->fast.seq;
 	uint64_t open = watch_again_seq(&e->watch);
 	for (const struct again *a = e->again; a != NULL; a = a->next) {
 		if (a->seq != 0 && a->seq < open)
@@ -471,6 +473,18 @@ answers_are_near(const struct batch *b)
 	return true;
 }
 
+/* Nothing is transferred to a server that does not have the zone. */
+static void
+count_transfer(struct engine *e, const struct item *it, const struct backend_op *op)
+{
+	bool given = op != NULL
+			 ? op->result == RESULT_OK || op->result == RESULT_ALREADY
+			 : it->action == ACT_ADOPT;
+	bool removed = op != NULL && op->kind == OP_REMOVE && given;
+	if (removed || (it->counts && !given))
+		transfers_end(&e->transfers, &it->zone);
+}
+
 void
 outcome_record(struct batch *b)
 {
@@ -484,10 +498,13 @@ outcome_record(struct batch *b)
 		struct item *it = &b->items[b->op_items[i]];
 		record_op(b, r, it, &b->ops[i]);
 		it->recorded = true;
+		count_transfer(e, it, &b->ops[i]);
 	}
 	for (size_t i = 0; i < b->n; i++) {
-		if (!b->items[i].recorded)
+		if (!b->items[i].recorded) {
 			record_item(b, r, &b->items[i]);
+			count_transfer(e, &b->items[i], NULL);
+		}
 		if (b->items[i].asks)
 			asks_add(e, &b->items[i]);
 	}

@@ -207,6 +207,8 @@ static void
 take_answer(struct round *r, const struct probe_result *result, uint64_t now)
 {
 	struct watch *w = watch_find(&r->engine->watch, &result->zone);
+	if (result->answer == PROBE_SERVING)
+		transfers_end(&r->engine->transfers, &result->zone);
 	if (w == NULL) {
 		answer_sweep(r, result);
 		return;

@@ -14,7 +14,9 @@
 #include "lib/mem.h"
 
 enum {
-	SLICE = 4000,        /* zones in a turn */
+	SLICE = 4000, /* zones in a turn */
+	AGAIN_US = 1000000,
+	AGAIN_TIMES = 4,     /* what the walk took */
 	FRESH_US = 30000000, /* as long is an absence from the list believed */
 };
 
@@ -26,6 +28,10 @@ struct reconcile {
 	bool catalogs_exist;
 	bool put_off; /* additions were, by the rate: walk once more for them */
 	bool last;    /* that walk */
+	/* Others were, by transfers from their primaries: walk again, later. */
+	bool waits;
+	uint64_t again_us;                   /* 0: this is the first walk */
+	uint64_t walk_us;                    /* when this walk began */
 	uint64_t n_listed, n_seen, n_strays; /* strays: those left alone */
 };
 
@@ -79,7 +85,7 @@ reconcile_begin(struct engine *e, struct backend_error *why)
 {
 	reconcile_end(e);
 	struct reconcile *rc = e->reconcile = mem_zalloc(sizeof(*rc));
-	rc->begun_us = pace_now_us();
+	rc->begun_us = rc->walk_us = pace_now_us();
 	if ((e->driver->caps & CAP_LIST) != 0 && read_list(e, why) != OK) {
 		reconcile_end(e);
 		return false;
@@ -207,6 +213,8 @@ take_nearest(struct engine *e, struct batch *b, const struct nearest *n)
 	enum gathered got = batch_gather(b, &item);
 	if (got == GATHER_FULL)
 		return false;
+	if (got == GATHER_WAIT)
+		rc->waits = true;
 	if (got == GATHER_LATE) {
 		rc->put_off = true;
 		return !rc->last;
@@ -227,14 +235,37 @@ finish(struct engine *e)
 	log_info("deploy", "backend=%s reconcile=end zones=%" PRIu64 " ms=%" PRIu64,
 	    e->conf->backend.name, rc->n_seen, (pace_now_us() - rc->begun_us) / 1000);
 	reconcile_end(e);
+	atomic_store(&e->has_reconciled, true);
 	repattern_retire(e);
+}
+
+static void
+walk_again(struct engine *e)
+{
+	struct reconcile *rc = e->reconcile;
+	uint64_t now = pace_now_us(), rest = AGAIN_TIMES * (now - rc->walk_us);
+	rc->put_off = rc->last = rc->waits = rc->started = false;
+	rc->again_us = rc->walk_us = now + (rest > AGAIN_US ? rest : AGAIN_US);
+	atomic_store(&e->has_reconciled, true);
+}
+
+bool
+reconcile_is_first_walk(const struct engine *e)
+{
+	return e->reconcile != NULL && e->reconcile->again_us == 0;
+}
+
+bool
+reconcile_counts(const struct engine *e)
+{
+	return reconcile_is_first_walk(e) && !e->reconcile->last;
 }
 
 bool
 reconcile_step(struct engine *e, struct batch *b)
 {
 	struct reconcile *rc = e->reconcile;
-	if (rc == NULL)
+	if (rc == NULL || pace_now_us() < rc->again_us)
 		return false;
 	for (size_t i = 0; i < SLICE; i++) {
 		struct nearest n;
@@ -251,6 +282,10 @@ reconcile_step(struct engine *e, struct batch *b)
 			rc->last = true;
 			rc->started = false;
 			return true;
+		}
+		if (!n.any && rc->waits) {
+			walk_again(e);
+			return false;
 		}
 		if (!n.any) {
 			finish(e);

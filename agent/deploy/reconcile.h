@@ -20,6 +20,11 @@ struct engine;
 bool reconcile_begin(struct engine *e, struct backend_error *why);
 /* The next slice. Returns whether there is more to do at once. */
 bool reconcile_step(struct engine *e, struct batch *b);
+/* One is under way, and has not come across every zone yet. Later walks are for
+ * additions that wait for transfers alone. */
+bool reconcile_is_first_walk(const struct engine *e);
+/* The same, and it has not begun with what was put off. */
+bool reconcile_counts(const struct engine *e);
 void reconcile_end(struct engine *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/deploy/engine.h"
+#include "agent/deploy/reconcile.h"
 #include "agent/deploy/roster.h"
 #include "agent/store/holds.h"
 #include "agent/store/members.h"
@@ -158,7 +159,7 @@ take_member(void *arg, const struct member *m)
 	struct item item = {.zone = m->zone, .source = FROM_WALK};
 	enum gathered got = batch_gather(w->batch, &item);
 	w->full = got == GATHER_FULL;
-	w->late = got == GATHER_LATE;
+	w->late = got == GATHER_LATE || got == GATHER_WAIT;
 	if (got != GATHER_DONE)
 		return ERR_BUSY;
 	rp->after = m->zone;
@@ -269,7 +270,7 @@ repattern_step(struct engine *e, struct batch *b)
 	if (e->repattern == NULL)
 		return false;
 	/* The walk of a reconcile sees every zone, and comes to this at its end. */
-	if (e->reconcile != NULL)
+	if (reconcile_is_first_walk(e))
 		return false;
 	return e->repattern->walking ? walk_members(e, b) : walk_ledger(e, b);
 }

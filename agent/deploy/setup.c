@@ -174,7 +174,8 @@ setup_is_same(const struct deploy_backend_conf *a, const struct deploy_backend_c
 {
 	return a->nr == b->nr && a->driver == b->driver &&
 	       same_driver_conf(&a->backend, &b->backend) && same_probe(a, b) &&
-	       a->apply_rate == b->apply_rate;
+	       a->apply_rate == b->apply_rate && a->max_transfers == b->max_transfers &&
+	       a->transfer_patience_s == b->transfer_patience_s;
 }
 
 bool

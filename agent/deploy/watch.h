@@ -45,8 +45,8 @@ struct watch {
 	bool again;
 	bool lost; /* and the server does not seem to have it */
 	uint64_t again_seq;
-	bool del_own, add_other; /* its own id went; another came */
-	bool stray, look, walk;  /* as of struct item */
+	bool del_own, add_other;         /* its own id went; another came */
+	bool removal, stray, look, walk; /* as of struct item */
 };
 
 struct watch_table {

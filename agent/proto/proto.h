@@ -55,7 +55,8 @@ struct proto_catalog {
 	char default_pattern[64];
 	unsigned max_transaction; /* records */
 	unsigned max_lock_s;
-	struct limit limit; /* of removals */
+	struct limit limit;     /* of removals */
+	unsigned apply_delay_s; /* until its changes reach the backends */
 	/* Of a follower, in the order they are asked; one at least. */
 	struct proto_remote *primaries;
 	size_t n_primaries;

@@ -83,9 +83,26 @@ shows_held(const struct status_member *m, enum zone_state state)
 		   state == ZONE_REMOVING);
 }
 
+/*
+ * Why it is pending, where the catalog has an apply-delay, and until when. Of a
+ * removal the time is not on record with the zone: as long as it is served nothing
+ * was done about it.
+ */
 static void
-put_zone(struct buf *rdata, const char *backend, const struct status_member *m,
-    const struct zone_status *z)
+put_waiting(struct buf *rdata, unsigned delay_s, const struct status_member *m,
+    const struct zone_status *z, enum zone_state state)
+{
+	bool leaves = !m && state == ZONE_REMOVING && z->state != ZONE_REMOVING;
+	if (delay_s == 0 || (state != ZONE_PENDING && !leaves))
+		return;
+	txt_printf(rdata, "waiting=apply-delay");
+	if (m)
+		txt_printf(rdata, "until=%" PRIu64, m->changed + delay_s);
+}
+
+static void
+put_zone(struct buf *rdata, const char *backend, unsigned delay_s,
+    const struct status_member *m, const struct zone_status *z)
 {
 	bool pending = m && is_pending(m, z);
 	bool same = z && (!m || label_equal(&z->id, &m->id));
@@ -125,6 +142,7 @@ put_zone(struct buf *rdata, const char *backend, const struct status_member *m,
 		txt_printf(rdata, "last-command=%s", z->command);
 	if (!pending && z->error[0])
 		txt_printf(rdata, "error=%s", z->error);
+	put_waiting(rdata, delay_s, m, z, state);
 }
 
 enum err
@@ -134,14 +152,15 @@ status_text_zone(const struct snapshot *s, const struct dname *zone,
 {
 	struct zone_status z;
 	enum err err = ERR_NOTFOUND;
+	unsigned delay_s = backend ? s->zone->catalog->apply_delay_s : 0;
 
 	buf_reset(rdata);
 	if (backend)
 		err = status_get(s->status, s->head.nr, zone, backend->nr, &z);
 	if (err == ERR_NOTFOUND && m)
-		put_zone(rdata, backend ? backend->name : "-", m, NULL);
+		put_zone(rdata, backend ? backend->name : "-", delay_s, m, NULL);
 	else if (err == OK)
-		put_zone(rdata, backend->name, m, &z);
+		put_zone(rdata, backend->name, delay_s, m, &z);
 	else
 		return err;
 	if (!status_zone_fits(&s->zone->name, zone))

@@ -181,6 +181,8 @@ CATALOGS max-transaction MAX_TRANSACTION
 CATALOGS max-lock MAX_LOCK_S
 BACKENDS probe-rate PROBE_RATE
 BACKENDS apply-rate APPLY_RATE
+BACKENDS max-transfers-pending MAX_TRANSFERS
+BACKENDS transfer-patience TRANSFER_PATIENCE_S
 BACKENDS max-variants VARIANTS
 N
 for n in PERCENT:5% MIN:min.10 WINDOW_S:in.600; do
