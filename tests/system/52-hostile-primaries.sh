@@ -52,8 +52,8 @@ down node
 sed -i 's/ key xfr.example$//' "$T/node.conf"
 echo "# " >>"$T/node.conf"
 sed -i "/^\[catalog main\]/a max-records = 400000" "$T/node.conf"
-hostile() { # HOW SECONDS ERROR
-	$PYTHON "$(dirname "$0")/hostile_primary.py" "${PORT[hub]}" "$1" >"$T/hostile.log" 2>&1 &
+hostile() { # HOW SECONDS ERROR [KEYFILE]
+	$PYTHON "$(dirname "$0")/hostile_primary.py" "${PORT[hub]}" "$1" ${4+"$4"} >"$T/hostile.log" 2>&1 &
 	local pid=$! rss
 	PIDS+=($pid)
 	until_ok 20 grep -q ready "$T/hostile.log" || fail "hostile_primary.py"
@@ -75,3 +75,13 @@ hostile closes 20 'connection was closed'
 hostile noend 20 'malformed'
 hostile stops 60 'no answer in'
 hostile endless 120 'max-records'
+
+# signed, but for what is between the first message and the last
+sed -i 's/^primaries = .*/& key xfr.example/' "$T/node.conf"
+hostile open 20 'last message is not signed' "$T/xfr.example.key"
+$PYTHON "$(dirname "$0")/hostile_primary.py" "${PORT[hub]}" gap "$T/xfr.example.key" >"$T/hostile.log" 2>&1 &
+PIDS+=($!)
+until_ok 20 grep -q ready "$T/hostile.log" || fail "hostile_primary.py"
+up node
+all_49() { [ "$(members node)" = 49 ]; }
+until_ok 20 all_49 || fail "in part signed: $(of node _status.$C TXT)"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A primary of a catalog that does not do as it should: hostile_primary.py PORT HOW. Answers the
-# SOA query, unsigned, with a serial that grows, and then transfers:
+# A primary of a catalog that does not do as it should: hostile_primary.py PORT HOW [KEYFILE]. Answers
+# the SOA query, signed if that was, with a serial that grows, and then transfers:
 #   endless   the same member, for ever
 #   slow      a record now and then
 #   stops     half of it, and nothing more
@@ -9,11 +9,18 @@
 #   otherid   replies to something else
 #   noend     all but the last SOA, then another zone's records
 #   empty     messages with nothing in them, for ever
-import socket, struct, sys, threading, time
+#   gap       all of it, of which the first and the last message are signed (RFC 8945 section 5.3.1)
+#   open      the same, and the last is not
+import re, socket, struct, sys, threading, time
 
-import dns.message, dns.name, dns.rdatatype, dns.rrset
+import dns.message, dns.name, dns.rdatatype, dns.rrset, dns.tsigkeyring
 
 port, how = int(sys.argv[1]), sys.argv[2]
+keyring = None
+if len(sys.argv) > 3:
+    text = open(sys.argv[3]).read()
+    keyring = dns.tsigkeyring.from_text({re.search(r'key "?([^" ]+)', text)[1]: (
+        "hmac-sha256", re.search(r'secret "([^"]+)', text)[1])})
 C = dns.name.from_text("catalog.example.")
 
 
@@ -47,7 +54,26 @@ def wire_of(r):
     return r.to_wire(max_size=65535)
 
 
+def transfer_in_part_signed(c, q):
+    serial = soa(int(time.time()) & 0x7FFFFFFF)
+    parts = [[serial] + head()] + [[ptr(n)] for n in range(1, 50)] + [[serial]]
+    ctx = None
+    for n, sets in enumerate(parts):
+        r = reply(q, sets)
+        if n == 0 or (n == len(parts) - 1 and how == "gap"):
+            wire = r.to_wire(max_size=65535, multi=True, tsig_ctx=ctx)
+            ctx = r.tsig_ctx
+        else:
+            r.tsig = None
+            wire = wire_of(r)
+            ctx.update(wire)
+        send(c, wire)
+
+
 def transfer(c, q):
+    if how in ("gap", "open"):
+        transfer_in_part_signed(c, q)
+        return
     serial = int(time.time()) & 0x7FFFFFFF
     first = reply(q, [soa(serial)] + head() + [ptr(0)])
     if how == "garbage":
@@ -87,7 +113,7 @@ def serve(c):
             data += more
             while len(data) >= 2 and len(data) >= 2 + struct.unpack("!H", data[:2])[0]:
                 size = struct.unpack("!H", data[:2])[0]
-                q = dns.message.from_wire(data[2:2 + size])
+                q = dns.message.from_wire(data[2:2 + size], keyring=keyring)
                 data = data[2 + size:]
                 if q.question[0].rdtype == dns.rdatatype.SOA:
                     send(c, wire_of(reply(q, [soa(int(time.time()) & 0x7FFFFFFF)])))

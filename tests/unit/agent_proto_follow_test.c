@@ -277,6 +277,46 @@ ixfr__a_lone_soa_that_is_older__is_not_ours(void **state)
 	ANSWER(SOA(5));
 }
 
+/* RFC 1982: past the largest number comes 0, which is a serial like any other. */
+static void
+serial__wraps_past_zero__is_newer(void **state)
+{
+	struct world *w = *state;
+	tick();
+	up();
+	ANSWER(SOA(4294967295), NS, VER, PTR(a, "one.example."), SOA(4294967295));
+	settle(w, 4294967295);
+	next_attempt();
+	ANSWER(SOA(0));
+	assert_asks(RR_IXFR);
+	ANSWER(SOA(0), SOA(4294967295), SOA(0), PTR(b, "two.example."), SOA(0));
+	settle(w, 0);
+	ixfr(w, "@", 4294967295);
+	assert_has(w, "two.example.");
+	assert_has_not(w, "one.example.");
+	next_attempt();
+	ANSWER(SOA(4294967295));
+	up(); /* older, so the other primary */
+	ANSWER(SOA(2));
+	ANSWER(SOA(2), SOA(0), PTR(b, "two.example."), SOA(2), SOA(2));
+	settle(w, 2);
+}
+
+/* Each step must begin where the last one ended, and the first with what we have. */
+static void
+ixfr__steps_that_do_not_join__then_axfr(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(8));
+	ANSWER(SOA(8), SOA(5), SOA(6), SOA(7), SOA(8), SOA(8));
+	up();
+	assert_asks(RR_AXFR);
+	ANSWER(SOA(8), NS, VER, SOA(8));
+	settle(w, 8);
+}
+
 /* -- what goes wrong --------------------------------------------------------------- */
 
 static void
@@ -534,6 +574,8 @@ main(void)
 	    T(ixfr__refused__then_axfr),
 	    T(ixfr__answered_as_axfr__is_taken),
 	    T(ixfr__two_soas_alone__is_no_new_version),
+	    T(ixfr__steps_that_do_not_join__then_axfr),
+	    T(serial__wraps_past_zero__is_newer),
 	    T(ixfr__a_lone_soa_that_is_older__is_not_ours),
 	    T(primaries__down__each_is_tried_then_a_growing_pause),
 	    T(primary__silent__is_given_up),
