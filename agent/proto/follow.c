@@ -18,7 +18,12 @@
  * section 4.3.5). What comes of an attempt is kept by follow_store.c.
  */
 
-enum { INTERVAL_MAX_S = 28 * 86400 };
+enum {
+	INTERVAL_MAX_S = 28 * 86400,
+	NOTIFY_PAUSE_MS = 200,
+	NOTIFY_PAUSE_LONG_MS = 5000,
+	NOTIFY_FAILURES = 3, /* and from then on the longer one */
+};
 
 const struct proto_catalog *
 follow_conf(const struct follow *f)
@@ -34,6 +39,12 @@ follow_interval_ms(uint32_t seconds)
 	if (seconds > INTERVAL_MAX_S)
 		seconds = INTERVAL_MAX_S;
 	return (uint64_t)seconds * 1000;
+}
+
+uint64_t
+follow_notify_pause_ms(const struct follow *f)
+{
+	return f->n_failed < NOTIFY_FAILURES ? NOTIFY_PAUSE_MS : NOTIFY_PAUSE_LONG_MS;
 }
 
 /* Time enough to ask and to ask again, whatever the SOA says. */
@@ -161,7 +172,7 @@ follow_notified(struct proto *proto, uint8_t catalog, size_t primary,
 	}
 	/* The one that told is asked first (RFC 1996 section 3.11). */
 	f->at = primary;
-	uint64_t now = calls_now(proto), at = f->begun_ms + FOLLOW_NOTIFY_PAUSE_MS;
+	uint64_t now = calls_now(proto), at = f->begun_ms + follow_notify_pause_ms(f);
 	if (f->begun_ms == 0 || at < now)
 		at = now;
 	if (at < f->due_ms)

@@ -74,8 +74,8 @@ rest(struct follow *f, uint64_t pause)
 	f->stage = FOLLOW_IDLE;
 	f->want_whole = false;
 	f->due_ms = now + calls_jitter(pause);
-	if (f->again && pause > FOLLOW_NOTIFY_PAUSE_MS)
-		f->due_ms = now + FOLLOW_NOTIFY_PAUSE_MS;
+	if (f->again && pause > follow_notify_pause_ms(f))
+		f->due_ms = now + follow_notify_pause_ms(f);
 	f->again = false;
 	follow_store_status(f);
 	calls_arm(f->proto);

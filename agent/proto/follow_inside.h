@@ -9,8 +9,6 @@
 /* Between follow.c (when something is due), follow_attempt.c (the primaries are asked)
  * and follow_store.c (what is kept). */
 
-enum { FOLLOW_NOTIFY_PAUSE_MS = 200 }; /* between attempts that NOTIFYs cause */
-
 enum follow_stage {
 	FOLLOW_IDLE,
 	FOLLOW_CALL, /* a connection is being made */
@@ -68,6 +66,9 @@ struct follow {
 const struct proto_catalog *follow_conf(const struct follow *f);
 /* Of what an SOA asks for: at least 1 s, at most 28 days. */
 uint64_t follow_interval_ms(uint32_t seconds);
+/* Between attempts that NOTIFYs cause, which anybody may forge: longer while nobody
+ * answers. */
+uint64_t follow_notify_pause_ms(const struct follow *f);
 void follow_free(struct follow *f); /* once it is gone and has no more jobs */
 
 /* -- follow_attempt.c -------------------------------------------------------- */

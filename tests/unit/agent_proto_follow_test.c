@@ -439,6 +439,30 @@ version__broken__is_fetched_again_after_a_reload(void **state)
 	settle(w, 6);
 }
 
+/* The version is the writer's. */
+static void
+stop__while_a_version_is_stored__is_clean(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	answer(w, RCODE_NOTIMP, NULL, false);
+	up();
+	ANSWER(SOA(6), NS, VER);
+	ANSWER(SOA(6));
+}
+
+static void
+stop__in_the_midst_of_a_transfer__is_clean(void **state)
+{
+	struct world *w = *state;
+	tick();
+	up();
+	ANSWER(SOA(6), NS, VER);
+	assert_true(last_line()->open);
+}
+
 /* -- signatures ----------------------------------------------------------------------
  */
 
@@ -552,6 +576,28 @@ notify__of_what_we_have_after_failures__is_taken(void **state)
 }
 
 static void
+notify__forged_while_all_are_down__does_not_hurry(void **state)
+{
+	struct world *w = *state;
+	for (int i = 0; i < 5; i++) {
+		tick();
+		for (int k = 0; k < 2; k++) {
+			last_line()->open = false;
+			last_line()->call->down(last_line()->call, "gone");
+		}
+	}
+	uint64_t begun = net.now;
+	assert_true(net.at > begun + 10000);
+	net.now += 300;
+	assert_int_equal(notify(w, "192.0.2.2@999"), RCODE_NOERROR);
+	assert_in_range(net.at, begun + 1000, begun + 5000);
+	/* but it is tried */
+	net.now = begun + 6000;
+	assert_int_equal(notify(w, "192.0.2.2@999"), RCODE_NOERROR);
+	assert_true(net.at <= net.now);
+}
+
+static void
 update__at_a_follower__names_the_primary(void **state)
 {
 	struct world *w = *state;
@@ -584,10 +630,13 @@ main(void)
 	    T(version__broken__last_valid_stays_and_is_not_fetched_again),
 	    T(expire__shorter_than_refresh__leaves_time_to_ask),
 	    T(version__broken__is_fetched_again_after_a_reload),
+	    T(stop__while_a_version_is_stored__is_clean),
+	    T(stop__in_the_midst_of_a_transfer__is_clean),
 	    T(reply__not_signed__is_refused),
 	    T(transfer__last_message_not_signed__is_given_up),
 	    T(notify__of_a_primary__has_that_one_asked),
 	    T(notify__of_what_we_have_after_failures__is_taken),
+	    T(notify__forged_while_all_are_down__does_not_hurry),
 	    T(update__at_a_follower__names_the_primary),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
