@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { OPTION_EDE = 15 };
-
 enum opcode
 msg_opcode(const struct msg *msg)
 {
@@ -181,6 +179,24 @@ msg_put_opt(struct wire_out *out, uint16_t udp_size, unsigned rcode, unsigned ed
 }
 
 void
+msg_put_opt_option(struct wire_out *out, uint16_t udp_size, uint16_t option,
+    const void *data, uint16_t size)
+{
+	size_t was = out->size;
+	if (out->err != OK)
+		return;
+	wire_put_u8(out, 0);
+	wire_put_u16(out, RR_OPT);
+	wire_put_u16(out, udp_size);
+	wire_put_u32(out, 0);
+	wire_put_u16(out, (uint16_t)(4 + size));
+	wire_put_u16(out, option);
+	wire_put_u16(out, size);
+	wire_put_bytes(out, data, size);
+	settle(out, was, MSG_ADDITIONAL);
+}
+
+void
 msg_set_rcode(struct wire_out *out, unsigned rcode)
 {
 	if (out->size >= MSG_HEADER)
@@ -194,10 +210,10 @@ msg_set_tc(struct wire_out *out)
 		out->msg[2] |= FLAG_TC >> 8;
 }
 
-/* -- Extended DNS Errors ------------------------------------------------- */
+/* -- EDNS options --------------------------------------------------------- */
 
 enum err
-msg_get_ede(const struct msg *msg, unsigned *code, char *text, size_t size)
+msg_get_option(const struct msg *msg, uint16_t code, const uint8_t **data, size_t *size)
 {
 	struct wire_in in;
 	if (msg->opt_at == 0)
@@ -213,17 +229,29 @@ msg_get_ede(const struct msg *msg, unsigned *code, char *text, size_t size)
 		uint16_t option = wire_get_u16(&in);
 		uint16_t option_size = wire_get_u16(&in);
 		const uint8_t *p = wire_get_bytes(&in, option_size);
-		if (!p || option != OPTION_EDE || option_size < 2)
+		if (!p || option != code)
 			continue;
-		size_t n = option_size - 2u;
-		*code = (unsigned)p[0] << 8 | p[1];
-		if (size == 0)
-			return OK;
-		if (n >= size)
-			n = size - 1;
-		memcpy(text, p + 2, n);
-		text[n] = '\0';
+		*data = p;
+		*size = option_size;
 		return OK;
 	}
 	return ERR_NOTFOUND;
+}
+
+enum err
+msg_get_ede(const struct msg *msg, unsigned *code, char *text, size_t size)
+{
+	const uint8_t *p;
+	size_t n;
+	if (msg_get_option(msg, OPTION_EDE, &p, &n) != OK || n < 2)
+		return ERR_NOTFOUND;
+	*code = (unsigned)p[0] << 8 | p[1];
+	if (size == 0)
+		return OK;
+	n -= 2;
+	if (n >= size)
+		n = size - 1;
+	memcpy(text, p + 2, n);
+	text[n] = '\0';
+	return OK;
 }

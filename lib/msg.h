@@ -98,6 +98,9 @@ void msg_put_rr(struct wire_out *out, enum msg_section section, const struct rr 
  * upper bits of rcode go into it. */
 void msg_put_opt(struct wire_out *out, uint16_t udp_size, unsigned rcode, unsigned ede,
     const char *ede_text);
+/* OPT with one option. */
+void msg_put_opt_option(struct wire_out *out, uint16_t udp_size, uint16_t option,
+    const void *data, uint16_t size);
 void msg_set_rcode(struct wire_out *out, unsigned rcode);
 void msg_set_tc(struct wire_out *out);
 
@@ -108,6 +111,18 @@ enum {
 	EDE_PROHIBITED = 18,
 	EDE_NOT_SUPPORTED = 21
 };
+
+/* EDNS options: of RFC 8914, and two of the control protocol (doc/protocol.md 2.1),
+ * in the range for local use of RFC 6891. */
+enum {
+	OPTION_EDE = 15,
+	OPTION_ORIGIN = 65310, /* of an UPDATE: on whose behalf */
+	OPTION_NODE = 65311,   /* of a query: all that is at and below the name */
+};
+
+/* The first option of that code; borrowed from the message. ERR_NOTFOUND. */
+NODISCARD enum err msg_get_option(const struct msg *msg, uint16_t code,
+    const uint8_t **data, size_t *size);
 
 /* The text of the first Extended DNS Error of a reply, cut to fit. ERR_NOTFOUND. */
 NODISCARD enum err msg_get_ede(const struct msg *msg, unsigned *code, char *text,

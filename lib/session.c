@@ -297,14 +297,33 @@ session_begin(struct session *s, enum opcode opcode, const struct dname *name,
 	return out;
 }
 
-enum err
-session_send(struct session *s, struct wire_out *out, uint16_t *id)
+static enum err
+finish(struct session *s, struct wire_out *out, uint16_t *id)
 {
-	msg_put_opt(out, EDNS_SIZE, 0, 0, NULL);
 	if (out->err)
 		return fail(s, ERR_SPACE, "the request is too large for one message");
 	enum err e = exchange_send(s->x, id);
 	return e ? fail_exchange(s, e) : OK;
+}
+
+enum err
+session_send(struct session *s, struct wire_out *out, uint16_t *id)
+{
+	bool is_update = out->size > 2 && (out->msg[2] >> 3 & 0xf) == OPCODE_UPDATE;
+	if (is_update && s->origin[0])
+		msg_put_opt_option(out, EDNS_SIZE, OPTION_ORIGIN, s->origin,
+		    (uint16_t)strlen(s->origin));
+	else
+		msg_put_opt(out, EDNS_SIZE, 0, 0, NULL);
+	return finish(s, out, id);
+}
+
+enum err
+session_send_node(struct session *s, const struct dname *node, uint16_t *id)
+{
+	struct wire_out *out = session_begin(s, OPCODE_QUERY, node, RR_ANY);
+	msg_put_opt_option(out, EDNS_SIZE, OPTION_NODE, "", 0);
+	return finish(s, out, id);
 }
 
 enum err

@@ -27,6 +27,7 @@ struct session {
 	char server[ADDR_TEXT_MAX];
 	char tls_name[256]; /* "": plain TCP */
 	unsigned n_moves;   /* from one agent to the one it follows */
+	char origin[64];    /* on whose behalf UPDATEs are sent; "": not told */
 	char error[1024];   /* of the last failure */
 };
 
@@ -56,6 +57,9 @@ struct wire_out *session_begin(struct session *s, enum opcode opcode,
  * gave. ERR_SPACE: it does not fit, nothing was sent. Else as exchange_send, with
  * s->error. */
 NODISCARD enum err session_send(struct session *s, struct wire_out *out, uint16_t *id);
+/* A query of all records at and below a member's node, <id>.zones.C. */
+NODISCARD enum err session_send_node(struct session *s, const struct dname *node,
+    uint16_t *id);
 /* As exchange_receive, with s->error. */
 NODISCARD enum err session_receive(struct session *s, struct msg *msg);
 NODISCARD enum err session_query(struct session *s, const struct dname *name,

@@ -134,6 +134,11 @@ NODISCARD enum err catalog_each_at(struct store_txn *txn,
     const struct catalog_head *head, const struct dname *owner, uint16_t type,
     catalog_rr_fn *fn, void *arg, bool *exists);
 
+/* All records of a member's node and below it; owner is a member's node. */
+NODISCARD enum err catalog_each_of_member(struct store_txn *txn,
+    const struct catalog_head *head, const struct dname *owner, catalog_rr_fn *fn,
+    void *arg, bool *exists);
+
 void catalog_soa_rr(const struct catalog_head *head, struct buf *rdata, struct rr *rr);
 
 #endif

@@ -162,3 +162,29 @@ catalog_each_at(struct store_txn *txn, const struct catalog_head *head,
 		*exists = r.exists;
 	return err;
 }
+
+enum err
+catalog_each_of_member(struct store_txn *txn, const struct catalog_head *head,
+    const struct dname *owner, catalog_rr_fn *fn, void *arg, bool *exists)
+{
+	struct dname name;
+	struct reading r = {.owner = owner, .type = RR_ANY, .fn = fn, .arg = arg};
+	struct catz_name node;
+	struct member m;
+
+	catz_classify(owner, &head->name, &node);
+	member_init(&m);
+	enum err err = members_get(txn, head->nr, &node.id, &m);
+	if (err == OK)
+		err = emit(&r, RR_PTR, m.ttl, m.zone.wire, m.zone.size);
+	r.owner = &name;
+	for (size_t i = 0; i < m.n_rrs && err == OK; i++) {
+		const struct member_rr *rr = &m.rrs[i];
+		err = dname_join(rr->prefix, rr->prefix_size, owner, &name);
+		if (err == OK)
+			err = emit(&r, rr->type, rr->ttl, rr->rdata, rr->rdata_size);
+	}
+	member_fini(&m);
+	*exists = r.exists;
+	return err == ERR_NOTFOUND ? OK : err;
+}

@@ -139,6 +139,17 @@ next_node(struct log_text *t, struct facts *f)
 
 /* -- strings ---------------------------------------------------------------- */
 
+/* "ADDRESS@PORT/tcp origin=NAME" are two strings. */
+static void
+put_source(struct buf *rdata, const char *source)
+{
+	size_t n = strcspn(source, " ");
+	if (n > 0)
+		txt_printf(rdata, "source=%.*s", (int)n, source);
+	if (source[n] == ' ')
+		txt_put(rdata, source + n + 1);
+}
+
 static void
 put_head(struct buf *rdata, const struct work *w, const char *op)
 {
@@ -147,8 +158,7 @@ put_head(struct buf *rdata, const struct work *w, const char *op)
 	txt_printf(rdata, "op=%s", op);
 	if (w->by[0])
 		txt_printf(rdata, "key=%s", w->by);
-	if (w->source[0])
-		txt_printf(rdata, "source=%s", w->source);
+	put_source(rdata, w->source);
 	if (w->serial_to != 0)
 		txt_printf(rdata, "serial=%" PRIu32, w->serial_to);
 }

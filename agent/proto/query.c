@@ -50,6 +50,22 @@ check_narrowed(const struct answer *a)
 	return err == ERR_NOTFOUND ? ERR_DENIED : err;
 }
 
+/* All of a member at once: else nobody could ask for what he does not know of. */
+static bool
+wants_node(const struct answer *a)
+{
+	const struct msg *msg = a->req->msg;
+	const uint8_t *data;
+	size_t size;
+	struct catz_name name;
+
+	if (msg->qtype != RR_ANY ||
+	    msg_get_option(msg, OPTION_NODE, &data, &size) != OK)
+		return false;
+	catz_classify(&msg->qname, &a->snapshot.head.name, &name);
+	return name.kind == CATZ_MEMBER;
+}
+
 static enum err
 look_up(struct answer *a)
 {
@@ -63,7 +79,10 @@ look_up(struct answer *a)
 	case ZONE_CATALOG:
 		if (narrowed)
 			err = check_narrowed(a);
-		if (err == OK)
+		if (err == OK && wants_node(a))
+			err = catalog_each_of_member(s->txn, &s->head, name, put_answer,
+			    a, &a->exists);
+		else if (err == OK)
 			err = catalog_each_at(s->txn, &s->head, name, type, put_answer,
 			    a, &a->exists);
 		return err;

@@ -16,6 +16,8 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
+enum { ORIGIN_MAX = 63 };
+
 /* -- before the store ------------------------------------------------------- */
 
 static void
@@ -214,6 +216,25 @@ update_done(struct store_job *job, enum err err)
 
 /* -- taking one ------------------------------------------------------------- */
 
+/* What the client says on whose behalf it comes: a word for the history, which rights
+ * have nothing to do with. */
+static void
+append_origin(const struct msg *msg, char *source, size_t room)
+{
+	const uint8_t *origin;
+	size_t n;
+	if (msg_get_option(msg, OPTION_ORIGIN, &origin, &n) != OK || n == 0)
+		return;
+	size_t at = strlen(source);
+	at += (size_t)snprintf(source + at, room - at, " origin=");
+	for (size_t i = 0; i < n && i < ORIGIN_MAX && at + 1 < room; i++) {
+		bool plain = origin[i] > ' ' && origin[i] < 0x7f && origin[i] != '"' &&
+			     origin[i] != '\\';
+		source[at++] = plain ? (char)origin[i] : '?';
+	}
+	source[at] = '\0';
+}
+
 static struct update *
 update_new(struct request *req)
 {
@@ -240,6 +261,7 @@ update_new(struct request *req)
 	u->early_why.rr = 0;
 	u->early_why.reason[0] = '\0';
 	request_source(req, u->source, sizeof(u->source));
+	append_origin(req->msg, u->source, sizeof(u->source));
 	return u;
 }
 

@@ -7,6 +7,7 @@
 #include "agent/proto/rrlist.h"
 #include "agent/store/store.h"
 #include "agent/store/verb.h"
+#include "agent/store/worklog.h"
 
 /*
  * UPDATE (RFC 2136). What needs no state is decided in the loop's thread;
@@ -30,7 +31,7 @@ struct update {
 	/* Of a begin, commit or abort, or what the UPDATE is staged in; held. */
 	struct transaction *transaction;
 	struct staged *staged; /* its place there; NULL: it is run at once */
-	char source[64];
+	char source[WORK_SOURCE_MAX];
 	struct rrlist prereqs, updates;
 	size_t bytes; /* accounted */
 

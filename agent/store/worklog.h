@@ -25,6 +25,8 @@ enum work_kind {
 	WORK_REFUSED,    /* history only: a signed request that was refused; text */
 };
 
+enum { WORK_SOURCE_MAX = 136 };
+
 struct work {
 	uint64_t seq; /* given by worklog_append */
 	enum work_kind kind;
@@ -32,8 +34,10 @@ struct work {
 	uint8_t catalog; /* its number; 0: none */
 	uint64_t time;   /* Unix */
 	uint32_t serial_from, serial_to;
-	char by[64];     /* key, cut to fit */
-	char source[64]; /* address and transport, or origin */
+	char by[64]; /* key, cut to fit */
+	/* Address and transport, and then, if the client told on whose behalf it came,
+	 * " origin=" and that. */
+	char source[WORK_SOURCE_MAX];
 	/* Records taken and given, packed by work_rr_put, SOAs not among them. */
 	const uint8_t *del, *add;
 	size_t del_size, add_size;
