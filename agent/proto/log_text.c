@@ -146,8 +146,9 @@ put_source(struct buf *rdata, const char *source)
 	size_t n = strcspn(source, " ");
 	if (n > 0)
 		txt_printf(rdata, "source=%.*s", (int)n, source);
-	if (source[n] == ' ')
-		txt_put(rdata, source + n + 1);
+	static const char key[] = " origin=";
+	if (strncmp(source + n, key, sizeof(key) - 1) == 0)
+		txt_printf(rdata, "origin=%s", source + n + sizeof(key) - 1);
 }
 
 static void
