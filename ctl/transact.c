@@ -152,7 +152,7 @@ begin(struct transact *t)
 	char why[SESSION_REASON_MAX];
 
 	do {
-		if (order_send(t->s, "begin", NULL, NULL, &msg))
+		if (order_send(t->s, "begin", NULL, 0, NULL, &msg))
 			return say_lost(t, "nothing was changed");
 	} while (connect_move(t->s, &msg));
 	if (msg_rcode(&msg) == RCODE_NOERROR)
@@ -193,7 +193,7 @@ commit(struct transact *t)
 	struct msg msg;
 
 	session_allow_ms(t->s, COMMIT_MS);
-	if (order_send(t->s, "commit", NULL, NULL, &msg))
+	if (order_send(t->s, "commit", NULL, 0, NULL, &msg))
 		return say_lost(t, "the answer to the commit was not seen: all was "
 				   "changed, or nothing; run it again to see");
 	if (msg_rcode(&msg) == RCODE_NOERROR)

@@ -359,7 +359,7 @@ run_agent(struct verb *v)
 	struct msg msg;
 	enum err e;
 	do {
-		e = order_send(&v->s, v->name, NULL, v->ctl->opt->backend, &msg);
+		e = order_send(&v->s, v->name, NULL, 0, v->ctl->opt->backend, &msg);
 	} while (!e && is_later(v, &msg));
 	if (e || msg_rcode(&msg) != RCODE_NOERROR) {
 		say_error("%s: %s", v->name,

@@ -185,7 +185,11 @@ take_zone(struct changes *c, const char *zone, const struct rr *rr)
 	if (!observed_get(rr, "backend", backend) || !is_wanted(c, zone) ||
 	    (c->backend && strcmp(c->backend, backend) != 0))
 		return;
+	if (c->forgets && c->full)
+		return;
 	struct seen *s = find_or_add(c, zone, backend);
+	if (c->forgets && gone && !s->is_touched)
+		s->was = pack_facts(rr);
 	free(s->is);
 	s->is = gone ? NULL : pack_facts(rr);
 	s->round = c->round;
@@ -286,7 +290,7 @@ changes_end(struct changes *c, change_fn *fn, void *arg)
 		free(s->was);
 		s->was = s->is;
 		s->is = NULL;
-		if (!s->was)
+		if (!s->was || c->forgets)
 			forget(c, s);
 	}
 	c->first = NULL;

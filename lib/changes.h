@@ -36,6 +36,9 @@ struct changes {
 	const struct dname *zones;
 	size_t n_zones;
 	const char *backend;
+	/* Keep nothing: what a difference says was and is, is told; of a transfer of
+	 * all, nothing is. For who watches long, and a million zones. */
+	bool forgets;
 
 	bool has_serial, complete; /* complete: there was a transfer */
 	uint32_t serial;           /* to ask for differences from */

@@ -196,43 +196,6 @@ merge_ids(struct memberlist *m)
 }
 
 static int
-compare_groups(const struct props_group *a, const struct props_group *b)
-{
-	return compare_bytes(a->data, a->size, b->data, b->size);
-}
-
-static int
-compare_params(const struct props_param *a, const struct props_param *b)
-{
-	int c = compare_bytes(a->name.data, a->name.size, b->name.data, b->name.size);
-	return c ? c : compare_bytes(a->value, a->size, b->value, b->size);
-}
-
-/* Short lists, in a fixed order, so that two exports of one catalog are alike. */
-static void
-sort_props(struct props *props)
-{
-	struct props_group *groups = NULL, *g, **gp;
-	while ((g = props->groups)) {
-		props->groups = g->next;
-		for (gp = &groups; *gp && compare_groups(*gp, g) < 0;)
-			gp = &(*gp)->next;
-		g->next = *gp;
-		*gp = g;
-	}
-	props->groups = groups;
-	struct props_param *params = NULL, *p, **pp;
-	while ((p = props->params)) {
-		props->params = p->next;
-		for (pp = &params; *pp && compare_params(*pp, p) < 0;)
-			pp = &(*pp)->next;
-		p->next = *pp;
-		*pp = p;
-	}
-	props->params = params;
-}
-
-static int
 compare_zones(const void *a, const void *b)
 {
 	const struct memberlist_entry *x = a, *y = b;
@@ -246,7 +209,7 @@ memberlist_end(struct memberlist *m)
 	size_t kept = 0;
 	for (size_t i = 0; i < m->n; i++)
 		if (m->items[i].zone) {
-			sort_props(&m->items[i].props);
+			props_sort(&m->items[i].props);
 			m->items[kept++] = m->items[i];
 		}
 	m->n = kept;

@@ -40,7 +40,7 @@ put_verb(struct wire_out *out, const char *verb, const struct dname *owner,
 }
 
 enum err
-order_send(struct session *s, const char *verb, const struct dname *owner,
+order_send(struct session *s, const char *verb, const struct dname *owners, size_t n,
     const char *backend, struct msg *msg)
 {
 	const struct label all = label_of("_all");
@@ -48,14 +48,17 @@ order_send(struct session *s, const char *verb, const struct dname *owner,
 	uint16_t id;
 	enum err e = catz_control_zone("_command", &s->catalog, &apex);
 
-	if (!e && !owner)
+	if (!e && n == 0)
 		e = dname_prepend(&all, &apex, &for_all);
 	if (e) {
 		snprintf(s->error, sizeof(s->error), "the catalog's name is too long");
 		return e;
 	}
 	struct wire_out *out = session_begin(s, OPCODE_UPDATE, &apex, RR_SOA);
-	put_verb(out, verb, owner ? owner : &for_all, backend);
+	if (n == 0)
+		put_verb(out, verb, &for_all, backend);
+	for (size_t i = 0; i < n; i++)
+		put_verb(out, verb, &owners[i], backend);
 	e = session_send(s, out, &id);
 	return e ? e : session_receive(s, msg);
 }

@@ -7,12 +7,12 @@
 #include "lib/session.h"
 
 /*
- * One verb of _command.C, and its answer. owner NULL: `_all`; otherwise below
- * _command.C. backend NULL: all. No two of us ever send the same octets, of which the
+ * A verb of _command.C for n owners there, and its answer; n 0: for `_all`. backend
+ * NULL: all. No two of us ever send the same octets, of which the
  * agent would take the second for a copy (protocol, section 6). Fails with s->error; a
  * refusal is no failure.
  */
 NODISCARD enum err order_send(struct session *s, const char *verb,
-    const struct dname *owner, const char *backend, struct msg *msg);
+    const struct dname *owners, size_t n, const char *backend, struct msg *msg);
 
 #endif

@@ -102,6 +102,73 @@ props_equal(const struct props *a, const struct props *b)
 	return !p && !q;
 }
 
+static int
+compare_bytes(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+{
+	int c = memcmp(a, b, a_size < b_size ? a_size : b_size);
+	return c ? c : (a_size > b_size) - (a_size < b_size);
+}
+
+static int
+compare_groups(const struct props_group *a, const struct props_group *b)
+{
+	return compare_bytes(a->data, a->size, b->data, b->size);
+}
+
+static int
+compare_params(const struct props_param *a, const struct props_param *b)
+{
+	int c = compare_bytes(a->name.data, a->name.size, b->name.data, b->name.size);
+	return c ? c : compare_bytes(a->value, a->size, b->value, b->size);
+}
+
+/* Short lists, in a fixed order, so that two exports of one catalog are alike. */
+void
+props_sort(struct props *props)
+{
+	struct props_group *groups = NULL, *g, **gp;
+	while ((g = props->groups)) {
+		props->groups = g->next;
+		for (gp = &groups; *gp && compare_groups(*gp, g) < 0;)
+			gp = &(*gp)->next;
+		g->next = *gp;
+		*gp = g;
+	}
+	props->groups = groups;
+	struct props_param *params = NULL, *p, **pp;
+	while ((p = props->params)) {
+		props->params = p->next;
+		for (pp = &params; *pp && compare_params(*pp, p) < 0;)
+			pp = &(*pp)->next;
+		p->next = *pp;
+		*pp = p;
+	}
+	props->params = params;
+}
+
+void
+props_copy(const struct props *from, struct pool *pool, struct props *to)
+{
+	*to = (struct props){.has_groups = from->has_groups};
+	struct props_group **g_end = &to->groups;
+	for (const struct props_group *g = from->groups; g; g = g->next) {
+		struct props_group *copy = pool_zalloc(pool, sizeof(*copy));
+		copy->data = pool_dup(pool, g->data, g->size);
+		copy->size = g->size;
+		*g_end = copy;
+		g_end = &copy->next;
+	}
+	struct props_param **p_end = &to->params;
+	for (const struct props_param *p = from->params; p; p = p->next) {
+		struct props_param *copy = pool_zalloc(pool, sizeof(*copy));
+		copy->name = p->name;
+		copy->value = pool_dup(pool, p->value, p->size);
+		copy->size = p->size;
+		*p_end = copy;
+		p_end = &copy->next;
+	}
+}
+
 /* -- as records ----------------------------------------------------------- */
 
 static void

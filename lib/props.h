@@ -48,6 +48,9 @@ NODISCARD enum err props_add_param(const char *name, size_t name_size,
 /* Append those params of `from` whose name props has not (data is shared). */
 void props_inherit(struct props *props, const struct props *from, struct pool *pool);
 
+/* Short lists, in a fixed order, so that equal ones are alike. */
+void props_sort(struct props *props);
+void props_copy(const struct props *from, struct pool *pool, struct props *to);
 bool props_equal(const struct props *a, const struct props *b);
 
 /* Records of a new member, for the update section. */
