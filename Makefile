@@ -63,12 +63,17 @@ LIB_LDLIBS   := -lldns -lssl -lcrypto -linih
 AGENT_LDLIBS := -llmdb -luv -lpthread $(LIB_LDLIBS)
 CTL_LDLIBS   := -ljansson $(LIB_LDLIBS)
 
+# The NETCONF gateway is built where its libraries are; `make NETCONF=` leaves it out.
+# libnetconf2's headers include those of libssh, which its package does not ask for.
+NETCONF ?= $(shell pkg-config --exists libnetconf2 libyang libssh && echo yes)
+NETCONF_LDLIBS := -lnetconf2 -lyang -lssh -lpthread $(LIB_LDLIBS)
+
 # The architecture: one archive per room, lowest layer first. What a room's
 # tests link is what doc/LAYERS lets the room see.
 ROOMS := lib agent/store agent/guard agent/catalog agent/proto agent/net \
          agent/pattern agent/backend agent/probe agent/deploy
-HEADERS = $(wildcard lib/*.h agent/*.h agent/*/*.h ctl/*.h)
-SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c tests/unit/*.c tests/fuzz/*.c bench/*.c)
+HEADERS = $(wildcard lib/*.h agent/*.h agent/*/*.h ctl/*.h) $(if $(NETCONF),$(wildcard netconf/*.h))
+SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c netconf/*.c tests/unit/*.c tests/fuzz/*.c bench/*.c)
 
 room = $(B)/$(subst /,_,$(1)).a
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
@@ -76,14 +81,15 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agent/net \
            agent/proto agent/catalog agent/guard agent/store lib,$(if $(filter $(r),$(1)),$(call room,$(r))))
 
-PROGRAMS := $(B)/nsherdd $(B)/nsherdctl
+PROGRAMS := $(B)/nsherdd $(B)/nsherdctl $(if $(NETCONF),$(B)/nsherd-netconfd)
 
-.PHONY: all nsherdd nsherdctl help demo check check-unit check-system lint fuzz bench \
+.PHONY: all nsherdd nsherdctl nsherd-netconfd help demo check check-unit check-system lint fuzz bench \
         install uninstall clean deps FORCE
 
 all: $(PROGRAMS)
 nsherdd: $(B)/nsherdd
 nsherdctl: $(B)/nsherdctl
+nsherd-netconfd: $(B)/nsherd-netconfd
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -117,6 +123,10 @@ $(B)/nsherdd: $(call objs,agent) $(call archives,$(ROOMS))
 $(B)/nsherdctl: $(call objs,ctl) $(call archives,lib)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKFLAGS) -o $@ $^ $(CTL_LDLIBS)
+
+$(B)/nsherd-netconfd: $(call objs,netconf) $(call archives,lib)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKFLAGS) -o $@ $^ $(NETCONF_LDLIBS)
 
 # -- unit tests: tests/unit/<room>_<file>_test.c ----------------------------
 

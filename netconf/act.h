@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef NETCONF_ACT_H
+#define NETCONF_ACT_H
+
+#include "netconf/gateway.h"
+
+/* The actions of a zone, and the operations of the module nsherd: verbs. */
+
+request_fn act_on_zone, act_zone_command, act_reconcile, act_reconfigure, act_release;
+
+/* Has the user the right admin? Else the fault. */
+NODISCARD enum err act_check_admin(struct request *rq);
+
+#endif
