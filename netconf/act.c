@@ -98,7 +98,7 @@ reply_entry(struct request *rq, const struct msg *msg)
 	struct lyd_node *data = NULL;
 	bool told = !msg_get_ede(msg, &code, text, sizeof(text)) &&
 		    strncmp(text, "seq=", 4) == 0;
-	if (lyd_dup_single(rq->rpc, NULL, LYD_DUP_WITH_PARENTS, &data) ||
+	if (lyd_dup_single(rq->rpc, NULL, 0, &data) ||
 	    (told && lyd_new_term(data, NULL, "entry", text + 4, 1, NULL))) {
 		lyd_free_all(data);
 		return nc_server_reply_ok();

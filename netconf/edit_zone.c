@@ -39,7 +39,7 @@ edit_zone_op(const struct elem *e, enum edit_op *op, struct fault *fault)
 		}
 	fault_element(fault, NC_ERR_BAD_ATTR, e->name, "\"%.80s\" is no operation",
 	    e->op);
-	snprintf(fault->ns, sizeof(fault->ns), "operation");
+	snprintf(fault->attr, sizeof(fault->attr), "operation");
 	return ERR_INVALID;
 }
 

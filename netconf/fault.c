@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "netconf/fault.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <libyang/libyang.h>
+
 #include "lib/msg.h"
 #include "lib/session.h"
 #include "netconf/schema.h"
+#include "netconf/tree.h"
 
 static enum err
 set(struct fault *f, NC_ERR tag, const char *elem, const char *fmt, va_list ap)
@@ -16,7 +20,6 @@ set(struct fault *f, NC_ERR tag, const char *elem, const char *fmt, va_list ap)
 	if (f->tag)
 		return ERR_INVALID;
 	f->tag = tag;
-	f->type = NC_ERR_TYPE_APP;
 	snprintf(f->elem, sizeof(f->elem), "%s", elem);
 	vsnprintf(f->message, sizeof(f->message), fmt, ap);
 	return ERR_INVALID;
@@ -55,44 +58,94 @@ fault_path(struct fault *f, const char *fmt, ...)
 
 /* -- as a reply --------------------------------------------------------------- */
 
-static struct lyd_node *
-make(const struct ly_ctx *ctx, const struct fault *f)
+/* Not by nc_err(): its elements do not come in the order of the RFC's schema, and the
+ * prefix in error-path must be declared. */
+static const char *
+tag_name(NC_ERR tag)
 {
-	switch (f->tag) {
-	case NC_ERR_MISSING_ELEM:
-	case NC_ERR_BAD_ELEM:
-	case NC_ERR_UNKNOWN_ELEM: return nc_err(ctx, f->tag, f->type, f->elem);
-	case NC_ERR_UNKNOWN_NS: return nc_err(ctx, f->tag, f->type, f->elem, f->ns);
-	case NC_ERR_MISSING_ATTR:
-	case NC_ERR_BAD_ATTR:
-	case NC_ERR_UNKNOWN_ATTR: return nc_err(ctx, f->tag, f->type, f->ns, f->elem);
-	case NC_ERR_LOCK_DENIED: return nc_err(ctx, f->tag, f->session_id);
-	case NC_ERR_DATA_EXISTS:
-	case NC_ERR_DATA_MISSING:
-	case NC_ERR_MALFORMED_MSG: return nc_err(ctx, f->tag);
-	case NC_ERR_IN_USE:
-	case NC_ERR_INVALID_VALUE:
-	case NC_ERR_ACCESS_DENIED:
-	case NC_ERR_ROLLBACK_FAILED:
-	case NC_ERR_OP_NOT_SUPPORTED:
-	case NC_ERR_TOO_BIG:
-	case NC_ERR_RES_DENIED:
-	case NC_ERR_OP_FAILED: return nc_err(ctx, f->tag, f->type);
+	switch (tag) {
+	case NC_ERR_IN_USE: return "in-use";
+	case NC_ERR_INVALID_VALUE: return "invalid-value";
+	case NC_ERR_TOO_BIG: return "too-big";
+	case NC_ERR_MISSING_ATTR: return "missing-attribute";
+	case NC_ERR_BAD_ATTR: return "bad-attribute";
+	case NC_ERR_UNKNOWN_ATTR: return "unknown-attribute";
+	case NC_ERR_MISSING_ELEM: return "missing-element";
+	case NC_ERR_BAD_ELEM: return "bad-element";
+	case NC_ERR_UNKNOWN_ELEM: return "unknown-element";
+	case NC_ERR_UNKNOWN_NS: return "unknown-namespace";
+	case NC_ERR_ACCESS_DENIED: return "access-denied";
+	case NC_ERR_LOCK_DENIED: return "lock-denied";
+	case NC_ERR_RES_DENIED: return "resource-denied";
+	case NC_ERR_ROLLBACK_FAILED: return "rollback-failed";
+	case NC_ERR_DATA_EXISTS: return "data-exists";
+	case NC_ERR_DATA_MISSING: return "data-missing";
+	case NC_ERR_OP_NOT_SUPPORTED: return "operation-not-supported";
+	case NC_ERR_MALFORMED_MSG: return "malformed-message";
+	case NC_ERR_OP_FAILED:
 	case NC_ERR_UNKNOWN: break;
 	}
-	return nc_err(ctx, NC_ERR_OP_FAILED, NC_ERR_TYPE_APP);
+	return "operation-failed";
+}
+
+static void
+put(struct buf *xml, const char *name, const char *value)
+{
+	if (!value || !*value)
+		return;
+	buf_printf(xml, "<%s>", name);
+	tree_escape(value, xml);
+	buf_printf(xml, "</%s>", name);
+}
+
+static void
+put_info(struct buf *xml, const struct fault *f)
+{
+	bool is_attr = f->tag == NC_ERR_MISSING_ATTR || f->tag == NC_ERR_BAD_ATTR ||
+		       f->tag == NC_ERR_UNKNOWN_ATTR;
+	bool is_lock = f->tag == NC_ERR_LOCK_DENIED;
+	if (!is_lock && !f->elem[0])
+		return;
+	buf_puts(xml, "<error-info>");
+	if (is_lock)
+		buf_printf(xml, "<session-id>%" PRIu32 "</session-id>", f->session_id);
+	put(xml, "bad-attribute", is_attr ? f->attr : NULL);
+	put(xml, "bad-element", f->elem);
+	put(xml, "bad-namespace", f->tag == NC_ERR_UNKNOWN_NS ? f->ns : NULL);
+	buf_puts(xml, "</error-info>");
+}
+
+static void
+put_error(struct buf *xml, const struct fault *f)
+{
+	buf_puts(xml, "<rpc-error xmlns=\"" NC_NS_BASE "\">");
+	put(xml, "error-type",
+	    f->tag == NC_ERR_LOCK_DENIED ? "protocol" : "application");
+	put(xml, "error-tag", tag_name(f->tag));
+	put(xml, "error-severity", "error");
+	put(xml, "error-app-tag", f->app_tag);
+	if (f->path[0]) {
+		buf_puts(xml, "<error-path xmlns:nsherd=\"" SCHEMA_NS "\">");
+		tree_escape(f->path, xml);
+		buf_puts(xml, "</error-path>");
+	}
+	put(xml, "error-message", f->message);
+	put_info(xml, f);
+	buf_puts(xml, "</rpc-error>");
 }
 
 struct nc_server_reply *
 fault_reply(const struct ly_ctx *ctx, const struct fault *f)
 {
-	struct lyd_node *e = make(ctx, f);
-	if (f->message[0])
-		nc_err_set_msg(e, f->message, "en");
-	if (f->path[0])
-		nc_err_set_path(e, f->path);
-	if (f->app_tag)
-		nc_err_set_app_tag(e, f->app_tag);
+	struct buf xml;
+	struct lyd_node *e = NULL;
+	buf_init(&xml, 0);
+	put_error(&xml, f);
+	LY_ERR bad = lyd_parse_data_mem(ctx, buf_text(&xml), LYD_XML,
+	    LYD_PARSE_ONLY | LYD_PARSE_OPAQ, 0, &e);
+	buf_fini(&xml);
+	if (bad || !e) /* cannot be: all of it was escaped */
+		e = nc_err(ctx, NC_ERR_OP_FAILED, NC_ERR_TYPE_APP);
 	return nc_server_reply_err(e);
 }
 

@@ -11,10 +11,10 @@
 
 /* Why an operation is refused: an rpc-error of RFC 6241, appendix A. */
 struct fault {
-	NC_ERR tag; /* 0: none */
-	NC_ERR_TYPE type;
+	NC_ERR tag;          /* 0: none */
 	const char *app_tag; /* NULL: none */
-	char elem[80];       /* bad-element, or bad-attribute */
+	char elem[80];       /* bad-element */
+	char attr[40];       /* bad-attribute */
 	char ns[200];        /* bad-namespace */
 	char path[1400];     /* error-path; "": none */
 	char message[1100];

@@ -63,12 +63,19 @@ ns_of(void *arg, const char *module, size_t size)
 }
 
 static enum err
+no_select(struct fault *fault)
+{
+	strcpy(fault->attr, "select");
+	return fault_element(fault, NC_ERR_MISSING_ATTR, "filter",
+	    "an XPath filter without select");
+}
+
+static enum err
 read_xpath(struct get *g, const char *select)
 {
 	struct request *rq = g->rq;
 	if (!select)
-		return fault_element(&rq->fault, NC_ERR_MISSING_ATTR, "filter",
-		    "an XPath filter without select");
+		return no_select(&rq->fault);
 	enum err e = filter_from_xpath(&rq->pool, select, ns_of, g, &g->filter);
 	if (e == ERR_UNSUPPORTED) {
 		g->select = select;
@@ -76,7 +83,7 @@ read_xpath(struct get *g, const char *select)
 		    (struct filter){.all = true, .root = {.ns = "", .name = ""}};
 		return OK;
 	}
-	return e ? fault_element(&rq->fault, NC_ERR_INVALID_VALUE, "select",
+	return e ? fault_set(&rq->fault, NC_ERR_INVALID_VALUE,
 		       "an XPath with a prefix that nothing here has")
 		 : OK;
 }
@@ -311,7 +318,7 @@ evaluate(struct get *g)
 	if (!e && tree)
 		e = lyd_find_xpath(tree, g->select, &set);
 	if (e)
-		fault_element(&rq->fault, NC_ERR_INVALID_VALUE, "select", "XPath: %s",
+		fault_set(&rq->fault, NC_ERR_INVALID_VALUE, "XPath: %s",
 		    ly_errmsg(rq->gw->ctx));
 	if (set)
 		mark_found(set);
