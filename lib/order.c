@@ -40,8 +40,8 @@ put_verb(struct wire_out *out, const char *verb, const struct dname *owner,
 }
 
 enum err
-order_send(struct session *s, const char *verb, const struct dname *owner,
-    const char *backend, struct msg *msg)
+order_begin(struct session *s, const char *verb, const struct dname *owner,
+    const char *backend)
 {
 	const struct label all = label_of("_all");
 	struct dname apex, for_all;
@@ -56,6 +56,13 @@ order_send(struct session *s, const char *verb, const struct dname *owner,
 	}
 	struct wire_out *out = session_begin(s, OPCODE_UPDATE, &apex, RR_SOA);
 	put_verb(out, verb, owner ? owner : &for_all, backend);
-	e = session_send(s, out, &id);
+	return session_send(s, out, &id);
+}
+
+enum err
+order_send(struct session *s, const char *verb, const struct dname *owner,
+    const char *backend, struct msg *msg)
+{
+	enum err e = order_begin(s, verb, owner, backend);
 	return e ? e : session_receive(s, msg);
 }
