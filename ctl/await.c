@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "ctl/ask.h"
+#include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
@@ -31,6 +32,7 @@ struct look {
 	bool collect;     /* the last look: note what is missing, and why */
 	bool no_backends; /* nobody will ever serve anything */
 	bool no_transfer; /* the key may not; ask zone by zone */
+	bool arrived;     /* the change that is waited for, at this agent */
 	bool looked;
 	bool has_serial; /* of _status, at the last transfer */
 	uint32_t serial;
@@ -54,13 +56,14 @@ keep(struct await *a, const char *text)
 	return text ? pool_strdup(&a->pool, text) : NULL;
 }
 
-static void
-note_missing(struct await *a, const char *zone, const char *backend, const char *state,
-    const char *error)
+void
+await_note_missing(struct await *a, const char *agent, const char *zone,
+    const char *backend, const char *state, const char *error)
 {
 	a->missing =
 	    mem_grow(a->missing, a->n_missing, &a->missing_room, sizeof(*a->missing));
 	a->missing[a->n_missing++] = (struct await_missing){
+	    .agent = keep(a, agent),
 	    .zone = keep(a, zone),
 	    .backend = keep(a, backend),
 	    .state = keep(a, state),
@@ -74,7 +77,8 @@ note_record(struct look *l, const char *zone, const struct rr *rr)
 	char backend[OBSERVED_VALUE_MAX], state[OBSERVED_VALUE_MAX];
 	char error[OBSERVED_VALUE_MAX];
 	if (l->collect)
-		note_missing(l->a, zone, observed_get(rr, "backend", backend),
+		await_note_missing(l->a, NULL, zone,
+		    observed_get(rr, "backend", backend),
 		    observed_get(rr, "state", state), observed_get(rr, "error", error));
 }
 
@@ -98,6 +102,13 @@ is_serving(const struct rr *rr)
 	return is && strcmp(is, "serving") == 0;
 }
 
+bool
+await_is_there(const struct rr *rr, const struct order *o, enum await_end end)
+{
+	bool ours = has_id(rr, o);
+	return end == AWAIT_GONE ? !ours : ours && is_serving(rr);
+}
+
 static void
 check_backend(struct look *l, const struct rr *rr)
 {
@@ -110,10 +121,9 @@ static void
 take_for(struct look *l, struct watch *w, const struct rr *rr)
 {
 	char zone[DNAME_TEXT_MAX];
-	bool ours = has_id(rr, w->order);
 	check_backend(l, rr);
 	w->n++;
-	if (l->a->end == AWAIT_GONE ? !ours : ours && is_serving(rr))
+	if (await_is_there(rr, w->order, l->a->end))
 		return;
 	w->n_wrong++;
 	note_record(l, order_zone_text(w->order, zone), rr);
@@ -212,26 +222,26 @@ take_transferred(void *arg, enum observed_kind kind, const struct dname *name,
 static enum err
 ask_serial(struct look *l, bool *changed)
 {
-	struct session *s = l->a->s;
-	struct msg msg;
-	struct msg_cursor c;
-	struct rr rr;
-	struct soa soa;
-	struct buf rdata;
-	enum err e = session_query(s, &s->status, RR_SOA, &msg);
-	if (e)
-		return e;
+	uint32_t serial;
+	enum err e = session_serial(l->a->s, &l->a->s->status, &serial);
 	*changed = true;
-	buf_init(&rdata, MSG_MAX);
-	msg_walk(&msg, MSG_ANSWER, &c);
-	if (!msg_next(&c, &rdata, &rr) && rr.type == RR_SOA &&
-	    !soa_read(rr.rdata, rr.rdata_size, &soa)) {
-		*changed = !l->has_serial || l->serial != soa.serial;
-		l->serial = soa.serial;
-		l->has_serial = true;
-	}
-	buf_fini(&rdata);
+	if (e)
+		return e == ERR_NOTFOUND ? OK : e;
+	*changed = !l->has_serial || l->serial != serial;
+	l->serial = serial;
+	l->has_serial = true;
 	return OK;
+}
+
+/* A follower has the states of before until the change has come to it. */
+static enum err
+ask_arrival(struct look *l)
+{
+	uint32_t serial;
+	enum err e = session_serial(l->a->s, &l->a->s->catalog, &serial);
+	if (!e)
+		l->arrived = !serial_gt(l->a->serial, serial);
+	return e == ERR_NOTFOUND ? OK : e;
 }
 
 static enum err
@@ -264,8 +274,8 @@ count_there(struct look *l)
 			w->there = true;
 			l->n_there++;
 		} else if (w->n == 0 && l->collect) {
-			note_missing(l->a, order_zone_text(w->order, zone), NULL, NULL,
-			    "not in the catalog");
+			await_note_missing(l->a, NULL, order_zone_text(w->order, zone),
+			    NULL, NULL, "not in the catalog");
 		}
 	}
 	if (l->n > 0)
@@ -274,10 +284,26 @@ count_there(struct look *l)
 		say_progress("waiting, states to come:", l->n_wrong, 0);
 }
 
+static void
+note_not_arrived(struct look *l)
+{
+	char zone[DNAME_TEXT_MAX];
+	for (size_t i = 0; i < l->n && l->collect; i++)
+		await_note_missing(l->a, NULL,
+		    order_zone_text(l->watches[i].order, zone), NULL, NULL,
+		    "the change has not come to the agent yet");
+}
+
 static enum err
 look_once(struct look *l)
 {
-	enum err e;
+	enum err e = OK;
+	if (!l->arrived)
+		e = ask_arrival(l);
+	if (!e && !l->arrived)
+		note_not_arrived(l);
+	if (e || !l->arrived)
+		return e;
 	if (l->a->orders && (l->n - l->n_there <= OBSERVED_FEW || l->no_transfer)) {
 		e = ask_txt(l->a->s, l->n, name_of, answer_of, l);
 		l->has_serial = false;
@@ -354,7 +380,7 @@ watch_orders(struct look *l)
 enum exit_status
 await_run(struct await *a)
 {
-	struct look l = {.a = a};
+	struct look l = {.a = a, .arrived = !a->has_serial};
 	uint64_t deadline = say_now_ms() + (uint64_t)a->timeout_s * 1000;
 	if (a->orders)
 		watch_orders(&l);
@@ -373,43 +399,71 @@ await_run(struct await *a)
 	return is_over(&l) ? EXIT_DONE : EXIT_NOT_SERVED;
 }
 
+enum exit_status
+await_change(struct ctl *ctl, struct await *a)
+{
+	enum err e = OK;
+	if (ctl->await || a->s->n_moves > 0) {
+		e = session_serial(a->s, &a->s->catalog, &a->serial);
+		a->has_serial = e == OK;
+		if (e == ERR_NOTFOUND) /* a key narrowed to some zones is not told */
+			e = OK;
+	}
+	if (!e && !ctl->await)
+		e = connect_return(a->s);
+	if (e) {
+		say_error("%s", a->s->error);
+		return EXIT_FAILED;
+	}
+	return ctl->await ? ctl->await(ctl, a) : await_run(a);
+}
+
 void
 await_print(const struct ctl *ctl, const struct await *a)
 {
 	static const struct column columns[] = {
+	    {"agent", NULL, CELL_TEXT, false},
 	    {"zone", NULL, CELL_TEXT, false},
 	    {"backend", NULL, CELL_TEXT, false},
 	    {"state", NULL, CELL_STATE, false},
 	    {"error", NULL, CELL_TEXT, false},
 	};
+	size_t first = ctl->await ? 0 : 1; /* there is but one agent */
 	if (!ctl->opt->json)
 		return;
-	output_table(ctl->out, "missing", columns, 4);
+	output_table(ctl->out, "missing", columns + first, 5 - first);
 	for (size_t i = 0; i < a->n_missing; i++) {
 		const struct await_missing *m = &a->missing[i];
-		const struct cell row[] = {cell_text(m->zone), cell_text(m->backend),
-		    cell_text(m->state), cell_text(m->error)};
-		output_row(ctl->out, row);
+		const struct cell row[] = {cell_text(m->agent), cell_text(m->zone),
+		    cell_text(m->backend), cell_text(m->state), cell_text(m->error)};
+		output_row(ctl->out, row + first);
 	}
 	output_table_end(ctl->out);
+}
+
+static void
+say_missing(const struct await_missing *m, const char *to)
+{
+	bool none = m->backend && strcmp(m->backend, "-") == 0;
+	bool applied = m->state && strcmp(m->state, "applied") == 0;
+	const char *why = m->error  ? m->error
+			  : applied ? "but it has not answered for it yet"
+				    : "";
+	const char *agent = m->agent ? m->agent : "", *colon = m->agent ? ": " : "";
+	if (!m->zone)
+		say_error("%s%s%s", agent, colon, m->error);
+	else if (none || !m->backend)
+		say_error("%s%s%s: %s: %s", agent, colon, m->zone, to,
+		    none ? "the agent has no backend" : m->error);
+	else
+		say_error("%s%s%s: %s by %s: %s%s%s", agent, colon, m->zone, to,
+		    m->backend, m->state ? m->state : "?", *why ? ", " : "", why);
 }
 
 void
 await_say(const struct await *a)
 {
-	const char *to = a->end == AWAIT_GONE ? "not gone" : "not served";
-	for (size_t i = 0; i < a->n_missing; i++) {
-		const struct await_missing *m = &a->missing[i];
-		bool none = m->backend && strcmp(m->backend, "-") == 0;
-		bool applied = m->state && strcmp(m->state, "applied") == 0;
-		const char *why = m->error  ? m->error
-				  : applied ? "but it has not answered for it yet"
-					    : "";
-		if (none || !m->backend)
-			say_error("%s: %s: %s", m->zone, to,
-			    none ? "the agent has no backend" : m->error);
-		else
-			say_error("%s: %s by %s: %s%s%s", m->zone, to, m->backend,
-			    m->state ? m->state : "?", *why ? ", " : "", why);
-	}
+	for (size_t i = 0; i < a->n_missing; i++)
+		say_missing(&a->missing[i],
+		    a->end == AWAIT_GONE ? "not gone" : "not served");
 }

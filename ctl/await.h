@@ -18,9 +18,10 @@
 
 enum await_end { AWAIT_SERVING, AWAIT_GONE };
 
-/* What was not as it should be when time was up. */
+/* What was not as it should be when time was up. Each but error may be NULL: what is
+ * missing then is not about an agent of many, one zone, one backend. */
 struct await_missing {
-	const char *zone, *backend, *state, *error; /* backend to error: or NULL */
+	const char *agent, *zone, *backend, *state, *error;
 };
 
 struct await {
@@ -29,6 +30,9 @@ struct await {
 				* count, for AWAIT_SERVING open ones too */
 	enum await_end end;
 	unsigned timeout_s;
+	/* Not before the agent's catalog has that serial. */
+	bool has_serial;
+	uint32_t serial;
 	/* found */
 	struct await_missing *missing;
 	size_t n_missing, missing_room;
@@ -39,6 +43,17 @@ struct await {
  * await_fini() in any case. */
 enum exit_status await_run(struct await *a);
 void await_fini(struct await *a);
+/*
+ * The same after a change that the session made: at the agent that the user named,
+ * even if the session had to go to another one for it; or at those that ctl->await
+ * knows of.
+ */
+enum exit_status await_change(struct ctl *ctl, struct await *a);
+/* A record of the order's zone is as it should be. */
+bool await_is_there(const struct rr *rr, const struct order *o, enum await_end end);
+/* Texts are copied. */
+void await_note_missing(struct await *a, const char *agent, const char *zone,
+    const char *backend, const char *state, const char *error);
 /* What is missing: as a table in JSON; as a line each on stderr. */
 void await_print(const struct ctl *ctl, const struct await *a);
 void await_say(const struct await *a);

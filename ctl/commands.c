@@ -10,6 +10,98 @@
 
 enum { ANY = 0x7fffffff };
 
+enum { FLEET_OPTIONS = OPTION_FLEET | OPTION_TIMEOUT };
+
+static const struct command fleet_table[] = {
+    {
+	.name = "fleet status",
+	.args = "[ZONE...] [--diff] [--wait[=SECONDS]]",
+	.description = "Show what every agent and backend has, or answers for zones",
+	.more =
+	    "--diff compares what each says of each zone, and says in a line each "
+	    "why they are\n"
+	    "not served alike. --wait: until each agent serves the hub's version of "
+	    "the\n"
+	    "catalog, or these zones, on every backend.",
+	.options = FLEET_OPTIONS | OPTION_DIFF | OPTION_WAIT | OPTION_FROM,
+	.max_args = ANY,
+	.run = fleet_status_run,
+    },
+    {
+	.name = "fleet wait",
+	.args = "[ZONE...]",
+	.description = "Wait until every backend of every agent serves them",
+	.more = "Without zones: all of the hub's version of the catalog. Ends with "
+		"status 4 when\n"
+		"time is up (--timeout, 60 s), and says what is missing.",
+	.options = FLEET_OPTIONS | OPTION_FROM,
+	.max_args = ANY,
+	.run = fleet_wait_run,
+    },
+    {
+	.name = "fleet add",
+	.args = "ZONE... -p PATTERN [-P NAME=VALUE]... | --from FILE",
+	.description = "As add, at the hub",
+	.more = "--wait: until every agent has it.",
+	.options =
+	    FLEET_OPTIONS | OPTION_PATTERN | OPTION_PARAM | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = fleet_change_run,
+    },
+    {
+	.name = "fleet del",
+	.args = "ZONE... | --from FILE",
+	.description = "As del, at the hub",
+	.options = FLEET_OPTIONS | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = fleet_change_run,
+    },
+    {
+	.name = "fleet set",
+	.args = "ZONE... [-p PATTERN] [-P NAME=VALUE]...",
+	.description = "As set, at the hub",
+	.options =
+	    FLEET_OPTIONS | OPTION_PATTERN | OPTION_PARAM | OPTION_FROM | OPTION_WAIT,
+	.max_args = ANY,
+	.run = fleet_change_run,
+    },
+    {
+	.name = "fleet sync",
+	.args = "FILE [--prune] [--yes] [-p PATTERN] [-P NAME=VALUE]...",
+	.description = "As sync, at the hub",
+	.options = FLEET_OPTIONS | OPTION_PATTERN | OPTION_PARAM | OPTION_PRUNE |
+		   OPTION_YES | OPTION_WAIT,
+	.min_args = 1,
+	.max_args = 1,
+	.run = fleet_change_run,
+    },
+    {
+	.name = "fleet guard",
+	.args = "[AGENT...] [--release]",
+	.description = "Show which agents' guards hold, or let go what those hold",
+	.more = "--release needs the names of the agents, the right admin at each, and "
+		"--fleet:\n"
+		"those who may write the catalog are not to say where an admin's word "
+		"goes.",
+	.options = FLEET_OPTIONS | OPTION_RELEASE,
+	.max_args = ANY,
+	.run = fleet_guard_run,
+    },
+    {
+	.name = "fleet nodes",
+	.args = "[--from FILE]",
+	.description = "Print the agents as lines that --fleet reads, or set them",
+	.more =
+	    "--from writes those of FILE into the catalog, in place of those there: "
+	    "name,\n"
+	    "address and TLS name. A line of FILE is:\n"
+	    "name address[@port] [hub] [tls=NAME] [key=FILE] [tls-ca=FILE]\n"
+	    "    [tls-cert=FILE] [tls-key=FILE] [catalog=NAME]",
+	.options = FLEET_OPTIONS | OPTION_FROM,
+	.run = fleet_nodes_run,
+    },
+};
+
 static const struct command table[] = {
     {
 	.name = "add",
@@ -225,6 +317,21 @@ static const struct command table[] = {
 	.run = guard_run,
     },
     {
+	.name = "health",
+	.args = "[--quiet]",
+	.description = "Say whether the agent is healthy: status 0, or 1 and why not",
+	.options = OPTION_QUIET | OPTION_TIMEOUT,
+	.run = health_run,
+    },
+    {
+	.name = "fleet",
+	.args = "status|wait|add|del|set|sync|guard|nodes ...",
+	.description = "The same for all agents of a fleet; see help fleet",
+	.subs = fleet_table,
+	.n_subs = sizeof(fleet_table) / sizeof(*fleet_table),
+	.max_args = ANY,
+    },
+    {
 	.name = "keygen",
 	.args = "NAME",
 	.description = "Print a new key file",
@@ -249,7 +356,7 @@ static const struct command table[] = {
 	.name = "help",
 	.args = "[COMMAND]",
 	.description = "Show this, or more about one command",
-	.max_args = 1,
+	.max_args = 2,
 	.run = help_run,
     },
 };
@@ -268,6 +375,16 @@ commands_find(const char *name)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		if (strcmp(table[i].name, name) == 0)
 			return &table[i];
+	return NULL;
+}
+
+const struct command *
+commands_find_sub(const struct command *c, const char *name)
+{
+	size_t size = strlen(c->name);
+	for (size_t i = 0; i < c->n_subs; i++)
+		if (strcmp(c->subs[i].name + size + 1, name) == 0)
+			return &c->subs[i];
 	return NULL;
 }
 
@@ -304,6 +421,10 @@ print_command(const struct command *c)
 	    *c->args ? " " : "", c->args, c->description);
 	if (c->more)
 		printf("%s\n", c->more);
+	if (c->n_subs)
+		printf("\nCommands:\n");
+	for (size_t i = 0; i < c->n_subs; i++)
+		printf("  %-12s  %s\n", c->subs[i].name, c->subs[i].description);
 	if (c->options)
 		puts("\nOptions:");
 	for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1)
@@ -311,18 +432,33 @@ print_command(const struct command *c)
 			printf("  %s\n", options_help(bit));
 }
 
+/* The command that words name, of which it may have two. */
+static const struct command *
+find_words(char *const *words, size_t n, size_t *n_used)
+{
+	const struct command *c = n > 0 ? commands_find(words[0]) : NULL;
+	const struct command *sub =
+	    c && c->n_subs && n > 1 ? commands_find_sub(c, words[1]) : NULL;
+	*n_used = sub ? 2 : 1;
+	if (c && n > 1 && c->n_subs && !sub)
+		say_error("no such command: %s %s; see nsherdctl help %s", words[0],
+		    words[1], words[0]);
+	else if (!c)
+		say_error("no such command: %s; see nsherdctl help", words[0]);
+	return c && n > 1 && c->n_subs ? sub : c;
+}
+
 enum exit_status
 help_run(struct ctl *ctl)
 {
+	size_t n_used;
 	if (ctl->n_args == 0) {
 		print_overview(stdout);
 		return EXIT_DONE;
 	}
-	const struct command *c = commands_find(ctl->args[0]);
-	if (!c) {
-		say_error("no such command: %s; see nsherdctl help", ctl->args[0]);
+	const struct command *c = find_words(ctl->args, ctl->n_args, &n_used);
+	if (!c)
 		return EXIT_USAGE;
-	}
 	print_command(c);
 	return EXIT_DONE;
 }
@@ -330,9 +466,8 @@ help_run(struct ctl *ctl)
 /* -- running ---------------------------------------------------------------- */
 
 static enum exit_status
-check_usage(const struct command *c, const struct options *opt)
+check_usage(const struct command *c, const struct options *opt, size_t n)
 {
-	size_t n = opt->n_args - 1;
 	for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1)
 		if (opt->given & bit & ~c->options) {
 			say_error("%s takes no %s; see nsherdctl help %s", c->name,
@@ -356,19 +491,23 @@ commands_run(const struct options *opt, struct output *out)
 		return opt->help ? EXIT_DONE : EXIT_USAGE;
 	}
 	if (opt->help) {
+		const struct command *named = commands_find(opt->args[0]);
 		ctl.args = opt->args;
-		ctl.n_args = 1;
+		ctl.n_args = named && named->n_subs ? opt->n_args : 1;
 		return help_run(&ctl);
 	}
-	const struct command *c = commands_find(opt->args[0]);
-	if (!c) {
-		say_error("no such command: %s; see nsherdctl help", opt->args[0]);
+	size_t n_used;
+	const struct command *c = find_words(opt->args, opt->n_args, &n_used);
+	if (!c)
 		return EXIT_USAGE;
-	}
-	enum exit_status rc = check_usage(c, opt);
+	ctl.args = opt->args + n_used;
+	ctl.n_args = opt->n_args - n_used;
+	enum exit_status rc = check_usage(c, opt, ctl.n_args);
 	if (rc)
 		return rc;
-	ctl.args = opt->args + 1;
-	ctl.n_args = opt->n_args - 1;
-	return c->run(&ctl);
+	if (c->run)
+		return c->run(&ctl);
+	say_error("usage: nsherdctl %s %s; see nsherdctl help %s", c->name, c->args,
+	    c->name);
+	return EXIT_USAGE;
 }

@@ -16,14 +16,19 @@ struct command {
 	const char *more;        /* for its own help; NULL: nothing to add */
 	unsigned options;        /* of enum option_bit, or-ed */
 	size_t min_args, max_args;
-	command_fn *run;
+	command_fn *run;            /* NULL: it has commands of its own */
+	const struct command *subs; /* named "fleet status" and so on */
+	size_t n_subs;
 };
 
 command_fn add_run, backends_run, completion_run, del_run, export_run, guard_run,
-    help_run, history_run, keygen_run, plan_run, sync_run, list_run, patterns_run,
-    set_run, show_run, status_run, wait_run, watch_run;
+    health_run, help_run, history_run, keygen_run, plan_run, sync_run, list_run,
+    patterns_run, set_run, show_run, status_run, wait_run, watch_run;
 /* refresh, retransfer, reload, notify, flush, freeze, thaw; reconcile, reconfigure */
 command_fn verb_run, verb_run_agent;
+/* Below fleet; add, del, set and sync are one. */
+command_fn fleet_status_run, fleet_wait_run, fleet_guard_run, fleet_nodes_run,
+    fleet_change_run;
 /* A verb about no zone, by its name. */
 enum exit_status verb_send_agent(struct ctl *ctl, const char *name);
 
@@ -31,6 +36,8 @@ enum exit_status verb_send_agent(struct ctl *ctl, const char *name);
 const struct command *commands_at(size_t n);
 /* NULL: there is no such command. */
 const struct command *commands_find(const char *name);
+/* Of the commands below c. */
+const struct command *commands_find_sub(const struct command *c, const char *name);
 
 /* Run what the options name, with usage errors said on stderr. */
 struct options;

@@ -23,24 +23,43 @@ print_commands(void)
 	fputs("'\n", stdout);
 }
 
-/* case COMMAND) its options and whether words are zones. */
+/* What the words after a command are. */
+static const char *
+words_of(const struct command *c)
+{
+	if (c->n_subs > 0)
+		return "subs";
+	if (strncmp(c->args, "ZONE", 4) == 0 || strncmp(c->args, "[ZONE", 5) == 0)
+		return "zones";
+	if (strncmp(c->args, "FILE", 4) == 0)
+		return "files";
+	return strcmp(c->name, "help") == 0 ? "commands" : "none";
+}
+
+/* case COMMAND) its options and what its words are. */
+static void
+print_case(const struct command *c)
+{
+	printf("\t'%s')\n\t\toptions+='", c->name);
+	for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1)
+		if (c->options & bit)
+			printf(" %s", options_name(bit));
+	printf("'\n");
+	for (size_t i = 0; i < c->n_subs; i++)
+		printf("%s%s", i > 0 ? " " : "\t\tsubs='",
+		    c->subs[i].name + strlen(c->name) + 1);
+	printf("%s\t\twhat=%s ;;\n", c->n_subs > 0 ? "'\n" : "", words_of(c));
+}
+
 static void
 print_cases(void)
 {
 	const struct command *c;
 
 	for (size_t i = 0; (c = commands_at(i)) != NULL; i++) {
-		printf("\t%s)\n\t\toptions+='", c->name);
-		for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1)
-			if (c->options & bit)
-				printf(" %s", options_name(bit));
-		printf("'\n\t\twhat=%s ;;\n",
-		    strncmp(c->args, "ZONE", 4) == 0 ||
-			    strncmp(c->args, "[ZONE", 5) == 0
-			? "zones"
-		    : strncmp(c->args, "FILE", 4) == 0 ? "files"
-		    : strcmp(c->name, "help") == 0     ? "commands"
-						       : "none");
+		print_case(c);
+		for (size_t j = 0; j < c->n_subs; j++)
+			print_case(&c->subs[j]);
 	}
 }
 
@@ -48,7 +67,7 @@ static const char head[] =
     "# bash completion of nsherdctl; made by `nsherdctl completion bash`\n"
     "_nsherdctl() {\n"
     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-    "\tlocal command='' what=commands i skip=''\n"
+    "\tlocal command='' what=commands subs='' i skip=''\n"
     "\tlocal options='-s -k -z -o --tls --tls-ca --tls-cert --tls-key -h --help'\n"
     "\tlocal -a given=()\n";
 
@@ -57,19 +76,22 @@ static const char find[] =
     "\t\tif [ -n \"$skip\" ]; then skip=''; given+=(\"${COMP_WORDS[i]}\"); continue; fi\n"
     "\t\tcase ${COMP_WORDS[i]} in\n"
     "\t\t-s|-k|-z|--tls|--tls-ca|--tls-cert|--tls-key) skip=1; given+=(\"${COMP_WORDS[i]}\") ;;\n"
-    "\t\t-o|-p|-P|-a|-b|-n|--from|--timeout) skip=1 ;;\n"
+    "\t\t-o|-p|-P|-a|-b|-n|--from|--fleet|--interval|--timeout) skip=1 ;;\n"
     "\t\t-*) ;;\n"
-    "\t\t*) [ -n \"$command\" ] || command=${COMP_WORDS[i]} ;;\n"
+    "\t\t*) case $command in\n"
+    "\t\t\t'') command=${COMP_WORDS[i]} ;;\n"
+    "\t\t\tfleet) command=\"fleet ${COMP_WORDS[i]}\" ;;\n"
+    "\t\t\tesac ;;\n"
     "\t\tesac\n"
     "\tdone\n"
     "\tcase $prev in\n"
-    "\t-k|--tls-ca|--tls-cert|--tls-key|--from)\n"
+    "\t-k|--tls-ca|--tls-cert|--tls-key|--from|--fleet)\n"
     "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n"
     "\t-o) mapfile -t COMPREPLY < <(compgen -W 'text json' -- \"$cur\"); return ;;\n"
     "\t-a) mapfile -t COMPREPLY < <(compgen -W 'hmac-sha256 hmac-sha384 hmac-sha512' -- \"$cur\"); return ;;\n"
     "\t-p) mapfile -t COMPREPLY < <(compgen -W \"$(_nsherdctl_ask patterns)\" -- \"$cur\"); return ;;\n"
     "\t-b) mapfile -t COMPREPLY < <(compgen -W \"$(_nsherdctl_ask backends)\" -- \"$cur\"); return ;;\n"
-    "\t-s|-z|-P|-n|--tls|--timeout) return ;;\n"
+    "\t-s|-z|-P|-n|--tls|--interval|--timeout) return ;;\n"
     "\tesac\n"
     "\tcase $command in\n";
 
@@ -80,6 +102,7 @@ static const char tail[] =
     "\tesac\n"
     "\tcase $what in\n"
     "\tcommands) mapfile -t COMPREPLY < <(compgen -W \"$commands\" -- \"$cur\") ;;\n"
+    "\tsubs) mapfile -t COMPREPLY < <(compgen -W \"$subs\" -- \"$cur\") ;;\n"
     "\tfiles) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n"
     "\tzones) mapfile -t COMPREPLY < <(compgen -W \"$(_nsherdctl_ask list \"$cur*\")\" -- \"$cur\") ;;\n"
     "\tesac\n"

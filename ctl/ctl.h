@@ -17,6 +17,11 @@ enum exit_status {
 
 struct options;
 struct output;
+struct await;
+struct ctl;
+
+/* In place of await_run(), after a change. */
+typedef enum exit_status await_fn(struct ctl *ctl, struct await *a);
 
 /* One run of one command. Everything is borrowed for its time. */
 struct ctl {
@@ -24,6 +29,8 @@ struct ctl {
 	struct output *out;
 	char *const *args; /* what follows the command's name */
 	size_t n_args;
+	await_fn *await; /* NULL: wait at the one agent */
+	void *await_arg; /* for that */
 };
 
 typedef enum exit_status command_fn(struct ctl *ctl);

@@ -114,7 +114,7 @@ run_connected(struct ctl *ctl, const struct edit *edit, struct session *s,
 		say_failures(edit->change, orders);
 	enum exit_status rc = verdict(orders), waited = EXIT_DONE;
 	if ((ctl->opt->given & OPTION_WAIT) && rc != EXIT_FAILED) {
-		waited = await_run(&a);
+		waited = await_change(ctl, &a);
 		await_print(ctl, &a);
 	}
 	if (ctl->opt->json) {

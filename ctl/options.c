@@ -18,6 +18,9 @@ enum {
 	LONG_YES,
 	LONG_RELEASE,
 	LONG_INTERVAL,
+	LONG_FLEET,
+	LONG_DIFF,
+	LONG_QUIET,
 	LONG_TLS,
 	LONG_TLS_CA,
 	LONG_TLS_CERT,
@@ -46,6 +49,9 @@ static const struct option long_options[] = {
     {"yes", no_argument, NULL, LONG_YES},
     {"release", no_argument, NULL, LONG_RELEASE},
     {"interval", required_argument, NULL, LONG_INTERVAL},
+    {"fleet", required_argument, NULL, LONG_FLEET},
+    {"diff", no_argument, NULL, LONG_DIFF},
+    {"quiet", no_argument, NULL, LONG_QUIET},
     {"tls", required_argument, NULL, LONG_TLS},
     {"tls-ca", required_argument, NULL, LONG_TLS_CA},
     {"tls-cert", required_argument, NULL, LONG_TLS_CERT},
@@ -77,6 +83,10 @@ static const struct {
     {OPTION_BACKEND, "-b", "-b BACKEND       on that backend alone"},
     {OPTION_COUNT, "-n", "-n COUNT         the last COUNT alone"},
     {OPTION_RELEASE, "--release", "--release        let go what is held"},
+    {OPTION_FLEET, "--fleet",
+	"--fleet FILE     the agents; without it those that the hub's catalog names"},
+    {OPTION_DIFF, "--diff", "--diff           say why zones are not served alike"},
+    {OPTION_QUIET, "--quiet", "--quiet          say nothing on stdout"},
 };
 
 static size_t
@@ -102,9 +112,9 @@ options_help(unsigned bit)
 }
 
 static enum err
-take_seconds(const char *option, const char *text, struct options *opt)
+take_seconds(const char *option, const char *text, unsigned *seconds)
 {
-	if (inifile_duration(text, &opt->wait_s) || opt->wait_s > WAIT_MAX_S) {
+	if (inifile_duration(text, seconds) || *seconds > WAIT_MAX_S) {
 		say_error("%s: \"%s\" is no time in seconds", option, text);
 		return ERR_INVALID;
 	}
@@ -184,14 +194,20 @@ take_of_command(int c, struct options *opt)
 		return OK;
 	case LONG_WAIT:
 		opt->given |= OPTION_WAIT;
-		return optarg ? take_seconds("--wait", optarg, opt) : OK;
+		return optarg ? take_seconds("--wait", optarg, &opt->wait_s) : OK;
 	case LONG_TIMEOUT:
 		opt->given |= OPTION_TIMEOUT;
-		return take_seconds("--timeout", optarg, opt);
+		return take_seconds("--timeout", optarg, &opt->timeout_s);
 	case LONG_PRUNE: opt->given |= OPTION_PRUNE; return OK;
 	case LONG_YES: opt->given |= OPTION_YES; return OK;
 	case LONG_RELEASE: opt->given |= OPTION_RELEASE; return OK;
 	case LONG_INTERVAL: return take_interval(optarg, opt);
+	case LONG_FLEET:
+		opt->fleet = optarg;
+		opt->given |= OPTION_FLEET;
+		return OK;
+	case LONG_DIFF: opt->given |= OPTION_DIFF; return OK;
+	case LONG_QUIET: opt->given |= OPTION_QUIET; return OK;
 	default: opt->given |= OPTION_SUMMARY; return OK;
 	}
 }
@@ -233,6 +249,7 @@ enum err
 options_parse(int argc, char **argv, struct options *opt)
 {
 	*opt = (struct options){.wait_s = OPTIONS_WAIT_S,
+	    .timeout_s = OPTIONS_WAIT_S,
 	    .interval_s = OPTIONS_INTERVAL_S};
 	opt->args = mem_zalloc(((size_t)argc + 1) * sizeof(*opt->args));
 	optind = 1;

@@ -27,7 +27,10 @@ enum option_bit {
 	OPTION_YES = 1024,
 	OPTION_RELEASE = 2048,
 	OPTION_INTERVAL = 4096,
-	OPTION_LAST = OPTION_INTERVAL,
+	OPTION_FLEET = 8192,
+	OPTION_DIFF = 16384,
+	OPTION_QUIET = 32768,
+	OPTION_LAST = OPTION_QUIET,
 };
 
 enum { OPTIONS_INTERVAL_S = 1 }; /* of watch */
@@ -48,7 +51,9 @@ struct options {
 	const char **params; /* -P, in order */
 	size_t n_params, params_room;
 	const char *from;      /* --from */
-	unsigned wait_s;       /* --wait, --timeout */
+	const char *fleet;     /* --fleet */
+	unsigned wait_s;       /* --wait */
+	unsigned timeout_s;    /* --timeout */
 	unsigned interval_s;   /* --interval */
 	const char *algorithm; /* -a */
 	const char *backend;   /* -b */

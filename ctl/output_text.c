@@ -15,7 +15,7 @@
  * later rows are wider, they stick out.
  */
 
-enum { HELD_MAX = 1000, TITLE_WIDTH = 16, COLUMNS_MAX = 16 };
+enum { HELD_MAX = 1000, TITLE_WIDTH = 16, COLUMNS_MAX = 32 };
 
 static void
 text_begin(struct output *o)

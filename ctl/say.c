@@ -92,3 +92,11 @@ say_count(size_t n, const char *noun, char out[static SAY_COUNT_MAX])
 	snprintf(out, SAY_COUNT_MAX, "%zu %s%s", n, noun, n == 1 ? "" : "s");
 	return out;
 }
+
+void
+say_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}

@@ -30,4 +30,7 @@ char *say_age(uint64_t unix_time, uint64_t unix_now, char out[static SAY_AGE_MAX
 enum { SAY_COUNT_MAX = 48 };
 char *say_count(size_t n, const char *noun, char out[static SAY_COUNT_MAX]);
 
+/* Text from the network, in place: what a terminal would act upon becomes "?". */
+void say_printable(char *text);
+
 #endif

@@ -76,7 +76,7 @@ wait_for(struct plan *plan, struct ctl *ctl, bool gone)
 
 	collect(&plan->diff, gone, &orders);
 	if (orders.n > 0) {
-		rc = await_run(&a);
+		rc = await_change(ctl, &a);
 		await_say(&a);
 		await_fini(&a);
 	}

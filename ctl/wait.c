@@ -16,7 +16,7 @@ wait_run(struct ctl *ctl)
 	    .s = &s,
 	    .orders = all ? NULL : &orders,
 	    .end = AWAIT_SERVING,
-	    .timeout_s = ctl->opt->wait_s,
+	    .timeout_s = ctl->opt->timeout_s,
 	};
 	if (!rc)
 		rc = connect_open(&s, ctl);

@@ -2,6 +2,7 @@
 #include "lib/exchange.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 
 #include "lib/mem.h"
 #include "lib/stream.h"
+#include "lib/tls.h"
 #include "lib/xfr.h"
 
 enum { EMPTY_MAX = 100, EDE_TEXT_MAX = 400, UDP_SIZE = 1232 };
@@ -25,8 +27,25 @@ struct slot {
 	struct tsig tsig;
 };
 
+/* What remains to be done before the first request. */
+enum opening { OPENING_CONNECT, OPENING_HANDSHAKE, OPENING_DONE };
+
+struct transfer {
+	bool under_way;
+	uint16_t id; /* of the request */
+	struct xfr xfr;
+	unsigned n_messages, n_empty; /* empty ones in a row */
+	exchange_rr_fn *fn;
+	void *arg;
+};
+
 struct exchange {
 	struct stream stream;
+	enum opening opening;
+	short events;        /* of poll(2), while it opens */
+	struct tls_ctx *tls; /* while it opens */
+	char *tls_name;
+	struct transfer transfer;
 	struct key *key;
 	struct wire_out out;
 	/*
@@ -51,8 +70,8 @@ n_outstanding(const struct exchange *x)
 
 /* -- the connection ------------------------------------------------------- */
 
-enum err
-exchange_open(const struct exchange_conf *conf, struct exchange **out)
+static struct exchange *
+new_exchange(const struct exchange_conf *conf)
 {
 	struct exchange *x = mem_zalloc(sizeof(*x));
 
@@ -63,12 +82,80 @@ exchange_open(const struct exchange_conf *conf, struct exchange **out)
 	buf_init(&x->rdata, MSG_MAX);
 	if (RAND_bytes((uint8_t *)&x->disguise, sizeof(x->disguise)) != 1)
 		x->disguise = (uint16_t)time(NULL); /* ids need not be secret here */
+	return x;
+}
+
+enum err
+exchange_open(const struct exchange_conf *conf, struct exchange **out)
+{
+	struct exchange *x = new_exchange(conf);
+
 	*out = x;
+	x->opening = OPENING_DONE;
 	enum err err =
 	    stream_open(&x->stream, &conf->server, conf->timeout_ms, conf->cancel_fd);
 	if (err == OK && conf->tls != NULL)
 		err = stream_secure(&x->stream, conf->tls, conf->tls_name);
 	return err;
+}
+
+/* -- without waiting ------------------------------------------------------ */
+
+enum err
+exchange_start(const struct exchange_conf *conf, struct exchange **out)
+{
+	struct exchange *x = new_exchange(conf);
+
+	*out = x;
+	x->events = POLLOUT;
+	if (conf->tls != NULL) {
+		x->tls = tls_ctx_ref(conf->tls);
+		x->tls_name = mem_strdup(conf->tls_name);
+	}
+	enum err err = stream_start(&x->stream, &conf->server, 0, conf->cancel_fd);
+	return err == ERR_BUSY ? OK : err;
+}
+
+static enum err
+open_on(struct exchange *x)
+{
+	enum err err;
+
+	switch (x->opening) {
+	case OPENING_CONNECT:
+		err = stream_connected(&x->stream);
+		if (err == OK && x->tls != NULL)
+			err = stream_secure_start(&x->stream, x->tls, x->tls_name);
+		if (err == OK)
+			x->opening = x->tls != NULL ? OPENING_HANDSHAKE : OPENING_DONE;
+		return err;
+	case OPENING_HANDSHAKE:
+		err = stream_secured(&x->stream, &x->events);
+		if (err == OK)
+			x->opening = OPENING_DONE;
+		return err;
+	case OPENING_DONE: break;
+	}
+	return OK;
+}
+
+enum err
+exchange_opened(struct exchange *x)
+{
+	enum err err = OK;
+
+	while (err == OK && x->opening != OPENING_DONE)
+		err = open_on(x);
+	return err;
+}
+
+int
+exchange_wait_for(const struct exchange *x, short *events)
+{
+	size_t size;
+
+	*events = x->opening == OPENING_DONE ? x->stream.in_waits : x->events;
+	return stream_has_next(&x->stream, &size) ? -1 : x->stream.fd;
 }
 
 void
@@ -80,6 +167,8 @@ exchange_close(struct exchange *x)
 	for (unsigned i = 0; i < EXCHANGE_MAX; i++)
 		free(x->slots[i]);
 	key_unref(x->key);
+	tls_ctx_unref(x->tls);
+	free(x->tls_name);
 	buf_fini(&x->rdata);
 	free(x);
 }
@@ -368,13 +457,6 @@ request_transfer(struct exchange *x, const struct dname *zone, const uint32_t *s
 	return exchange_send(x, id);
 }
 
-struct transfer {
-	struct xfr xfr;
-	unsigned n_messages, n_empty; /* empty ones in a row */
-	exchange_rr_fn *fn;
-	void *arg;
-};
-
 static enum err
 take_records(struct exchange *x, struct transfer *t, const struct msg *msg)
 {
@@ -403,44 +485,79 @@ take_records(struct exchange *x, struct transfer *t, const struct msg *msg)
 	return OK;
 }
 
+/* The next message; there are more until xfr_is_done(). */
 static enum err
-take_messages(struct exchange *x, struct transfer *t, unsigned *rcode)
+take_message(struct exchange *x, struct transfer *t, unsigned *rcode)
 {
-	while (!xfr_is_done(&t->xfr)) {
-		struct slot *slot;
-		struct msg msg;
-		enum err err = next_reply(x, &msg, &slot);
-		if (err != OK)
-			return err;
-		t->n_messages++;
-		*rcode = msg_rcode(&msg);
-		if (*rcode != RCODE_NOERROR)
-			return ERR_DENIED;
-		err = take_records(x, t, &msg);
-		if (err != OK)
-			return err;
-	}
+	struct slot *slot;
+	struct msg msg;
+	enum err err = next_reply(x, &msg, &slot);
+	if (err != OK)
+		return err;
+	t->n_messages++;
+	*rcode = msg_rcode(&msg);
+	if (*rcode != RCODE_NOERROR)
+		return ERR_DENIED;
+	return take_records(x, t, &msg);
+}
+
+enum err
+exchange_transfer_begin(struct exchange *x, const struct dname *zone,
+    const uint32_t *serial, exchange_rr_fn *fn, void *arg)
+{
+	struct transfer *t = &x->transfer;
+
+	if (n_outstanding(x) > 0)
+		return stream_fail(&x->stream, ERR_BUSY, "other replies are to come");
+	*t = (struct transfer){.fn = fn, .arg = arg};
+	enum err err = request_transfer(x, zone, serial, &t->id);
+	if (err != OK)
+		return err;
+	xfr_init(&t->xfr, zone, serial);
+	t->under_way = true;
 	return OK;
+}
+
+static enum err
+end_transfer(struct exchange *x, enum err err, unsigned rcode)
+{
+	struct transfer *t = &x->transfer;
+	bool refused = rcode != RCODE_NOERROR && t->n_messages == 1;
+
+	release_slot(x, find_slot(x, t->id));
+	t->under_way = false;
+	if (err != OK && !refused) /* what may still come has no end we could find */
+		stream_end(&x->stream, ERR_CLOSED);
+	return err;
+}
+
+enum err
+exchange_transfer_go_on(struct exchange *x, unsigned *rcode)
+{
+	enum { MESSAGES_MAX = 16 };
+	struct transfer *t = &x->transfer;
+	enum err err = OK;
+
+	assert(t->under_way);
+	*rcode = RCODE_NOERROR;
+	for (int i = 0; i < MESSAGES_MAX && err == OK && !xfr_is_done(&t->xfr); i++)
+		err = take_message(x, t, rcode);
+	if (err == OK && !xfr_is_done(&t->xfr))
+		return ERR_BUSY;
+	if (err == ERR_TIMEOUT && x->stream.timeout_ms == 0)
+		return ERR_BUSY;
+	return end_transfer(x, err, *rcode);
 }
 
 enum err
 exchange_transfer(struct exchange *x, const struct dname *zone, const uint32_t *serial,
     exchange_rr_fn *fn, void *arg, unsigned *rcode)
 {
-	struct transfer t = {.fn = fn, .arg = arg};
-	uint16_t id;
-
 	*rcode = RCODE_NOERROR;
-	if (n_outstanding(x) > 0)
-		return stream_fail(&x->stream, ERR_BUSY, "other replies are to come");
-	enum err err = request_transfer(x, zone, serial, &id);
+	enum err err = exchange_transfer_begin(x, zone, serial, fn, arg);
 	if (err != OK)
 		return err;
-	xfr_init(&t.xfr, zone, serial);
-	err = take_messages(x, &t, rcode);
-	release_slot(x, find_slot(x, id));
-	bool refused = *rcode != RCODE_NOERROR && t.n_messages == 1;
-	if (err != OK && !refused) /* what may still come has no end we could find */
-		stream_end(&x->stream, ERR_CLOSED);
-	return err;
+	while (err == OK && !xfr_is_done(&x->transfer.xfr))
+		err = take_message(x, &x->transfer, rcode);
+	return end_transfer(x, err, *rcode);
 }

@@ -39,6 +39,18 @@ struct exchange_conf {
  */
 NODISCARD enum err exchange_open(const struct exchange_conf *conf, struct exchange **x);
 void exchange_close(struct exchange *x); /* takes NULL */
+/*
+ * The same without waiting, now or later: its timeout is 0, whatever conf says.
+ * exchange_opened() is asked until it does not say ERR_BUSY any more; then requests
+ * may be sent (they must fit into the system's buffers, a hundred small ones do), and
+ * exchange_receive() says ERR_TIMEOUT where nothing has come yet. Each time when
+ * the descriptor of exchange_wait_for() is ready for *events of poll(2); -1: do not
+ * wait, something has come already.
+ */
+NODISCARD enum err exchange_start(const struct exchange_conf *conf,
+    struct exchange **x);
+NODISCARD enum err exchange_opened(struct exchange *x);
+int exchange_wait_for(const struct exchange *x, short *events);
 /* From now on, in place of exchange_conf's. */
 void exchange_set_timeout(struct exchange *x, unsigned timeout_ms);
 void exchange_set_cancel(struct exchange *x, int cancel_fd);
@@ -91,6 +103,15 @@ NODISCARD enum err exchange_once(struct exchange *x, struct msg *msg);
 typedef enum err exchange_rr_fn(void *arg, const struct rr *rr);
 NODISCARD enum err exchange_transfer(struct exchange *x, const struct dname *zone,
     const uint32_t *serial, exchange_rr_fn *fn, void *arg, unsigned *rcode);
+
+/*
+ * The same in steps: begin, then go on until that does not say ERR_BUSY, which it
+ * does after some messages at the latest, so that one server cannot keep who asks
+ * many to itself. fn itself must not return ERR_BUSY then.
+ */
+NODISCARD enum err exchange_transfer_begin(struct exchange *x, const struct dname *zone,
+    const uint32_t *serial, exchange_rr_fn *fn, void *arg);
+NODISCARD enum err exchange_transfer_go_on(struct exchange *x, unsigned *rcode);
 
 /* One question, with OPT, and one reply; as exchange_once. */
 NODISCARD enum err exchange_query(struct exchange *x, const struct dname *name,

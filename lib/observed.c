@@ -102,17 +102,10 @@ observed_zone(const struct rr *rr, char zone[static DNAME_TEXT_MAX])
 	return size > 0 && strlen(zone) == size ? zone : NULL;
 }
 
-struct reading {
-	const struct dname *status;
-	observed_fn *fn;
-	void *arg;
-	bool head_only, head_ended;
-};
-
-static enum err
-take_rr(void *arg, const struct rr *rr)
+enum err
+observed_take(void *arg, const struct rr *rr)
 {
-	struct reading *r = arg;
+	struct observed_reading *r = arg;
 	enum observed_kind kind;
 	struct dname name;
 	if (rr->type != RR_TXT)
@@ -127,23 +120,23 @@ take_rr(void *arg, const struct rr *rr)
 enum err
 observed_transfer(struct session *s, observed_fn *fn, void *arg)
 {
-	struct reading r = {.status = &s->status, .fn = fn, .arg = arg};
-	return session_transfer(s, &s->status, take_rr, &r);
+	struct observed_reading r = {.status = &s->status, .fn = fn, .arg = arg};
+	return session_transfer(s, &s->status, observed_take, &r);
 }
 
 enum err
 observed_transfer_head(struct session *s, observed_fn *fn, void *arg)
 {
-	struct reading r = {.status = &s->status,
+	struct observed_reading r = {.status = &s->status,
 	    .fn = fn,
 	    .arg = arg,
 	    .head_only = true};
-	enum err e = session_transfer(s, &s->status, take_rr, &r);
+	enum err e = session_transfer(s, &s->status, observed_take, &r);
 	return r.head_ended && e == ERR_CANCELED ? OK : e;
 }
 
 static enum err
-read_answer(const struct msg *msg, struct reading *r, unsigned *n)
+read_answer(const struct msg *msg, struct observed_reading *r, unsigned *n)
 {
 	struct msg_cursor c;
 	struct rr rr;
@@ -153,7 +146,7 @@ read_answer(const struct msg *msg, struct reading *r, unsigned *n)
 	msg_walk(msg, MSG_ANSWER, &c);
 	for (*n = 0; !(e = msg_next(&c, &rdata, &rr)); buf_reset(&rdata)) {
 		*n += rr.type == RR_TXT;
-		e = take_rr(r, &rr);
+		e = observed_take(r, &rr);
 		if (e)
 			break;
 	}
@@ -164,7 +157,7 @@ read_answer(const struct msg *msg, struct reading *r, unsigned *n)
 enum err
 observed_read(struct session *s, const struct msg *msg, observed_fn *fn, void *arg)
 {
-	struct reading r = {.status = &s->status, .fn = fn, .arg = arg};
+	struct observed_reading r = {.status = &s->status, .fn = fn, .arg = arg};
 	char why[SESSION_REASON_MAX];
 	unsigned n;
 	if (msg_rcode(msg) == RCODE_NXDOMAIN)

@@ -47,6 +47,18 @@ const char *observed_zone(const struct rr *rr, char zone[static DNAME_TEXT_MAX])
 typedef enum err observed_fn(void *arg, enum observed_kind kind,
     const struct dname *name, const struct rr *rr);
 
+/*
+ * A reading of _status.C, as exchange_rr_fn with one of these as its argument. With
+ * head_only it ends, with ERR_CANCELED and head_ended, at the first zone.
+ */
+struct observed_reading {
+	const struct dname *status;
+	observed_fn *fn;
+	void *arg;
+	bool head_only, head_ended;
+};
+NODISCARD enum err observed_take(void *reading, const struct rr *rr);
+
 /* The whole of _status.C by AXFR. Fails with s->error; ERR_DENIED: refused. */
 NODISCARD enum err observed_transfer(struct session *s, observed_fn *fn, void *arg);
 

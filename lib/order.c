@@ -40,8 +40,8 @@ put_verb(struct wire_out *out, const char *verb, const struct dname *owner,
 }
 
 enum err
-order_send(struct session *s, const char *verb, const struct dname *owners, size_t n,
-    const char *backend, struct msg *msg)
+order_begin(struct session *s, const char *verb, const struct dname *owners, size_t n,
+    const char *backend)
 {
 	const struct label all = label_of("_all");
 	struct dname apex, for_all;
@@ -59,6 +59,13 @@ order_send(struct session *s, const char *verb, const struct dname *owners, size
 		put_verb(out, verb, &for_all, backend);
 	for (size_t i = 0; i < n; i++)
 		put_verb(out, verb, &owners[i], backend);
-	e = session_send(s, out, &id);
+	return session_send(s, out, &id);
+}
+
+enum err
+order_send(struct session *s, const char *verb, const struct dname *owners, size_t n,
+    const char *backend, struct msg *msg)
+{
+	enum err e = order_begin(s, verb, owners, n, backend);
 	return e ? e : session_receive(s, msg);
 }

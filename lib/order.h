@@ -14,5 +14,8 @@
  */
 NODISCARD enum err order_send(struct session *s, const char *verb,
     const struct dname *owners, size_t n, const char *backend, struct msg *msg);
+/* The same without waiting for the answer, which is the next that comes. */
+NODISCARD enum err order_begin(struct session *s, const char *verb,
+    const struct dname *owners, size_t n, const char *backend);
 
 #endif

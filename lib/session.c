@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -19,9 +20,8 @@ enum {
 
 /* -- failures in plain words ---------------------------------------------- */
 
-PRINTF(3, 4)
-static enum err
-fail(struct session *s, enum err err, const char *fmt, ...)
+enum err
+session_fail(struct session *s, enum err err, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -34,7 +34,7 @@ static enum err
 fail_exchange(struct session *s, enum err err)
 {
 	const char *text = s->x ? exchange_error(s->x) : "";
-	fail(s, err, "%s", *text ? text : err_str(err));
+	session_fail(s, err, "%s", *text ? text : err_str(err));
 	/* "address: Connection refused" is the system's spelling, not ours. */
 	char *word = strstr(s->error, ": ");
 	if (word && isupper((unsigned char)word[2]) && islower((unsigned char)word[3]))
@@ -73,9 +73,9 @@ fail_clock(struct session *s, const struct complaint *c)
 {
 	int64_t ahead = (int64_t)c->server_time - (int64_t)time(NULL);
 	if (c->server_time == 0)
-		return fail(s, ERR_AUTH, "%s: the clocks differ too much (BADTIME)",
-		    s->server);
-	return fail(s, ERR_AUTH,
+		return session_fail(s, ERR_AUTH,
+		    "%s: the clocks differ too much (BADTIME)", s->server);
+	return session_fail(s, ERR_AUTH,
 	    "%s: the agent's clock is %" PRId64 " s %s ours, too much (BADTIME)",
 	    s->server, ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of");
 }
@@ -89,15 +89,15 @@ fail_auth(struct session *s, const struct msg *msg)
 		char why[SESSION_REASON_MAX];
 		if (msg_rcode(msg) == RCODE_NOERROR)
 			return fail_exchange(s, ERR_AUTH);
-		return fail(s, ERR_AUTH, "%s: an answer that is not signed: %s",
+		return session_fail(s, ERR_AUTH, "%s: an answer that is not signed: %s",
 		    s->server, session_reason(msg, why));
 	}
 	switch (c.error) {
 	case RCODE_BADKEY:
-		return fail(s, ERR_AUTH,
+		return session_fail(s, ERR_AUTH,
 		    "key %s: the agent does not know this key (BADKEY)", key);
 	case RCODE_BADSIG:
-		return fail(s, ERR_AUTH,
+		return session_fail(s, ERR_AUTH,
 		    "key %s: the agent has another secret for this key (BADSIG)", key);
 	case RCODE_BADTIME: return fail_clock(s, &c);
 	default: return fail_exchange(s, ERR_AUTH);
@@ -242,6 +242,22 @@ session_reopen(struct session *s)
 	return e ? fail_exchange(s, e) : OK;
 }
 
+enum err
+session_start(struct session *s)
+{
+	exchange_close(s->x);
+	s->x = NULL;
+	enum err e = exchange_start(&s->conf, &s->x);
+	return e ? fail_exchange(s, e) : OK;
+}
+
+enum err
+session_started(struct session *s)
+{
+	enum err e = exchange_opened(s->x);
+	return e && e != ERR_BUSY ? fail_exchange(s, e) : e;
+}
+
 void
 session_close(struct session *s)
 {
@@ -252,6 +268,13 @@ session_close(struct session *s)
 	s->conf.key = NULL;
 	tls_ctx_unref(s->conf.tls);
 	s->conf.tls = NULL;
+	tls_ctx_unref(s->named.tls);
+	s->named.tls = NULL;
+	free(s->key_file);
+	free(s->tls_cert);
+	free(s->tls_key);
+	free(s->tls_ca);
+	s->key_file = s->tls_cert = s->tls_key = s->tls_ca = NULL;
 }
 
 void
@@ -301,7 +324,8 @@ static enum err
 finish(struct session *s, struct wire_out *out, uint16_t *id)
 {
 	if (out->err)
-		return fail(s, ERR_SPACE, "the request is too large for one message");
+		return session_fail(s, ERR_SPACE,
+		    "the request is too large for one message");
 	enum err e = exchange_send(s->x, id);
 	return e ? fail_exchange(s, e) : OK;
 }
@@ -344,6 +368,29 @@ session_query(struct session *s, const struct dname *name, uint16_t type,
 	return e ? e : session_receive(s, msg);
 }
 
+enum err
+session_serial(struct session *s, const struct dname *zone, uint32_t *serial)
+{
+	struct msg msg;
+	struct msg_cursor c;
+	struct rr rr;
+	struct soa soa;
+	struct buf rdata;
+	enum err e = session_query(s, zone, RR_SOA, &msg);
+	if (e)
+		return e;
+	buf_init(&rdata, MSG_MAX);
+	msg_walk(&msg, MSG_ANSWER, &c);
+	if (!msg_next(&c, &rdata, &rr) && rr.type == RR_SOA &&
+	    !soa_read(rr.rdata, rr.rdata_size, &soa))
+		*serial = soa.serial;
+	else
+		e = session_fail(s, ERR_NOTFOUND, "%s: the agent tells no serial",
+		    s->server);
+	buf_fini(&rdata);
+	return e;
+}
+
 /* A transfer was refused: exchange_error() is "address: RCODE[: text]". */
 static enum err
 fail_refused(struct session *s, unsigned rcode)
@@ -354,7 +401,7 @@ fail_refused(struct session *s, unsigned rcode)
 	bool told = strncmp(error, start, (size_t)n) == 0;
 	snprintf(text, sizeof(text), "%s", told ? error + n : "");
 	put_reason(rcode, text, why, sizeof(why));
-	return fail(s, ERR_DENIED, "%s: %s", s->catalog_text, why);
+	return session_fail(s, ERR_DENIED, "%s: %s", s->catalog_text, why);
 }
 
 /* A transfer does not show the reply that was wrong, one question does. */
@@ -375,6 +422,24 @@ session_transfer(struct session *s, const struct dname *zone, exchange_rr_fn *fn
     void *arg)
 {
 	return session_transfer_since(s, zone, NULL, fn, arg);
+}
+
+enum err
+session_transfer_begin(struct session *s, const struct dname *zone, exchange_rr_fn *fn,
+    void *arg)
+{
+	enum err e = exchange_transfer_begin(s->x, zone, NULL, fn, arg);
+	return e ? fail_exchange(s, e) : OK;
+}
+
+enum err
+session_transfer_go_on(struct session *s)
+{
+	unsigned rcode = RCODE_NOERROR;
+	enum err e = exchange_transfer_go_on(s->x, &rcode);
+	if (e == ERR_DENIED && rcode != RCODE_NOERROR)
+		return fail_refused(s, rcode);
+	return e && e != ERR_BUSY ? fail_exchange(s, e) : e;
 }
 
 enum err

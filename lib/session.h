@@ -16,7 +16,7 @@
  * why something failed, in plain words.
  */
 
-enum { SESSION_TIMEOUT_MS = 20000 };
+enum { SESSION_TIMEOUT_MS = 20000, SESSION_TLS_NAME_MAX = 256 };
 
 struct session {
 	struct exchange *x;
@@ -25,10 +25,15 @@ struct session {
 	struct dname status;  /* _status.C */
 	char catalog_text[DNAME_TEXT_MAX];
 	char server[ADDR_TEXT_MAX];
-	char tls_name[256]; /* "": plain TCP */
-	unsigned n_moves;   /* from one agent to the one it follows */
-	char origin[64];    /* on whose behalf UPDATEs are sent; "": not told */
-	char error[1024];   /* of the last failure */
+	char tls_name[SESSION_TLS_NAME_MAX]; /* "": plain TCP */
+	/* Whence key and certificates came, also for a move to TLS; owned, NULL: not
+	 * told. */
+	char *key_file, *tls_cert, *tls_key, *tls_ca;
+	unsigned n_moves;           /* from one agent to the one it follows */
+	struct exchange_conf named; /* the first of them, after a move */
+	char named_tls_name[SESSION_TLS_NAME_MAX];
+	char origin[64];  /* on whose behalf UPDATEs are sent; "": not told */
+	char error[1024]; /* of the last failure */
 };
 
 /* Nothing but the time limit is set: conf.server, key and tls are the caller's to
@@ -40,6 +45,15 @@ void session_close(struct session *s);
 
 /* A new connection in place of the old one. Fails with s->error. */
 NODISCARD enum err session_reopen(struct session *s);
+/*
+ * The same without waiting, as exchange_start() and exchange_opened(): ERR_BUSY is no
+ * failure. What is received then is ERR_TIMEOUT where nothing has come yet.
+ */
+NODISCARD enum err session_start(struct session *s);
+NODISCARD enum err session_started(struct session *s);
+/* Sets s->error; returns err. */
+PRINTF(3, 4)
+enum err session_fail(struct session *s, enum err err, const char *fmt, ...);
 /* Who waits for something has so much time left: no answer is waited for longer,
  * but for a second in any case. */
 void session_limit_ms(struct session *s, uint64_t left_ms);
@@ -64,10 +78,17 @@ NODISCARD enum err session_send_node(struct session *s, const struct dname *node
 NODISCARD enum err session_receive(struct session *s, struct msg *msg);
 NODISCARD enum err session_query(struct session *s, const struct dname *name,
     uint16_t type, struct msg *msg);
+/* The serial of a zone. ERR_NOTFOUND: the answer has none. */
+NODISCARD enum err session_serial(struct session *s, const struct dname *zone,
+    uint32_t *serial);
 /* AXFR. ERR_DENIED: refused. fn's own error is returned with s->error as fn
  * left it. */
 NODISCARD enum err session_transfer(struct session *s, const struct dname *zone,
     exchange_rr_fn *fn, void *arg);
+/* AXFR in steps, as exchange_transfer_begin() and exchange_transfer_go_on(). */
+NODISCARD enum err session_transfer_begin(struct session *s, const struct dname *zone,
+    exchange_rr_fn *fn, void *arg);
+NODISCARD enum err session_transfer_go_on(struct session *s);
 /* IXFR from that serial; NULL: AXFR. */
 NODISCARD enum err session_transfer_since(struct session *s, const struct dname *zone,
     const uint32_t *serial, exchange_rr_fn *fn, void *arg);

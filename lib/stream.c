@@ -102,23 +102,20 @@ wait_for(struct stream *s, short events, int64_t deadline, short *revents)
 
 /* -- the connection ------------------------------------------------------- */
 
-/* After connect(2) said that it goes on: its end. */
+/* After connect(2) said that it goes on, and its end has come: what end. */
 static enum err
-finish_connect(struct stream *s)
+connect_result(struct stream *s)
 {
-	short revents;
-	enum err err = wait_for(s, POLLOUT, deadline_of(s), &revents);
-	if (err != OK)
-		return err;
 	int error = 0;
 	socklen_t size = sizeof(error);
+
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		error = errno;
 	return error == 0 ? OK : stream_fail(s, ERR_IO, "%s", mem_errno_text(error));
 }
 
 enum err
-stream_open(struct stream *s, const struct addr *server, unsigned timeout_ms,
+stream_start(struct stream *s, const struct addr *server, unsigned timeout_ms,
     int cancel_fd)
 {
 	int one = 1;
@@ -139,11 +136,36 @@ stream_open(struct stream *s, const struct addr *server, unsigned timeout_ms,
 	else if (connect(s->fd, &server->u.sa, addr_size(server)) == 0)
 		return OK;
 	else if (errno == EINPROGRESS || errno == EINTR)
-		err = finish_connect(s);
+		return ERR_BUSY;
 	else
 		err = stream_fail(s, ERR_IO, "%s", mem_errno_text(errno));
 	s->err = err;
 	return err;
+}
+
+enum err
+stream_connected(struct stream *s)
+{
+	struct pollfd fd = {.fd = s->fd, .events = POLLOUT};
+
+	if (poll(&fd, 1, 0) <= 0)
+		return ERR_BUSY;
+	s->err = connect_result(s);
+	return s->err;
+}
+
+enum err
+stream_open(struct stream *s, const struct addr *server, unsigned timeout_ms,
+    int cancel_fd)
+{
+	short revents;
+	enum err err = stream_start(s, server, timeout_ms, cancel_fd);
+
+	if (err != ERR_BUSY)
+		return err;
+	err = wait_for(s, POLLOUT, deadline_of(s), &revents);
+	s->err = err == OK ? connect_result(s) : err;
+	return s->err;
 }
 
 /* Of lib/tls. */
@@ -156,31 +178,38 @@ fail_tls(struct stream *s, enum err err)
 	    text[0] != '\0' ? text : "the server closed the connection");
 }
 
-static enum err
-handshake(struct stream *s)
+enum err
+stream_secure_start(struct stream *s, struct tls_ctx *ctx, const char *name)
 {
-	int64_t deadline = deadline_of(s);
-	enum err err;
-	short revents;
+	if (tls_connect(ctx, s->fd, name, &s->tls) != OK)
+		s->err = stream_fail(s, ERR_INVALID,
+		    "\"%s\" cannot be the name of a server", name);
+	return s->err;
+}
 
-	while ((err = tls_handshake(s->tls)) == ERR_BUSY) {
-		err = wait_for(s, tls_wants_output(s->tls) ? POLLOUT : POLLIN, deadline,
-		    &revents);
-		if (err != OK)
-			return err;
-	}
-	return err == OK ? OK : fail_tls(s, err);
+enum err
+stream_secured(struct stream *s, short *events)
+{
+	enum err err = tls_handshake(s->tls);
+
+	if (err == ERR_BUSY)
+		*events = tls_wants_output(s->tls) ? POLLOUT : POLLIN;
+	else if (err != OK)
+		s->err = fail_tls(s, err);
+	return err;
 }
 
 enum err
 stream_secure(struct stream *s, struct tls_ctx *ctx, const char *name)
 {
-	if (tls_connect(ctx, s->fd, name, &s->tls) == OK)
-		s->err = handshake(s);
-	else
-		s->err = stream_fail(s, ERR_INVALID,
-		    "\"%s\" cannot be the name of a server", name);
-	return s->err;
+	int64_t deadline = deadline_of(s);
+	short events, revents;
+	enum err err = stream_secure_start(s, ctx, name);
+
+	while (err == OK && (err = stream_secured(s, &events)) == ERR_BUSY)
+		err = wait_for(s, events, deadline, &revents);
+	s->err = err;
+	return err;
 }
 
 void
@@ -257,8 +286,8 @@ read_some(struct stream *s)
 }
 
 /* Whether a whole message waits; its size goes to *size. */
-static bool
-has_message(const struct stream *s, size_t *size)
+bool
+stream_has_next(const struct stream *s, size_t *size)
 {
 	size_t left = s->in_end - s->in_pos;
 
@@ -275,7 +304,7 @@ stream_next(struct stream *s, const uint8_t **msg, size_t *size)
 	short revents;
 
 	/* What came before the end of the connection still counts. */
-	while (!has_message(s, size)) {
+	while (!stream_has_next(s, size)) {
 		if (s->err != OK)
 			return ended(s);
 		enum err err = wait_for(s, s->in_waits, deadline, &revents);

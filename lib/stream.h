@@ -2,6 +2,7 @@
 #ifndef LIB_STREAM_H
 #define LIB_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,12 +42,24 @@ NODISCARD enum err stream_open(struct stream *s, const struct addr *server,
     unsigned timeout_ms, int cancel_fd);
 void stream_close(struct stream *s);
 /*
+ * The same without waiting. ERR_BUSY: when the descriptor is ready for output ask
+ * stream_connected(), which may say ERR_BUSY again.
+ */
+NODISCARD enum err stream_start(struct stream *s, const struct addr *server,
+    unsigned timeout_ms, int cancel_fd);
+NODISCARD enum err stream_connected(struct stream *s);
+/*
  * Speak TLS from here on, with the server of that name (lib/tls.h). ERR_AUTH: it is
  * not that one, or what it speaks is not DNS over TLS; ERR_INVALID: no name. Also
  * ERR_CLOSED, ERR_TIMEOUT, ERR_CANCELED, ERR_IO. After a failure, close.
  */
 NODISCARD enum err stream_secure(struct stream *s, struct tls_ctx *ctx,
     const char *name);
+/* The same without waiting: start, then stream_secured() until it does not say
+ * ERR_BUSY, each time when the descriptor is ready for *events of poll(2). */
+NODISCARD enum err stream_secure_start(struct stream *s, struct tls_ctx *ctx,
+    const char *name);
+NODISCARD enum err stream_secured(struct stream *s, short *events);
 
 /*
  * Write size octets: a message with its size before it. Messages that arrive
@@ -63,6 +76,8 @@ NODISCARD enum err stream_write(struct stream *s, const uint8_t *data, size_t si
  * ERR_INVALID: the server wants a TLS certificate other than ours.
  */
 NODISCARD enum err stream_next(struct stream *s, const uint8_t **msg, size_t *size);
+/* A whole message has come that was not taken yet, of *size octets. */
+bool stream_has_next(const struct stream *s, size_t *size);
 
 /* Set the text of a failure, with the server's address in front; returns err. */
 PRINTF(3, 4)

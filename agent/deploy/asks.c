@@ -67,7 +67,8 @@ is_replaced(const struct item *it)
 	if (l != NULL)
 		return l->catalog != d->catalog && !label_equal(&l->id, &d->id);
 	return it->grave != NULL &&
-	       (it->add_other || !label_equal(&it->grave->id, &d->id));
+	       (it->log_says.add_other || it->grave->catalog != d->catalog ||
+		   !label_equal(&it->grave->id, &d->id));
 }
 
 void

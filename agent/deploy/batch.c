@@ -13,6 +13,8 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
+enum { CLASHES_LOGGED_MAX = 20 }; /* of a batch */
+
 void
 batch_init(struct batch *b, struct engine *e)
 {
@@ -59,7 +61,9 @@ defer(struct watch_table *t, struct watch *w, const struct item *in)
 		return;
 	watch_again(t, w, in->touch_seq);
 	struct item it = *in;
-	judge_touch(&it, &w->id);
+	if (in->source == FROM_LOG)
+		it.log_says = w->log_says;
+	judge_touch(&it, w->catalog, &w->id);
 	w->lost |= it.lost;
 	w->stray |= it.stray;
 	w->look |= it.look;
@@ -68,8 +72,7 @@ defer(struct watch_table *t, struct watch *w, const struct item *in)
 		w->walk = true;
 		t->n_walk++;
 	}
-	w->del_own |= it.del_own;
-	w->add_other |= it.add_other;
+	w->log_says = it.log_says;
 }
 
 /* While those are counted that the server was given before, all others wait. */
@@ -119,6 +122,24 @@ extra_note(struct batch *b, enum note_kind kind, const struct dname *zone)
 	return record_note(b->record, kind, zone);
 }
 
+/* RFC 9432 section 5.2: such an error is to be logged, and is in the status. */
+static void
+note_clash(struct batch *b, const struct item *it, const struct deploy_catalog *c,
+    const struct member *m, const char *error)
+{
+	char zone[DNAME_TEXT_MAX];
+	struct note *n = extra_note(b, NOTE_STATE, &it->zone);
+	n->catalog = c->nr;
+	n->id = m->id;
+	n->seq = m->seq;
+	n->state = ZONE_CONFLICT;
+	snprintf(n->error, sizeof(n->error), "%s", error);
+	if (++b->n_clashes <= CLASHES_LOGGED_MAX)
+		log_warn("deploy", "backend=%s catalog=%s zone=%s state=conflict: %s",
+		    b->engine->conf->backend.name, c->label,
+		    dname_print_short(&it->zone, zone), error);
+}
+
 /* What the other catalogs of this backend say of the zone that one of them has:
  * its members there have no effect, and say so. */
 static void
@@ -126,6 +147,11 @@ note_others(struct batch *b, const struct item *it)
 {
 	struct engine *e = b->engine;
 	struct views *v = batch_views(b);
+	const struct deploy_catalog *owner = engine_catalog(e, it->desire.catalog);
+	char error[200];
+	snprintf(error, sizeof(error),
+	    "another catalog of this backend has the zone: %s",
+	    owner != NULL ? owner->label : "");
 	for (size_t i = 0; it->desire.found && i < e->conf->n_catalogs; i++) {
 		uint8_t nr = e->conf->catalogs[i].nr;
 		struct zone_status s;
@@ -138,15 +164,9 @@ note_others(struct batch *b, const struct item *it)
 		bool noted =
 		    status_get(v->status, nr, &it->zone, e->conf->nr, &s) == OK;
 		bool clash = noted && s.state == ZONE_CONFLICT && s.seq >= m.seq &&
-			     label_equal(&s.id, &m.id);
+			     label_equal(&s.id, &m.id) && strcmp(s.error, error) == 0;
 		if (member && !clash) {
-			struct note *n = extra_note(b, NOTE_STATE, &it->zone);
-			n->catalog = nr;
-			n->id = m.id;
-			n->seq = m.seq;
-			n->state = ZONE_CONFLICT;
-			snprintf(n->error, sizeof(n->error),
-			    "another catalog of this backend has the zone");
+			note_clash(b, it, &e->conf->catalogs[i], &m, error);
 		} else if (!member && noted) {
 			extra_note(b, NOTE_GONE, &it->zone)->catalog = nr;
 		}
@@ -166,12 +186,13 @@ gather_once_more(struct batch *b, struct watch *w, const struct item *in)
 	bool worked = it->action != ACT_NONE;
 	if (!worked && b->n_work >= b->max)
 		return GATHER_FULL;
+	const struct log_says said = it->log_says;
 	it->touched = in->touched;
 	it->touch = in->touch;
 	it->touch_id = in->touch_id;
-	judge_touch(it, it->ledger != NULL  ? &it->ledger->id
-			: it->grave != NULL ? &it->grave->id
-					    : NULL);
+	it->touch_catalog = in->touch_catalog;
+	it->touch_heir = in->touch_heir;
+	judge_touch_again(it);
 	it->touched = false;
 	it->lost |= in->lost;
 	if (in->touch_seq > it->touch_seq)
@@ -180,8 +201,8 @@ gather_once_more(struct batch *b, struct watch *w, const struct item *in)
 	bool stray = in->stray && !it->stray;
 	it->stray |= stray;
 	bool stale = it->view != batch_views(b)->n_opened;
-	if (stale || stray || it->is_early ||
-	    (it->add_other && (it->del_own || it->ledger == NULL))) {
+	bool news = memcmp(&said, &it->log_says, sizeof(said)) != 0;
+	if (stale || stray || news || it->is_early) {
 		judge_item(b->engine, batch_views(b), it);
 		b->n_work += (it->action != ACT_NONE) - worked;
 		if (stale && b->engine->conf->n_catalogs > 1)

@@ -30,9 +30,10 @@ struct batch {
 	struct backend_op *ops;
 	size_t *op_items; /* the item of each */
 	size_t n_ops;
-	enum err err;      /* of the driver as a whole */
-	bool unwritten;    /* err is ours: the intent could not be recorded */
-	unsigned n_failed; /* operations; the first few are logged */
+	enum err err;       /* of the driver as a whole */
+	bool unwritten;     /* err is ours: the intent could not be recorded */
+	unsigned n_failed;  /* operations; the first few are logged */
+	unsigned n_clashes; /* with another catalog */
 	struct backend_error why;
 };
 

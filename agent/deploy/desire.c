@@ -46,21 +46,34 @@ member_of(struct store_txn *txn, uint8_t catalog, const struct dname *zone,
 			    members_get(txn, catalog, &id, m) == OK);
 }
 
+/* Of the catalog that has it, and m its member there: the last of those that it was
+ * handed on to. Where they go round in a circle, it stays. */
+static const struct deploy_catalog *
+last_heir(struct engine *e, struct store_txn *txn, const struct dname *zone,
+    const struct deploy_catalog *owner, struct member *m, bool *held)
+{
+	const struct deploy_catalog *c = owner, *next;
+	for (size_t i = 0; i < e->conf->n_catalogs; i++) {
+		next = successor(e, txn, m);
+		if (next == NULL || next == c ||
+		    !member_of(txn, next->nr, zone, m, held))
+			return member_of(txn, c->nr, zone, m, held) ? c : NULL;
+		c = next;
+	}
+	return member_of(txn, owner->nr, zone, m, held) ? owner : NULL;
+}
+
 static const struct deploy_catalog *
 find_member(struct engine *e, struct store_txn *txn, const struct dname *zone,
-    uint8_t owner, struct member *m, bool *held)
+    uint8_t owner, struct member *m, struct desire *d)
 {
 	const struct deploy_catalog *c = owner != 0 ? engine_catalog(e, owner) : NULL;
-	if (c != NULL && member_of(txn, c->nr, zone, m, held)) {
-		const struct deploy_catalog *next = successor(e, txn, m);
-		if (next != NULL && next != c &&
-		    member_of(txn, next->nr, zone, m, held))
-			return next;
-		return member_of(txn, c->nr, zone, m, held) ? c : NULL;
-	}
+	if (c != NULL && member_of(txn, c->nr, zone, m, &d->held))
+		return last_heir(e, txn, zone, c, m, &d->held);
+	d->left = c != NULL;
 	for (size_t i = 0; i < e->conf->n_catalogs; i++) {
 		c = &e->conf->catalogs[i];
-		if (c->nr != owner && member_of(txn, c->nr, zone, m, held))
+		if (c->nr != owner && member_of(txn, c->nr, zone, m, &d->held))
 			return c;
 	}
 	return NULL;
@@ -127,7 +140,7 @@ desire_read(struct engine *e, struct store_txn *txn, const struct dname *zone,
 	struct member m;
 	*d = (struct desire){0};
 	member_init(&m);
-	const struct deploy_catalog *c = find_member(e, txn, zone, owner, &m, &d->held);
+	const struct deploy_catalog *c = find_member(e, txn, zone, owner, &m, d);
 	if (c != NULL) {
 		d->found = true;
 		d->catalog = c->nr;

@@ -16,6 +16,7 @@ struct engine;
 struct desire {
 	bool found; /* it is a member of a catalog of ours */
 	bool held;  /* it was, and the guard holds what became of it */
+	bool left;  /* the catalog that has it now has no such member any more */
 	uint8_t catalog;
 	struct label id;
 	uint64_t seq;              /* log entry of the member's last change */

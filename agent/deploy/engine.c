@@ -348,8 +348,7 @@ take_settled(struct engine *e)
 			a->stray = w->stray;
 			a->look = w->look;
 			a->walk = w->walk;
-			a->del_own = w->del_own;
-			a->add_other = w->add_other;
+			a->log_says = w->log_says;
 		}
 		watch_del(&e->watch, w);
 	}

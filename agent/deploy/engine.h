@@ -33,7 +33,8 @@ enum {
 struct again {
 	struct again *next;
 	uint64_t seq; /* log entry that asked for it; 0: none */
-	bool del_own, add_other, removal, lost, stray, look, walk;
+	struct log_says log_says;
+	bool removal, lost, stray, look, walk;
 	struct dname zone;
 };
 

@@ -33,9 +33,8 @@ intake_again(struct batch *b)
 		struct item item = {.zone = a->zone,
 		    .source = FROM_AGAIN,
 		    .touch_seq = a->seq,
-		    .del_own = a->del_own,
 		    .removal = a->removal,
-		    .add_other = a->add_other,
+		    .log_says = a->log_says,
 		    .lost = a->lost,
 		    .stray = a->stray,
 		    .look = a->look,
@@ -115,6 +114,8 @@ take_touch(void *arg, const struct touch *t)
 		    .touched = true,
 		    .touch = t->kind,
 		    .touch_id = t->id,
+		    .touch_catalog = t->catalog,
+		    .touch_heir = t->heir,
 		    .stray = t->kind == TOUCH_STRAY};
 		got = batch_gather(p->batch, &item);
 	}

@@ -55,15 +55,38 @@ views_close(struct views *v)
 	store_end(&v->catalog);
 }
 
+/*
+ * What other catalogs say of the zone is not about its own id. But for one: a member
+ * that goes with a coo property is handed over (RFC 9432 section 4.3.1) to a catalog
+ * that has it by then; to one that has it only later, it is not.
+ */
 void
-judge_touch(struct item *it, const struct label *own)
+judge_touch(struct item *it, uint8_t catalog, const struct label *own)
 {
-	if (!it->touched || own == NULL)
+	struct log_says *says = &it->log_says;
+	bool same = label_equal(own, &it->touch_id);
+	if (!it->touched)
 		return;
-	if (it->touch == TOUCH_DEL && label_equal(own, &it->touch_id))
-		it->del_own = true;
-	if (it->touch == TOUCH_ADD && !label_equal(own, &it->touch_id))
-		it->add_other = true;
+	if (it->touch_catalog != catalog) {
+		if (it->touch == TOUCH_ADD && it->touch_catalog == says->heir)
+			says->heir = 0;
+	} else if (it->touch == TOUCH_DEL && same) {
+		says->del_own = says->gone = true;
+		says->heir = it->touch_heir;
+	} else if (it->touch == TOUCH_ADD) {
+		says->add_other |= !same;
+		says->gone = false;
+		says->heir = 0;
+	}
+}
+
+void
+judge_touch_again(struct item *it)
+{
+	if (it->ledger != NULL)
+		judge_touch(it, it->ledger->catalog, &it->ledger->id);
+	else if (it->grave != NULL)
+		judge_touch(it, it->grave->catalog, &it->grave->id);
 }
 
 /* -- reading ---------------------------------------------------------------- */
@@ -205,23 +228,39 @@ contradicted(const struct item *it)
 	return true;
 }
 
+/* It left the catalog that had it, and the log has yet to tell how. */
+static bool
+awaits_log(const struct engine *e, const struct item *it)
+{
+	uint64_t seq = it->source == FROM_LOG ? it->touch_seq : e->fast.seq;
+	return it->desire.left && !it->log_says.gone &&
+	       (e->slow_behind || seq < store_log_seq(e->store));
+}
+
 /* Desired, and in the ledger. */
 static void
 judge_owned(struct engine *e, struct item *it, const struct zone_status *s,
     bool current)
 {
 	const struct desire *d = &it->desire;
-	bool reset =
-	    it->del_own && it->add_other && !(current && it->touch_seq <= s->seq);
+	bool moved = it->ledger->catalog != d->catalog;
+	bool reset = it->log_says.del_own && it->log_says.add_other &&
+		     !(current && it->touch_seq <= s->seq);
 	bool other = reset || !label_equal(&it->ledger->id, &d->id);
-	if (other && it->replaced && it->ledger->state == LEDGER_OWNED &&
+	/* Its catalog let it go, and has no heir: it is not the other one's zone that
+	 * is served, nor its data (RFC 9432 sections 5.3 and 5.5). */
+	bool let_go = moved && it->log_says.gone && it->log_says.heir != d->catalog;
+	if (moved && awaits_log(e, it))
+		return;
+	if (other && !let_go && it->replaced && it->ledger->state == LEDGER_OWNED &&
 	    judge_guarded(it)) {
 		if (it->kept)
 			judge_same(e, it, s, current);
 		return;
 	}
 	/* What cannot be put back under its new id is not taken away either. */
-	if (other && (d->settings != NULL || it->ledger->state == LEDGER_INTENT)) {
+	if (let_go ||
+	    (other && (d->settings != NULL || it->ledger->state == LEDGER_INTENT))) {
 		it->doomed = true;
 		it->action = it->ledger->state == LEDGER_INTENT ? ACT_LOOK : ACT_REMOVE;
 	} else if (it->ledger->state == LEDGER_INTENT || it->lost || it->look ||
@@ -238,8 +277,8 @@ judge_owned(struct engine *e, struct item *it, const struct zone_status *s,
 	if (it->action == ACT_ASK)
 		return;
 	/* Moved to another catalog of ours by its owner: the old one is done with. */
-	if (it->ledger->catalog != d->catalog && it->action != ACT_REMOVE &&
-	    it->action != ACT_LOOK && it->action != ACT_CHANGE)
+	if (moved && it->action != ACT_REMOVE && it->action != ACT_LOOK &&
+	    it->action != ACT_CHANGE)
 		it->action = ACT_ADOPT;
 }
 
@@ -342,11 +381,9 @@ judge_item(struct engine *e, struct views *v, struct item *it)
 	item_fini(it);
 	read_ledger(e, txn, it);
 	desire_read(e, txn, &it->zone, it->ledger != NULL ? it->ledger->catalog : 0, d);
-	judge_touch(it, it->ledger != NULL  ? &it->ledger->id
-			: it->grave != NULL ? &it->grave->id
-					    : NULL);
+	judge_touch_again(it);
 	if (d->held) /* nothing became of it yet */
-		it->del_own = it->add_other = false;
+		it->log_says = (struct log_says){0};
 	asks_look(e, txn, it);
 	bool current = read_status(e, v->status, it, &s);
 	if (d->settings != NULL) {

@@ -11,6 +11,7 @@
 #include "agent/deploy/desire.h"
 #include "agent/deploy/plan.h"
 #include "agent/deploy/record.h"
+#include "agent/deploy/watch.h"
 #include "agent/store/store.h"
 #include "lib/dname.h"
 #include "lib/err.h"
@@ -52,12 +53,13 @@ struct item {
 	bool touched;       /* FROM_LOG: touch says how */
 	enum touch_kind touch;
 	struct label touch_id;
-	bool del_own, add_other; /* its own id went; another one came */
-	bool removal;            /* a member of that zone went, and its time has come */
-	bool lost;               /* it is ours, but does not answer: look */
-	bool look;               /* what the server has is in doubt */
-	bool walk;               /* FROM_AGAIN: a walk of the patterns named it */
-	uint8_t status_catalog;  /* FROM_RETRY: whose record */
+	uint8_t touch_catalog, touch_heir;
+	struct log_says log_says;
+	bool removal;           /* a member of that zone went, and its time has come */
+	bool lost;              /* it is ours, but does not answer: look */
+	bool look;              /* what the server has is in doubt */
+	bool walk;              /* FROM_AGAIN: a walk of the patterns named it */
+	uint8_t status_catalog; /* FROM_RETRY: whose record */
 	/* FROM_WALK: in the server's own list, which may be seconds old */
 	enum presence presence;
 	char presence_mark[128];
@@ -107,8 +109,10 @@ void views_open(struct views *v);
 void views_close(struct views *v);
 
 void judge_item(struct engine *e, struct views *v, struct item *item);
-/* What the log says of a zone whose own id is `own`. */
-void judge_touch(struct item *item, const struct label *own);
+/* What the log says of a zone that is that catalog's, under the id `own`. */
+void judge_touch(struct item *item, uint8_t catalog, const struct label *own);
+/* The same, of one that was judged. */
+void judge_touch_again(struct item *item);
 /* After the look-up. */
 void judge_looked(struct engine *e, struct item *item, enum presence presence,
     const char *mark);

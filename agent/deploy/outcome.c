@@ -203,6 +203,16 @@ clash(struct engine *e, struct record *r, struct item *it)
 	    dname_print_short(&it->zone, zone));
 }
 
+/* Of those that this backend serves, the batch has said what they have of it. */
+static void
+forget_old_catalog(const struct engine *e, struct record *r, const struct item *it)
+{
+	const struct ledger_entry *l = it->ledger;
+	if (l != NULL && l->catalog != it->desire.catalog &&
+	    engine_catalog(e, l->catalog) == NULL)
+		record_note(r, NOTE_GONE, &it->zone)->catalog = l->catalog;
+}
+
 static void
 taken(const struct batch *b, struct record *r, struct item *it,
     const struct backend_op *op)
@@ -210,8 +220,7 @@ taken(const struct batch *b, struct record *r, struct item *it,
 	enum ledger_verb verb = it->grave != NULL ? LEDGER_EXHUME : LEDGER_WRITE;
 	put_entry(r, verb, it, LEDGER_OWNED, op->mark[0] != '\0' ? op->mark : it->mark,
 	    it->shape);
-	if (it->ledger != NULL && it->ledger->catalog != it->desire.catalog)
-		record_note(r, NOTE_GONE, &it->zone)->catalog = it->ledger->catalog;
+	forget_old_catalog(b->engine, r, it);
 	struct note *n = put_note(r, it, NOTE_STATE, ZONE_APPLIED, "");
 	verify(b, it, WATCH_SERVE, n);
 }
@@ -341,8 +350,7 @@ adopt(const struct batch *b, struct record *r, struct item *it)
 {
 	enum ledger_verb verb = it->grave != NULL ? LEDGER_EXHUME : LEDGER_WRITE;
 	bool moved = it->ledger != NULL && it->ledger->catalog != it->desire.catalog;
-	if (moved)
-		record_note(r, NOTE_GONE, &it->zone)->catalog = it->ledger->catalog;
+	forget_old_catalog(b->engine, r, it);
 	bool owned = it->ledger != NULL && it->ledger->state == LEDGER_OWNED;
 	/* That of the settings it has, which are not always those desired. */
 	bool known = it->ledger != NULL &&

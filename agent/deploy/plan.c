@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/store/catalogs.h"
 #include "agent/store/holds.h"
 #include "agent/store/members.h"
 #include "agent/store/worklog.h"
@@ -42,6 +43,26 @@ node_of(const struct work_rr *rr, struct label *id, bool *at_node)
 	memcpy(id->data, rr->prefix + id_at + 1, id->size);
 	*at_node = n == 1;
 	return true;
+}
+
+/* The catalog named by the coo among a member's records, which follow its PTR. */
+static uint8_t
+heir_of(struct store_txn *txn, const uint8_t *data, size_t size, size_t next,
+    const struct label *id)
+{
+	static const uint8_t coo[] = "\3coo";
+	struct catalog_head head;
+	struct work_rr rr;
+	struct label of;
+	bool at_node;
+	while (work_rr_next(data, size, &next, &rr) && node_of(&rr, &of, &at_node) &&
+	       label_equal(&of, id)) {
+		struct dname name;
+		if (rr.type == RR_PTR && memcmp(rr.prefix, coo, sizeof(coo) - 1) == 0 &&
+		    dname_from_wire(rr.rdata, rr.rdata_size, &name) == OK)
+			return catalogs_find(txn, &name, &head) == OK ? head.nr : 0;
+	}
+	return 0;
 }
 
 static enum touch_kind
@@ -99,6 +120,8 @@ read_side(struct reader *r, const struct work *w, bool add)
 	for (size_t next = *pos; work_rr_next(data, size, &next, &rr); *pos = next) {
 		if (touch_of(r, w, &rr, add, &t) != OK)
 			continue;
+		if (t.kind == TOUCH_DEL)
+			t.heir = heir_of(r->txn, data, size, next, &t.id);
 		enum err err = r->fn(r->arg, &t);
 		if (err != OK) {
 			r->property_seq = 0;

@@ -31,6 +31,9 @@ struct touch {
 	uint8_t catalog;
 	struct label id;
 	struct dname zone;
+	/* TOUCH_DEL: the one of our catalogs that its coo property named, as it went;
+	 * 0: none. */
+	uint8_t heir;
 };
 
 /*

@@ -22,6 +22,14 @@ enum watch_kind {
 	WATCH_SETTLE, /* until its outcome is committed */
 };
 
+/* What the log says of a zone that a catalog has under an id of its own. */
+struct log_says {
+	bool del_own;   /* that id went */
+	bool add_other; /* the catalog has it under another one */
+	bool gone;      /* the catalog has it no more, */
+	uint8_t heir;   /* but this one is to, as the coo property said; 0: none is */
+};
+
 struct watch {
 	struct watch *chain;  /* of its hash slot */
 	struct watch *settle; /* the next one to settle */
@@ -45,7 +53,7 @@ struct watch {
 	bool again;
 	bool lost; /* and the server does not seem to have it */
 	uint64_t again_seq;
-	bool del_own, add_other;         /* its own id went; another came */
+	struct log_says log_says;
 	bool removal, stray, look, walk; /* as of struct item */
 };
 

@@ -197,7 +197,7 @@ read_store(struct follow *f)
 		f->loaded = up.loaded;
 		f->checked = up.checked;
 	} else if (err == ERR_NOTFOUND) {
-		follow_store_role(f, true);
+		follow_store_role(f->proto->store, f->nr, true);
 	}
 }
 
@@ -246,14 +246,25 @@ drop(struct follow *f)
 	follow_free(f);
 }
 
+/* Also one that was followed before it was out of the configuration for a while. */
+static void
+end_following(struct proto *proto, uint8_t catalog)
+{
+	struct store_txn *txn = store_read(proto->store, STORE_CATALOG);
+	struct catalog_upstream up;
+	enum err err = catalogs_get_upstream(txn, catalog, &up);
+
+	store_end(&txn);
+	if (err == OK)
+		follow_store_role(proto->store, catalog, false);
+}
+
 void
 follow_sync(struct proto *proto)
 {
 	for (struct follow *f = proto->follows, *next; f; f = next) {
 		const struct proto_catalog *c = view_catalog(proto->view, f->nr);
 		next = f->next;
-		if (!f->is_gone && c && c->primary)
-			follow_store_role(f, false);
 		if (!f->is_gone && (!c || c->primary || c->n_primaries == 0))
 			drop(f);
 		else if (f->n_failed > 0 || f->is_broken) {
@@ -264,7 +275,9 @@ follow_sync(struct proto *proto)
 	}
 	for (size_t i = 0; i < proto->view->conf.n_catalogs; i++) {
 		const struct proto_catalog *c = &proto->view->conf.catalogs[i];
-		if (!c->primary && c->n_primaries > 0 && !find(proto, c->nr))
+		if (c->primary)
+			end_following(proto, c->nr);
+		else if (c->n_primaries > 0 && !find(proto, c->nr))
 			(void)follow_new(proto, c);
 	}
 }

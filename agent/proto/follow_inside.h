@@ -100,7 +100,7 @@ void follow_store_drop(struct store *store, struct reception *rx);
 /* A primary has spoken for what we have. */
 void follow_store_checked(struct follow *f);
 /* The catalog is followed from now on, or no longer. */
-void follow_store_role(struct follow *f, bool is_followed);
+void follow_store_role(struct store *store, uint8_t catalog, bool is_followed);
 /* Writes the line of the status. */
 void follow_store_status(struct follow *f);
 

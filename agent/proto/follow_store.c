@@ -288,14 +288,12 @@ note_done(struct store_job *job, enum err err)
 }
 
 static struct note *
-note_new(const struct follow *f,
-    enum err (*run)(struct store_txn *txn, struct store_job *job))
+note_new(uint8_t nr, enum err (*run)(struct store_txn *txn, struct store_job *job))
 {
 	struct note *n = mem_zalloc(sizeof(*n));
 
 	n->job = (struct store_job){.run = run, .done = note_done, .reap = true};
-	n->nr = f->nr;
-	n->checked = f->checked;
+	n->nr = nr;
 	return n;
 }
 
@@ -312,8 +310,9 @@ run_checked(struct store_txn *txn, struct store_job *job)
 void
 follow_store_checked(struct follow *f)
 {
-	struct note *n = note_new(f, run_checked);
+	struct note *n = note_new(f->nr, run_checked);
 
+	n->checked = f->checked;
 	store_submit(f->proto->store, STORE_CATALOG, &n->job);
 }
 
@@ -337,11 +336,12 @@ run_not_followed(struct store_txn *txn, struct store_job *job)
 }
 
 void
-follow_store_role(struct follow *f, bool is_followed)
+follow_store_role(struct store *store, uint8_t catalog, bool is_followed)
 {
-	struct note *n = note_new(f, is_followed ? run_followed : run_not_followed);
+	struct note *n =
+	    note_new(catalog, is_followed ? run_followed : run_not_followed);
 
-	store_submit(f->proto->store, STORE_CATALOG, &n->job);
+	store_submit(store, STORE_CATALOG, &n->job);
 }
 
 static enum err
@@ -356,7 +356,7 @@ run_status(struct store_txn *txn, struct store_job *job)
 void
 follow_store_status(struct follow *f)
 {
-	struct note *n = note_new(f, run_status);
+	struct note *n = note_new(f->nr, run_status);
 	const char *state = f->is_expired  ? "expired"
 			    : f->is_broken ? "broken"
 			    : f->loaded    ? "valid"

@@ -297,6 +297,14 @@ while read -r c; do
 		grep -qE "Fl ${o#-}( |\$)" "$MAN/nsherdctl.1" || exit 1
 	done || fail "nsherdctl.1: an option of $c is missing"
 done <"$T/commands"
+"$CTL" help fleet | sed -n '/^Commands:/,$s/^  fleet \([a-z]*\) .*/\1/p' >"$T/fleet"
+[ "$(wc -l <"$T/fleet")" -ge 8 ] || fail "nsherdctl help fleet"
+while read -r c; do
+	part nsherdctl.1 FLEET | grep -qE "^\.It Cm fleet (.* )?$c( |\$)" || fail "nsherdctl.1: no fleet $c"
+	"$CTL" help fleet "$c" | sed -n 's/^  \(--*[a-z-]*\).*/\1/ip' | while read -r o; do
+		grep -qE "Fl ${o#-}( |\$)" "$MAN/nsherdctl.1" || exit 1
+	done || fail "nsherdctl.1: an option of fleet $c is missing"
+done <"$T/fleet"
 part nsherdctl.1 COMMANDS | sed -n 's/^\.It Cm \([a-z]*\).*/\1/p' | sort -u | while read -r c; do
 	grep -qx "$c" "$T/commands" || exit 1
 done || fail "nsherdctl.1 has a command that is none"
@@ -366,6 +374,14 @@ for z in a.example d.example; do # their primaries are not there: taken, not ref
 	done
 done
 until_ok 60 status_has s.example state=serving || fail "s.example is served nowhere"
+block nsherdctl.1 'example: fleet' >"$T/fleet.txt"
+ctl fleet nodes --fleet "$T/fleet.txt" -k "$T/ctl.example.key" >"$T/out" 2>&1
+grep -q 'lon1.key: No such file' "$T/out" || { cat "$T/out"; fail "nsherdctl.1: the inventory"; }
+printf 'here 127.0.0.1@%s hub\n' "$AGENT_PORT" >"$T/fleet.txt"
+block nsherdctl.1 'example: fleet commands' |
+	sed "s# fleet.txt# $T/fleet.txt#; s#shop.example#fleet.example#; s#-p primary#-p parked#" >"$T/fleet.sh"
+grep -c nsherdctl "$T/fleet.sh" | grep -qx 3 || fail "nsherdctl.1: the example of a fleet"
+(set -e; . "$T/fleet.sh") >"$T/out" 2>&1 || { cat "$T/out"; fail "nsherdctl.1: the example of a fleet"; }
 ctl patterns >"$T/out" 2>&1 || fail patterns
 for d in $KNOWN; do
 	[ "$d" = null ] && continue

@@ -25,10 +25,16 @@ class Link:
         self.peers = {}  # of UDP: who asked, and the socket that asks for him
 
     async def open(self):
-        self.server = await asyncio.start_server(self.connected, "127.0.0.1", 0, limit=WHOLE)
-        self.port = self.server.sockets[0].getsockname()[1]
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", self.port))
+        while True:
+            self.server = await asyncio.start_server(self.connected, "127.0.0.1", 0, limit=WHOLE)
+            self.port = self.server.sockets[0].getsockname()[1]
+            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                self.udp.bind(("127.0.0.1", self.port))
+                break
+            except OSError:  # somebody has it for UDP
+                self.udp.close()
+                self.server.close()
         self.udp.setblocking(False)
         asyncio.get_running_loop().add_reader(self.udp, self.asked)
 

@@ -493,6 +493,8 @@ world_crash(struct world *w)
  */
 
 enum { CHANGE_ADD = 1, CHANGE_DEL = 2, CHANGE_GROUP = 4, CHANGE_COO = 8 };
+/* With CHANGE_DEL: a coo to the other catalog goes with it. */
+enum { CHANGE_DEL_COO = 16 };
 
 struct change {
 	int what;
@@ -545,6 +547,9 @@ change_one(struct store_txn *txn, struct world *w, const struct change *c, uint6
 		m.zone = zone;
 		members_del(txn, nr, &m);
 		put_rr(del, c->id, NULL, RR_PTR, zone.wire, zone.size);
+		struct dname other = zone_of("other.test");
+		if (c->what & CHANGE_DEL_COO)
+			put_rr(del, c->id, "coo", RR_PTR, other.wire, other.size);
 	}
 	if (c->what & (CHANGE_ADD | CHANGE_GROUP | CHANGE_COO)) {
 		m.id = id;

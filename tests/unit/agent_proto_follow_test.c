@@ -103,14 +103,28 @@ up(void)
 	last_line()->call->up(last_line()->call);
 }
 
-/* The writer takes its time. */
+static enum err
+run_nothing(struct store_txn *txn, struct store_job *job)
+{
+	(void)txn;
+	(void)job;
+	return OK;
+}
+
+/* The writer takes its time, and what it wrote is there before we are told. */
 static void
 settle(struct world *w, unsigned want)
 {
+	struct store_job job = {.run = run_nothing};
+
 	for (int i = 0; i < 20000; i++) {
 		store_reap(w->store);
-		if (query(w, "@", RR_SOA) == RCODE_NOERROR && serial_of(w, "@") == want)
+		if (query(w, "@", RR_SOA) == RCODE_NOERROR &&
+		    serial_of(w, "@") == want) {
+			assert_int_equal(store_call(w->store, STORE_CATALOG, &job), OK);
+			store_reap(w->store);
 			return;
+		}
 		usleep(500);
 	}
 	fail_msg("never serial %u", want);
@@ -463,6 +477,28 @@ stop__in_the_midst_of_a_transfer__is_clean(void **state)
 	assert_true(last_line()->open);
 }
 
+/* What it became as a primary is none of the other's versions. */
+static void
+role__follower_then_gone_then_primary_then_follower__begins_anew(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	w->conf.catalogs = &w->catalogs[1];
+	w->conf.n_catalogs = 1;
+	proto_reload(w->proto, &w->conf);
+	w->conf.catalogs = w->catalogs;
+	w->conf.n_catalogs = 2;
+	w->catalogs[0].primary = true;
+	proto_reload(w->proto, &w->conf);
+	assert_int_equal(update_as(w, KEY_FULL,
+			     (const char *const[]){"add c.zones PTR c.", NULL}),
+	    RCODE_NOERROR);
+	w->catalogs[0].primary = false;
+	proto_reload(w->proto, &w->conf);
+	next_attempt();
+	assert_asks(RR_AXFR);
+}
+
 /* -- signatures ----------------------------------------------------------------------
  */
 
@@ -632,6 +668,7 @@ main(void)
 	    T(version__broken__is_fetched_again_after_a_reload),
 	    T(stop__while_a_version_is_stored__is_clean),
 	    T(stop__in_the_midst_of_a_transfer__is_clean),
+	    T(role__follower_then_gone_then_primary_then_follower__begins_anew),
 	    T(reply__not_signed__is_refused),
 	    T(transfer__last_message_not_signed__is_given_up),
 	    T(notify__of_a_primary__has_that_one_asked),

@@ -807,6 +807,59 @@ send__too_large__is_refused_before_it_is_sent(void **state)
 	end(f);
 }
 
+/* -- without waiting ------------------------------------------------------ */
+
+static void
+start__nobody_listens__says_so(void **state)
+{
+	struct fixture *f = begin(NULL, false);
+	struct pollfd fd;
+	enum err err;
+
+	(void)state;
+	close(f->peer.listen_fd); /* the port is nobody's now */
+	f->peer.listen_fd = -1;
+	err = exchange_start(&f->conf, &f->x);
+	while (err == OK && (err = exchange_opened(f->x)) == ERR_BUSY) {
+		fd.fd = exchange_wait_for(f->x, &fd.events);
+		assert_true(poll(&fd, 1, 10000) >= 0);
+		err = OK;
+	}
+	assert_int_equal(err, ERR_IO);
+	assert_error(f, "refused");
+	end(f);
+}
+
+static void
+start__peer_is_silent__never_waits(void **state)
+{
+	struct fixture *f = begin(NULL, true);
+	struct msg msg;
+	short events;
+	enum err err = exchange_start(&f->conf, &f->x);
+
+	(void)state;
+	assert_int_equal(err, OK);
+	assert_int_equal(listen(f->peer.listen_fd, 1), 0);
+	exchange_close(f->x); /* it may have been refused before the listen */
+	assert_int_equal(exchange_start(&f->conf, &f->x), OK);
+	for (int i = 0; i < 100 && (err = exchange_opened(f->x)) == ERR_BUSY; i++)
+		usleep(10000);
+	if (by_tls) {
+		assert_int_equal(err, ERR_BUSY);
+		assert_true(exchange_wait_for(f->x, &events) >= 0);
+	} else {
+		uint16_t id;
+		assert_int_equal(err, OK);
+		put_request(f, 0);
+		assert_int_equal(exchange_send(f->x, &id), OK);
+		assert_int_equal(exchange_receive(f->x, &msg), ERR_TIMEOUT);
+		assert_true(exchange_wait_for(f->x, &events) >= 0);
+		assert_int_equal(events, POLLIN);
+	}
+	end(f);
+}
+
 /* -- transfers ------------------------------------------------------------ */
 
 /* One record a word: sN is the SOA of serial N, other words are PTRs below; a
@@ -886,9 +939,43 @@ note_rr(void *arg, const struct rr *rr)
 /* After the transfer, the connection is good for another question: */
 enum after { GOES_ON, ENDED };
 
+/* Until the next step may do something. */
 static void
-assert_transfer(const char *text, const uint32_t *serial, enum err expected,
-    const char *records, enum after after)
+wait_for_step(struct fixture *f)
+{
+	struct pollfd fd;
+
+	fd.fd = exchange_wait_for(f->x, &fd.events);
+	assert_true(poll(&fd, 1, fd.fd < 0 ? 0 : 10000) == (fd.fd >= 0));
+}
+
+static void
+open_in_steps(struct fixture *f)
+{
+	enum err err = exchange_start(&f->conf, &f->x);
+
+	assert_int_equal(err, OK);
+	while ((err = exchange_opened(f->x)) == ERR_BUSY)
+		wait_for_step(f);
+	assert_int_equal(err, OK);
+}
+
+static enum err
+transfer_in_steps(struct fixture *f, const struct dname *zone, const uint32_t *serial,
+    struct buf *out, unsigned *rcode)
+{
+	enum err err = exchange_transfer_begin(f->x, zone, serial, note_rr, out);
+
+	assert_int_equal(err, OK);
+	while ((err = exchange_transfer_go_on(f->x, rcode)) == ERR_BUSY)
+		wait_for_step(f);
+	exchange_set_timeout(f->x, f->conf.timeout_ms);
+	return err;
+}
+
+static void
+assert_transfer_by(bool in_steps, const char *text, const uint32_t *serial,
+    enum err expected, const char *records, enum after after)
 {
 	struct dname zone = name_of("example");
 	struct fixture *f;
@@ -899,8 +986,13 @@ assert_transfer(const char *text, const uint32_t *serial, enum err expected,
 	transfer_text = text;
 	f = begin(script_transfer, true);
 	buf_init(&out, 0);
-	open_x(f);
-	enum err err = exchange_transfer(f->x, &zone, serial, note_rr, &out, &rcode);
+	if (in_steps)
+		open_in_steps(f);
+	else
+		open_x(f);
+	enum err err =
+	    in_steps ? transfer_in_steps(f, &zone, serial, &out, &rcode)
+		     : exchange_transfer(f->x, &zone, serial, note_rr, &out, &rcode);
 	if (err != expected || strcmp(buf_text(&out), records) != 0)
 		fail_msg("\"%s\" gives %s, records \"%s\": %s", text, err_str(err),
 		    buf_text(&out), exchange_error(f->x));
@@ -910,6 +1002,14 @@ assert_transfer(const char *text, const uint32_t *serial, enum err expected,
 	assert_int_equal(query(f, &msg), after == GOES_ON ? OK : ERR_CLOSED);
 	buf_fini(&out);
 	end(f);
+}
+
+static void
+assert_transfer(const char *text, const uint32_t *serial, enum err expected,
+    const char *records, enum after after)
+{
+	assert_transfer_by(false, text, serial, expected, records, after);
+	assert_transfer_by(true, text, serial, expected, records, after);
 }
 
 static void
@@ -1104,6 +1204,8 @@ main(void)
 	    cmocka_unit_test(send__server_floods__ends_the_connection),
 	    cmocka_unit_test(receive__server_closed_after_some__gives_those),
 	    cmocka_unit_test(send__too_large__is_refused_before_it_is_sent),
+	    cmocka_unit_test(start__nobody_listens__says_so),
+	    cmocka_unit_test(start__peer_is_silent__never_waits),
 	    cmocka_unit_test(transfer__axfr__gives_every_record),
 	    cmocka_unit_test(transfer__ixfr__is_told_apart),
 	    cmocka_unit_test(transfer__malformed__is_an_error_and_ends_the_connection),

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/fleet_zones.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/say.h"
+#include "lib/clock.h"
+#include "lib/mem.h"
+
+enum { SEEN = 1, WRONG = 2 };
+enum { LAST_LOOK_MS = 5000 };
+
+/* -- marks: two bits of each order ------------------------------------------- */
+
+static void
+mark(struct zone_look *l, size_t i, unsigned bits)
+{
+	l->marks[i / 4] |= (uint8_t)(bits << i % 4 * 2);
+}
+
+static unsigned
+marks_of(const struct zone_look *l, size_t i)
+{
+	return l->marks[i / 4] >> i % 4 * 2 & 3;
+}
+
+static bool
+is_wanted(const struct order *o)
+{
+	return o->state == ORDER_DONE || o->state == ORDER_OPEN;
+}
+
+/* -- records ---------------------------------------------------------------- */
+
+static const char *
+keep(struct zone_look *l, const struct rr *rr, const char *key)
+{
+	char value[OBSERVED_VALUE_MAX];
+	const char *text = observed_get(rr, key, value);
+	return text ? pool_strdup(&l->pool, text) : NULL;
+}
+
+/* An agent without backends only hands the catalog on: nothing is to be served. */
+static bool
+has_no_backend(const struct rr *rr)
+{
+	char value[OBSERVED_VALUE_MAX];
+	const char *backend = observed_get(rr, "backend", value);
+	return backend && strcmp(backend, "-") == 0;
+}
+
+static void
+take_for(struct zone_look *l, size_t i, const struct rr *rr)
+{
+	const struct order *o = &l->all->orders->items[i];
+	bool there = has_no_backend(rr) || await_is_there(rr, o, l->all->end);
+
+	mark(l, i, SEEN | (there ? 0 : WRONG));
+	if ((there && !l->all->keep_all) || l->n_rows >= ZONE_ROWS_MAX)
+		return;
+	l->rows = mem_grow(l->rows, l->n_rows, &l->rows_room, sizeof(*l->rows));
+	l->rows[l->n_rows++] = (struct zone_row){
+	    .at = i,
+	    .backend = keep(l, rr, "backend"),
+	    .state = keep(l, rr, "state"),
+	    .serial = keep(l, rr, "serial"),
+	    .pattern = keep(l, rr, "pattern"),
+	    .error = keep(l, rr, "error"),
+	    .is_there = there,
+	};
+}
+
+/* Of an answer: the order that was asked for. */
+static enum err
+take_answered(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	struct zone_look *l = arg;
+	(void)kind;
+	(void)name;
+	take_for(l, l->reading_at, rr);
+	return OK;
+}
+
+/* Of a transfer: the order, if it is one. */
+static enum err
+take_transferred(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	struct zone_look *l = arg;
+	struct orders *orders = l->all->orders;
+	char text[DNAME_TEXT_MAX];
+	struct dname zone = *name;
+
+	if (kind != OBSERVED_ZONE && kind != OBSERVED_ID)
+		return OK;
+	if (kind == OBSERVED_ID &&
+	    (!observed_zone(rr, text) || dname_parse(text, &zone)))
+		return OK;
+	const struct order *o = orders_find(orders, &zone);
+	if (o && is_wanted(o))
+		take_for(l, (size_t)(o - orders->items), rr);
+	return OK;
+}
+
+/* -- asking ----------------------------------------------------------------- */
+
+static enum err
+ask_next(struct zone_look *l, struct session *s, const struct dname *name,
+    uint16_t type, size_t order)
+{
+	enum err e = session_send(s, session_begin(s, OPCODE_QUERY, name, type),
+	    &l->ids[l->n_asked]);
+	l->asked[l->n_asked] = order;
+	l->n_asked += !e;
+	return e;
+}
+
+static bool
+owner_of(const struct fleet_zones *z, size_t i, const struct session *s,
+    struct dname *owner)
+{
+	const struct order *o = &z->orders->items[i];
+	struct label id = order_id(o);
+	struct dname zone;
+	order_zone(o, &zone);
+	return observed_owner(&zone, &id, &s->status, owner) == OK;
+}
+
+static bool
+is_by_transfer(const struct fleet_zones *z, const struct session *s)
+{
+	struct dname owner;
+	if (z->n_wanted > OBSERVED_FEW)
+		return true;
+	for (size_t i = 0; i < z->orders->n; i++)
+		if (is_wanted(&z->orders->items[i]) && !owner_of(z, i, s, &owner))
+			return true;
+	return false;
+}
+
+static enum err
+begin(void *arg, struct session *s)
+{
+	struct zone_look *l = arg;
+	const struct fleet_zones *z = l->all;
+	struct dname owner;
+
+	pool_fini(&l->pool);
+	memset(l->marks, 0, z->orders->n / 4 + 1);
+	l->n_rows = l->n_asked = l->n_answered = l->n_there = 0;
+	l->arrived = l->has_serial = l->answered = l->transferring = false;
+	l->begun_ms = clock_ms();
+	/* The SOA of C goes first: what comes later is of that version at least. */
+	enum err e = ask_next(l, s, &s->catalog, RR_SOA, SIZE_MAX);
+	if (is_by_transfer(z, s))
+		return e;
+	for (size_t i = 0; i < z->orders->n && !e; i++)
+		if (is_wanted(&z->orders->items[i]) && owner_of(z, i, s, &owner))
+			e = ask_next(l, s, &owner, RR_TXT, i);
+	return e;
+}
+
+static void
+take_serial(struct zone_look *l, const struct msg *msg)
+{
+	struct msg_cursor c;
+	struct buf rdata;
+	struct rr rr;
+	struct soa soa;
+
+	buf_init(&rdata, MSG_MAX);
+	msg_walk(msg, MSG_ANSWER, &c);
+	if (!msg_next(&c, &rdata, &rr) && rr.type == RR_SOA &&
+	    !soa_read(rr.rdata, rr.rdata_size, &soa)) {
+		l->serial = soa.serial;
+		l->has_serial = true;
+	}
+	buf_fini(&rdata);
+	l->arrived = !l->all->has_serial ||
+		     (l->has_serial && !serial_gt(l->all->serial, l->serial));
+}
+
+static enum err
+take_answer(struct zone_look *l, struct session *s, const struct msg *msg)
+{
+	size_t i = 0;
+	while (i < l->n_asked && l->ids[i] != msg->id)
+		i++;
+	l->n_answered++;
+	if (i == l->n_asked)
+		return OK; /* cannot be: exchange knows what it asked */
+	if (l->asked[i] == SIZE_MAX) {
+		take_serial(l, msg);
+		return OK;
+	}
+	l->reading_at = l->asked[i];
+	enum err e = observed_read(s, msg, take_answered, l);
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
+static enum err
+go_on_transferring(struct zone_look *l, struct session *s)
+{
+	if (!l->transferring) {
+		l->transferring = true;
+		l->reading = (struct observed_reading){.status = &s->status,
+		    .fn = take_transferred,
+		    .arg = l};
+		enum err e =
+		    session_transfer_begin(s, &s->status, observed_take, &l->reading);
+		return e ? e : ERR_BUSY;
+	}
+	return session_transfer_go_on(s);
+}
+
+static enum err
+go_on(void *arg, struct session *s)
+{
+	struct zone_look *l = arg;
+	struct msg msg;
+	enum err e = OK;
+
+	while (l->n_answered < l->n_asked && !e) {
+		e = session_receive(s, &msg);
+		if (!e)
+			e = take_answer(l, s, &msg);
+	}
+	if (e == ERR_TIMEOUT)
+		return ERR_BUSY;
+	/* Before the change has come the rest says nothing. */
+	if (e || !is_by_transfer(l->all, s) || (!l->all->keep_all && !l->arrived))
+		return e;
+	return go_on_transferring(l, s);
+}
+
+/* -- judging ---------------------------------------------------------------- */
+
+static bool
+is_there(const struct zone_look *l, size_t i)
+{
+	unsigned m = marks_of(l, i);
+	if (l->all->end == AWAIT_GONE)
+		return !(m & WRONG);
+	return m == SEEN;
+}
+
+static void
+judge(struct zone_look *l)
+{
+	const struct orders *orders = l->all->orders;
+	l->n_there = 0;
+	for (size_t i = 0; i < orders->n; i++)
+		l->n_there += is_wanted(&orders->items[i]) && is_there(l, i);
+	l->is_done = l->arrived && l->n_there == l->all->n_wanted;
+}
+
+static int64_t
+end(void *arg, struct session *s, enum err e)
+{
+	struct zone_look *l = arg;
+	(void)s;
+	l->peer->err = e;
+	l->answered = e == OK;
+	if (!e)
+		judge(l);
+	if (l->is_done || l->all->until_ms == 0)
+		return TALK_OVER;
+	return fleet_pause(&l->pause_ms, clock_ms() - l->begun_ms);
+}
+
+/* With all that are not done. until_ms 0: once. */
+static void
+hold_talks(struct fleet_zones *z, unsigned timeout_ms, int64_t until_ms)
+{
+	static const struct talk_ops ops = {begin, go_on, end};
+	struct fleet *f = z->fleet;
+	struct talk *talks = mem_zalloc((f->n + 1) * sizeof(*talks));
+	const struct talk_plan plan = {.timeout_ms = timeout_ms,
+	    .until_ms = until_ms,
+	    .doing = until_ms ? "waiting" : "asking"};
+
+	z->until_ms = until_ms;
+	for (size_t i = 0; i < f->n; i++) {
+		struct zone_look *l = &z->looks[i];
+		talks[i] = (struct talk){.s = l->is_done ? NULL : &f->peers[i].s,
+		    .ops = &ops,
+		    .arg = l};
+	}
+	talk_all(talks, f->n, &plan);
+	free(talks);
+}
+
+void
+fleet_zones_look(struct fleet_zones *z, unsigned seconds)
+{
+	struct fleet *f = z->fleet;
+	unsigned timeout_ms = fleet_timeout_ms(f);
+
+	z->n_wanted = 0;
+	for (size_t i = 0; i < z->orders->n; i++)
+		z->n_wanted += is_wanted(&z->orders->items[i]);
+	z->looks = mem_zalloc((f->n + 1) * sizeof(*z->looks));
+	for (size_t i = 0; i < f->n; i++) {
+		z->looks[i].all = z;
+		z->looks[i].peer = &f->peers[i];
+		z->looks[i].marks = mem_zalloc(z->orders->n / 4 + 1);
+	}
+	if (seconds)
+		hold_talks(z, timeout_ms, clock_ms() + (int64_t)seconds * 1000);
+	/* A look that the end of the time has cut short told nothing. */
+	if (!fleet_zones_are_there(z))
+		hold_talks(z,
+		    seconds && timeout_ms > LAST_LOOK_MS ? LAST_LOOK_MS : timeout_ms,
+		    0);
+}
+
+void
+fleet_zones_fini(struct fleet_zones *z)
+{
+	for (size_t i = 0; z->looks && i < z->fleet->n; i++) {
+		free(z->looks[i].rows);
+		free(z->looks[i].marks);
+		pool_fini(&z->looks[i].pool);
+	}
+	free(z->looks);
+	z->looks = NULL;
+}
+
+bool
+fleet_zones_are_there(const struct fleet_zones *z)
+{
+	for (size_t i = 0; i < z->fleet->n; i++)
+		if (!z->looks[i].is_done)
+			return false;
+	return true;
+}
+
+/* -- what is missing --------------------------------------------------------- */
+
+static void
+missing_at(const struct zone_look *l, struct await *a)
+{
+	const struct orders *orders = l->all->orders;
+	const char *agent = l->peer->name;
+	char zone[DNAME_TEXT_MAX];
+
+	for (size_t i = 0; i < l->n_rows; i++) {
+		const struct zone_row *r = &l->rows[i];
+		if (!r->is_there)
+			await_note_missing(a, agent,
+			    order_zone_text(&orders->items[r->at], zone), r->backend,
+			    r->state, r->error);
+	}
+	for (size_t i = 0; i < orders->n; i++)
+		if (is_wanted(&orders->items[i]) && marks_of(l, i) == 0 &&
+		    l->all->end == AWAIT_SERVING)
+			await_note_missing(a, agent,
+			    order_zone_text(&orders->items[i], zone), NULL, NULL,
+			    "not in its catalog");
+}
+
+void
+fleet_zones_missing(const struct fleet_zones *z, struct await *a)
+{
+	char why[128];
+
+	for (size_t i = 0; i < z->fleet->n; i++) {
+		const struct zone_look *l = &z->looks[i];
+		if (l->is_done)
+			continue;
+		if (!l->answered) {
+			await_note_missing(a, l->peer->name, NULL, NULL, NULL,
+			    l->peer->s.error);
+		} else if (!l->arrived) {
+			if (l->has_serial)
+				snprintf(why, sizeof(why),
+				    "its catalog has serial %u, not %u yet",
+				    (unsigned)l->serial, (unsigned)z->serial);
+			else
+				snprintf(why, sizeof(why), "it has no catalog");
+			await_note_missing(a, l->peer->name, NULL, NULL, NULL, why);
+		} else {
+			missing_at(l, a);
+		}
+	}
+}
