@@ -13,10 +13,12 @@ is_match(const struct elem *f)
 	return f->value && *f->value;
 }
 
+/* One of no namespace is of any (RFC 6241 section 6.2.1). */
 static bool
 fits(const struct elem *f, const char *ns, const char *name)
 {
-	return strcmp(f->name, name) == 0 && strcmp(f->ns, ns) == 0 && !f->has_attrs;
+	return strcmp(f->name, name) == 0 && (!*f->ns || strcmp(f->ns, ns) == 0) &&
+	       !f->has_attrs;
 }
 
 /* -- marking ------------------------------------------------------------------ */

@@ -184,7 +184,8 @@ read_state(struct get *g)
 	bool whole_audit = false;
 	for (const struct elem *c = g->filter.root.child; c; c = c->next) {
 		const struct elem *a = tree_find(c, "audit");
-		whole_audit = whole_audit || (a && strcmp(a->ns, SCHEMA_NS) == 0);
+		whole_audit =
+		    whole_audit || (a && (!*a->ns || strcmp(a->ns, SCHEMA_NS) == 0));
 	}
 	if (e || (!named && !whole_audit))
 		return e;

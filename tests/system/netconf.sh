@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A NETCONF gateway in front of the agent of lib.sh: SSH and TLS on loopback, users
 # alice (every right) and bob (read alone). Source it behind lib.sh; call write_agent
-# and agent_up, then netconf_up. Clients: tests/system/netconf.py, or any.
+# and agent_up, then netconf_up. Clients: tests/system/netconf.py, or any; nc FILE
+# runs one that is written with it. NETCONF_USERS: more users, see netconf_user.
 #
 #   NETCONF_SSH NETCONF_TLS   ports
 #   $T/alice $T/bob           SSH keys; $T/alice.pem+.tlskey the same for TLS
@@ -10,11 +11,13 @@
 
 NETCONFD=$B/nsherd-netconfd
 YANG=$PWD/yang
+NETCONF_USERS=${NETCONF_USERS-}
+[ -x "$NETCONFD" ] || skip "the gateway is not built (libnetconf2 is not here, or NETCONF=)"
 
 # write_agent's, with a key for each user.
 netconf_keys() {
 	for k in alice.key.example bob.key.example gate.example; do
-		[ -f "$T/$k.key" ] || make_key $k
+		[ -f "$T/$k.key" ] || make_key "$k"
 	done
 	cat <<N
 [key alice.key.example]
@@ -39,6 +42,13 @@ netconf_print() { # NAME: the fingerprint of RFC 7407
 	printf '04:%s' "$(openssl x509 -in "$T/$1.pem" -noout -fingerprint -sha256 | cut -d= -f2)"
 }
 
+# A further user NAME, with what the key says: netconf_user carol "allow = read" prints
+# the [key] for the agent; NETCONF_USERS has him then.
+netconf_user() {
+	[ -f "$T/$1.key.example.key" ] || make_key "$1.key.example"
+	printf '[key %s]\nfile = %s\n%s\n' "$1.key.example" "$T/$1.key.example.key" "$2"
+}
+
 # NETCONF_EXTRA: more lines for [netconf].
 write_netconf() {
 	NETCONF_SSH=${NETCONF_SSH:-$(free_port)}
@@ -47,11 +57,10 @@ write_netconf() {
 		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=nc-ca \
 			-keyout "$T/nc-ca.key" -out "$T/nc-ca.pem" 2>/dev/null
 		netconf_cert nc-server localhost
-		for k in host alice bob; do
-			ssh-keygen -q -t ed25519 -N '' -f "$T/$k" -C $k
+		for k in host alice bob $NETCONF_USERS; do
+			ssh-keygen -q -t ed25519 -N '' -f "$T/$k" -C "$k"
 		done
-		netconf_cert alice alice
-		netconf_cert bob bob
+		for k in alice bob $NETCONF_USERS; do netconf_cert "$k" "$k"; done
 	fi
 	cat >"$T/netconf.conf" <<N
 [netconf]
@@ -67,30 +76,43 @@ key        = $T/gate.example.key
 yang-dir   = $YANG
 log        = ${NETCONF_LOG:-info}
 ${NETCONF_EXTRA-}
-[user alice]
-key             = $T/alice.key.example.key
-authorized-keys = $T/alice.pub
-certificate     = $(netconf_print alice)
-[user bob]
-key             = $T/bob.key.example.key
-authorized-keys = $T/bob.pub
-certificate     = $(netconf_print bob)
 N
+	for k in alice bob $NETCONF_USERS; do
+		cat <<N
+[user $k]
+key             = $T/$k.key.example.key
+authorized-keys = $T/$k.pub
+certificate     = $(netconf_print "$k")
+N
+	done >>"$T/netconf.conf"
 }
 # Leaks of the libraries, which are not ours: tests/lsan.supp says which.
-netconf_up() {
-	write_netconf
+netconf_run() {
 	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1 \
 	LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0 \
 	UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 TSAN_OPTIONS=log_path=$T/san \
-		"$NETCONFD" -c "$T/netconf.conf" 2>>"$T/netconfd.log" &
+		exec "$NETCONFD" -c "$T/netconf.conf" 2>>"$T/netconfd.log"
+}
+netconf_ready() { [ "$(grep -c ' ready' "$T/netconfd.log")" -ge "$1" ]; }
+netconf_up() {
+	local before=0
+	[ ! -f "$T/netconfd.log" ] || before=$(grep -c ' ready' "$T/netconfd.log")
+	write_netconf
+	netconf_run &
 	NETCONF_PID=$!
 	PIDS+=("$NETCONF_PID")
-	until_ok 20 grep -q ' ready' "$T/netconfd.log" || fail "nsherd-netconfd does not start"
+	until_ok 20 netconf_ready $((before + 1)) || fail "nsherd-netconfd does not start"
 }
 netconf_down() {
 	kill "$NETCONF_PID" || fail "nsherd-netconfd is gone already"
 	wait "$NETCONF_PID"
 	local rc=$?
 	[ $rc -eq 0 ] || fail "nsherd-netconfd ended with status $rc"
+}
+nc() { # FILE ARG...: a test of netconf.py's
+	local file=$1
+	shift
+	T=$T C=$C AGENT_PORT=$AGENT_PORT NETCONF_SSH=$NETCONF_SSH NETCONF_TLS=$NETCONF_TLS \
+		NETCONF_PID=$NETCONF_PID AGENT_PID=$AGENT_PID YANG=$YANG PYTHONPATH=$(dirname "$0") \
+		PYTHONDONTWRITEBYTECODE=1 $PYTHON "$(dirname "$0")/$file" "$@"
 }
