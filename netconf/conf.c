@@ -235,7 +235,7 @@ TEXT(key_file)
 TEXT(yang_dir)
 NUMBER(max_sessions, 1, 10000)
 NUMBER(acceptors, 1, 64)
-NUMBER(workers, 1, 64)
+NUMBER(workers, 1, 4) /* see run_worker() */
 NUMBER(max_xpath_zones, 0, 1000000)
 NUMBER(audit_entries, 1, 100000)
 DURATION(hello_timeout_s, 1, 600)

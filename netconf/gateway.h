@@ -50,6 +50,7 @@ struct gateway {
 	struct conf *conf;
 	struct ly_ctx *ctx;
 	struct nc_pollsession *ps;
+	pthread_mutex_t adding; /* to ps */
 	atomic_bool is_stopping;
 	time_t started;
 	struct counters count;

@@ -36,7 +36,7 @@ static const char usage[] =
     "  -V       print the version\n"
     "  -h       this\n";
 
-enum { EXIT_USAGE = 2, ACCEPT_MS = 300, POLL_MS = 50 };
+enum { EXIT_USAGE = 2, ACCEPT_MS = 300, PAUSE_LEAST_US = 200, PAUSE_MOST_US = 20000 };
 
 struct threads {
 	pthread_t *ids;
@@ -57,7 +57,11 @@ welcome(struct gateway *gw, struct nc_session *nc)
 	}
 	log_info("session", "id=%u user=%s host=%s", p->id, p->user->name,
 	    nc_session_get_host(nc));
-	if (nc_ps_add_session(gw->ps, nc) == 0)
+	/* The library has room for six threads that wait for one set of sessions. */
+	pthread_mutex_lock(&gw->adding);
+	int failed = nc_ps_add_session(gw->ps, nc);
+	pthread_mutex_unlock(&gw->adding);
+	if (!failed)
 		return;
 	peers_remove(gw, nc);
 	nc_session_free(nc, NULL);
@@ -98,19 +102,30 @@ count_bad(struct gateway *gw, struct nc_session *nc)
 		atomic_fetch_add(&p->count.in_bad_rpcs, 1);
 }
 
+/*
+ * The library's own way to wait is a loop that looks at all sessions ten thousand times
+ * a second, and keeps others from adding one. So it is asked without waiting, and we
+ * wait: shortly behind something that happened, for more of it comes soon.
+ */
 static void *
 run_worker(void *arg)
 {
 	struct gateway *gw = arg;
+	unsigned pause_us = PAUSE_LEAST_US;
 	while (!atomic_load(&gw->is_stopping)) {
 		struct nc_session *nc = NULL;
-		int what = nc_ps_poll(gw->ps, POLL_MS, &nc);
+		int what = nc_ps_poll(gw->ps, 0, &nc);
 		if (what & NC_PSPOLL_BAD_RPC)
 			count_bad(gw, nc);
 		if (what & NC_PSPOLL_SESSION_TERM)
 			bid_farewell(gw, nc);
-		else if (what & (NC_PSPOLL_NOSESSIONS | NC_PSPOLL_ERROR))
-			usleep(POLL_MS * 1000);
+		if (!(what &
+			(NC_PSPOLL_TIMEOUT | NC_PSPOLL_NOSESSIONS | NC_PSPOLL_ERROR))) {
+			pause_us = PAUSE_LEAST_US;
+			continue;
+		}
+		usleep(pause_us);
+		pause_us = pause_us < PAUSE_MOST_US / 2 ? 2 * pause_us : PAUSE_MOST_US;
 	}
 	nc_thread_destroy();
 	return NULL;
@@ -137,6 +152,7 @@ gateway_init(struct gateway *gw, struct conf *conf, struct ly_ctx *ctx)
 	*gw = (struct gateway){.conf = conf, .ctx = ctx, .started = time(NULL)};
 	pthread_mutex_init(&gw->lock, NULL);
 	pthread_cond_init(&gw->freed, NULL);
+	pthread_mutex_init(&gw->adding, NULL);
 	gw->candidate = candidate_new();
 	gw->ps = nc_ps_new();
 }
@@ -153,6 +169,7 @@ gateway_fini(struct gateway *gw)
 	nc_ps_free(gw->ps);
 	candidate_free(gw->candidate);
 	pthread_cond_destroy(&gw->freed);
+	pthread_mutex_destroy(&gw->adding);
 	pthread_mutex_destroy(&gw->lock);
 }
 
