@@ -1,6 +1,7 @@
 # nsherd: add, change and remove zones on running name servers.
 #
-#   make            build nsherdd and nsherdctl into build/
+#   make            build nsherdd, nsherdctl and, where libnetconf2, libyang and
+#                   libssh are there, nsherd-netconfd into build/; NETCONF= without
 #   make demo       the main job, end to end, on real name servers on loopback
 #                   (KEEP=1 leaves it running and prints commands to try)
 #   make check      all tests: unit and system, against real servers
@@ -210,13 +211,19 @@ lint:
 
 # -- install ----------------------------------------------------------------
 
+NETCONF_MAN = doc/man/nsherd-netconfd.8 doc/man/netconf.conf.5
+NETCONF_FILES = 755:$(B)/nsherd-netconfd:$(PREFIX)/sbin/nsherd-netconfd \
+        644:packaging/nsherd-netconfd.service:$(PREFIX)/lib/systemd/system/nsherd-netconfd.service \
+        644:packaging/netconf.conf:$(PREFIX)/share/nsherd/netconf.conf \
+        $(foreach p,$(wildcard yang/*.yang yang/*/*),644:$(p):$(PREFIX)/share/nsherd/$(p))
 # mode:source:destination
 FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
         755:$(B)/nsherdctl:$(PREFIX)/bin/nsherdctl \
         644:packaging/nsherdd.service:$(PREFIX)/lib/systemd/system/nsherdd.service \
         644:packaging/nsherd.conf:$(PREFIX)/share/nsherd/nsherd.conf \
         644:doc/protocol.md:$(PREFIX)/share/doc/nsherd/protocol.md \
-        $(foreach s,1 5 8,$(foreach p,$(wildcard doc/man/*.$(s)),644:$(p):$(MANDIR)/man$(s)/$(notdir $(p)))) \
+        $(foreach s,1 5 8,$(foreach p,$(filter-out $(if $(NETCONF),,$(NETCONF_MAN)),$(wildcard doc/man/*.$(s))),644:$(p):$(MANDIR)/man$(s)/$(notdir $(p)))) \
+        $(if $(NETCONF),$(NETCONF_FILES)) \
         $(foreach p,$(wildcard patterns/*.ini patterns/*.zone),644:$(p):$(PREFIX)/share/nsherd/patterns/$(notdir $(p)))
 
 install: all

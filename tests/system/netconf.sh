@@ -86,10 +86,8 @@ certificate     = $(netconf_print "$k")
 N
 	done >>"$T/netconf.conf"
 }
-# Leaks of the libraries, which are not ours: tests/lsan.supp says which.
 netconf_run() {
 	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1 \
-	LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0 \
 	UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 TSAN_OPTIONS=log_path=$T/san \
 		exec "$NETCONFD" -c "$T/netconf.conf" 2>>"$T/netconfd.log"
 }
