@@ -12,13 +12,21 @@
 #include "netconf/schema.h"
 #include "netconf/text.h"
 
-enum { WINDOW = 64, STRING_MAX = 4096 };
+enum { STRING_MAX = 4096 };
+
+/* The last records of the transfer: an entry of many zones has many. */
+struct line {
+	uint64_t number; /* of the entry */
+	uint8_t *rdata;
+	uint16_t size;
+};
 
 struct audit {
-	struct session *session;
 	struct pool *pool;
 	struct elem *root;
 	struct dname log; /* _log.C */
+	struct line *ring;
+	size_t room, n; /* n: how many there were */
 };
 
 /* -- one record ----------------------------------------------------------------- */
@@ -84,36 +92,37 @@ put_word(const struct audit *a, struct elem *entry, char *word)
 }
 
 static void
-put_entry(const struct audit *a, uint64_t number, unsigned line, const struct rr *rr)
+put_line(const struct audit *a, const struct line *l, unsigned nth)
 {
 	char word[STRING_MAX], text[32];
+	const struct rr rr = {.type = RR_TXT, .rdata_size = l->size, .rdata = l->rdata};
 	size_t pos = 0;
 	struct elem *e = tree_add(a->pool, a->root, SCHEMA_NS, "entry", NULL);
-	snprintf(text, sizeof(text), "%" PRIu64, number);
+	snprintf(text, sizeof(text), "%" PRIu64, l->number);
 	tree_key(a->pool, e, "number", text);
-	snprintf(text, sizeof(text), "%u", line);
+	snprintf(text, sizeof(text), "%u", nth);
 	tree_key(a->pool, e, "line", text);
-	while (next_word(rr, &pos, word))
+	while (next_word(&rr, &pos, word))
 		put_word(a, e, word);
 }
 
-/* -- questions ------------------------------------------------------------------ */
+/* -- the transfer ------------------------------------------------------------------ */
 
 static enum err
-ask_serial(struct audit *a, uint32_t *serial)
+ask_serial(struct session *s, const struct dname *log, uint32_t *serial)
 {
 	struct msg msg;
 	struct msg_cursor c;
 	struct rr rr;
 	struct buf rdata;
 	struct soa soa;
-	enum err e = session_query(a->session, &a->log, RR_SOA, &msg);
+	enum err e = session_query(s, log, RR_SOA, &msg);
 	if (e)
 		return e;
 	if (msg_rcode(&msg) != RCODE_NOERROR) {
 		char why[SESSION_REASON_MAX];
 		session_reason(&msg, why);
-		snprintf(a->session->error, sizeof(a->session->error), "%s", why);
+		snprintf(s->error, sizeof(s->error), "%s", why);
 		return ERR_DENIED;
 	}
 	buf_init(&rdata, MSG_MAX);
@@ -125,85 +134,70 @@ ask_serial(struct audit *a, uint32_t *serial)
 	return e == ERR_NOTFOUND ? OK : e;
 }
 
+static bool
+read_number(const struct dname *owner, uint64_t *number)
+{
+	struct label label;
+	if (dname_first_label(owner, &label) || label.size > 19)
+		return false;
+	*number = 0;
+	for (uint8_t i = 0; i < label.size; i++) {
+		if (label.data[i] < '0' || label.data[i] > '9')
+			return false;
+		*number = *number * 10 + (uint64_t)(label.data[i] - '0');
+	}
+	return true;
+}
+
+static enum err
+take_rr(void *arg, const struct rr *rr)
+{
+	struct audit *a = arg;
+	uint64_t number;
+	if (rr->type != RR_TXT || !read_number(&rr->owner, &number))
+		return OK;
+	struct line *l = &a->ring[a->n++ % a->room];
+	free(l->rdata);
+	*l = (struct line){.number = number,
+	    .rdata = mem_dup(rr->rdata, rr->rdata_size),
+	    .size = rr->rdata_size};
+	return OK;
+}
+
+/* Lines of an entry stand together. The first one may have lost some. */
 static void
-take_answer(const struct audit *a, uint64_t number, const struct msg *msg)
+put_lines(const struct audit *a)
 {
-	struct msg_cursor c;
-	struct rr rr;
-	struct buf rdata;
-	unsigned line = 0;
-	buf_init(&rdata, MSG_MAX);
-	msg_walk(msg, MSG_ANSWER, &c);
-	for (; !msg_next(&c, &rdata, &rr); buf_reset(&rdata))
-		if (rr.type == RR_TXT)
-			put_entry(a, number, ++line, &rr);
-	buf_fini(&rdata);
-}
-
-static enum err
-send_question(const struct audit *a, uint64_t number, uint16_t *id)
-{
-	char text[24];
-	struct dname owner;
-	snprintf(text, sizeof(text), "%" PRIu64, number);
-	struct label label = label_of(text);
-	enum err e = dname_prepend(&label, &a->log, &owner);
-	if (e)
-		return e;
-	return session_send(a->session,
-	    session_begin(a->session, OPCODE_QUERY, &owner, RR_TXT), id);
-}
-
-/* A window of questions at a time, and answers put in their order. */
-static enum err
-ask_some(const struct audit *a, uint64_t first, size_t n)
-{
-	uint16_t ids[WINDOW];
-	struct elem *first_of[WINDOW] = {NULL}, *last_of[WINDOW] = {NULL};
-	enum err e = OK;
-	for (size_t i = 0; i < n && !e; i++)
-		e = send_question(a, first + i, &ids[i]);
-	for (size_t got = 0; got < n && !e; got++) {
-		struct msg msg;
-		struct audit part = *a;
-		e = session_receive(a->session, &msg);
-		for (size_t i = 0; i < n && !e; i++) {
-			if (ids[i] != msg.id || first_of[i])
-				continue;
-			part.root = tree_add(a->pool, NULL, SCHEMA_NS, "audit", NULL);
-			take_answer(&part, first + i, &msg);
-			first_of[i] = part.root->child;
-			last_of[i] = part.root->last;
-			break;
-		}
+	size_t first = a->n > a->room ? a->n - a->room : 0;
+	uint64_t last = 0;
+	unsigned nth = 0;
+	for (size_t i = first; i < a->n; i++) {
+		const struct line *l = &a->ring[i % a->room];
+		nth = l->number == last ? nth + 1 : 1;
+		last = l->number;
+		put_line(a, l, nth);
 	}
-	for (size_t i = 0; i < n && !e; i++) {
-		if (!first_of[i])
-			continue;
-		if (a->root->last)
-			a->root->last->next = first_of[i];
-		else
-			a->root->child = first_of[i];
-		a->root->last = last_of[i];
-	}
-	return e;
 }
 
+/* What was added since n entries ago is one step of an IXFR. */
 enum err
 audit_read(struct session *session, unsigned long n, struct pool *pool,
     struct elem *audit)
 {
-	struct audit a = {.session = session, .pool = pool, .root = audit};
+	struct audit a = {.pool = pool, .root = audit, .room = n};
 	uint32_t last = 0;
 	enum err e = catz_control_zone("_log", &session->catalog, &a.log);
 	if (!e)
-		e = ask_serial(&a, &last);
-	uint64_t first = last > n ? last - n + 1 : 1;
-	while (!e && first <= last) {
-		size_t some = last - first + 1 < WINDOW ? (size_t)(last - first + 1)
-							: (size_t)WINDOW;
-		e = ask_some(&a, first, some);
-		first += some;
-	}
+		e = ask_serial(session, &a.log, &last);
+	uint32_t since = last > n ? (uint32_t)(last - n) : 0;
+	a.ring = mem_zalloc(n * sizeof(*a.ring));
+	if (!e)
+		e = session_transfer_since(session, &a.log, since > 0 ? &since : NULL,
+		    take_rr, &a);
+	if (!e)
+		put_lines(&a);
+	for (size_t i = 0; i < n; i++)
+		free(a.ring[i].rdata);
+	free(a.ring);
 	return e;
 }

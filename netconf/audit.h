@@ -6,8 +6,8 @@
 #include "lib/session.h"
 #include "netconf/tree.h"
 
-/* The last n entries of the history, asked for one by one, below `audit`. Fails with
- * session->error. */
+/* The last lines of the history, at most n, below `audit`. Fails with session->error.
+ */
 NODISCARD enum err audit_read(struct session *session, unsigned long n,
     struct pool *pool, struct elem *audit);
 

@@ -237,7 +237,7 @@ NUMBER(max_sessions, 1, 10000)
 NUMBER(acceptors, 1, 64)
 NUMBER(workers, 1, 4) /* see run_worker() */
 NUMBER(max_xpath_zones, 0, 1000000)
-NUMBER(audit_entries, 1, 100000)
+NUMBER(audit_lines, 1, 100000)
 DURATION(hello_timeout_s, 1, 600)
 DURATION(auth_timeout_s, 1, 600)
 DURATION(idle_timeout_s, 0, 65535)
@@ -263,7 +263,7 @@ static const struct setting netconf_settings[] = {
     {"workers", set_workers, false},
     {"max-reply", set_max_reply, false},
     {"max-xpath-zones", set_max_xpath_zones, false},
-    {"audit-entries", set_audit_entries, false},
+    {"audit-lines", set_audit_lines, false},
     {"hello-timeout", set_hello_timeout_s, false},
     {"auth-timeout", set_auth_timeout_s, false},
     {"idle-timeout", set_idle_timeout_s, false},
@@ -475,7 +475,7 @@ conf_load(const char *path, struct conf **out)
 	    .workers = 4,
 	    .max_reply = 64UL * MEBI,
 	    .max_xpath_zones = 10000,
-	    .audit_entries = 1000,
+	    .audit_lines = 1000,
 	    .hello_timeout_s = 10,
 	    .auth_timeout_s = 10,
 	    .idle_timeout_s = 600,

@@ -6,6 +6,7 @@
 #include <libyang/libyang.h>
 
 #include "lib/clock.h"
+#include "lib/mem.h"
 #include "netconf/act.h"
 #include "netconf/datastore.h"
 #include "netconf/gateway.h"
@@ -14,6 +15,8 @@
 #include "netconf/monitor.h"
 #include "netconf/peers.h"
 #include "netconf/subscribe.h"
+
+enum { LONG_MS = 500 };
 
 /* -- kill-session ---------------------------------------------------------------------
  */
@@ -155,6 +158,7 @@ dispatch_run(struct lyd_node *rpc, struct nc_session *session)
 	struct request rq = {.peer = peer, .rpc = rpc};
 	request_fn *run = find(rpc->schema);
 	struct nc_server_reply *reply;
+	int64_t began = clock_ms();
 	if (!peer)
 		return NULL; /* cannot be: it is not polled before */
 	rq.gw = peer->gw;
@@ -171,5 +175,7 @@ dispatch_run(struct lyd_node *rpc, struct nc_session *session)
 	log_debug("rpc", "session=%u user=%s op=%s error=\"%s\"", peer->id,
 	    peer->user->name, rpc->schema->name, rq.fault.message);
 	pool_fini(&rq.pool);
+	if (clock_ms() - began > LONG_MS) /* it was large */
+		mem_trim();
 	return reply;
 }

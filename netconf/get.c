@@ -167,6 +167,22 @@ read_head(struct get *g, struct elem *top)
 }
 
 static enum err
+read_audit(struct get *g, struct elem *top)
+{
+	struct request *rq = g->rq;
+	struct session s;
+	peer_configure(&s, rq->gw->conf, rq->peer->user->key);
+	enum err e = session_reopen(&s);
+	if (!e)
+		e = audit_read(&s, rq->gw->conf->audit_lines, &rq->pool,
+		    tree_add(&rq->pool, top, NULL, "audit", NULL));
+	if (e)
+		fault_unreachable(&rq->fault, &s, e);
+	session_close(&s);
+	return e;
+}
+
+static enum err
 read_state(struct get *g)
 {
 	static const char *const paths[][2] = {{"dns-server", "patterns"},
@@ -189,12 +205,7 @@ read_state(struct get *g)
 	}
 	if (e || (!named && !whole_audit))
 		return e;
-	struct session *s = request_agent(rq);
-	if (!s)
-		return ERR_INVALID;
-	e = audit_read(s, rq->gw->conf->audit_entries, &rq->pool,
-	    tree_add(&rq->pool, top, NULL, "audit", NULL));
-	return e ? fault_unreachable(&rq->fault, s, e) : OK;
+	return read_audit(g, top);
 }
 
 static void

@@ -7,7 +7,7 @@
 #include "lib/mem.h"
 #include "netconf/fetch.h"
 
-enum { MANY = 20000 };
+enum { MANY = 100000 };
 
 void
 zset_init(struct zset *s)
