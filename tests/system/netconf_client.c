@@ -219,23 +219,23 @@ try_the_rest(void)
 }
 
 static void
-try_notifications(void)
+try_notifications(const char *transport)
 {
+	char zone[32], config[400];
 	struct lyd_node *envelope = NULL, *op = NULL;
 	bool found = false;
 	expect("create-subscription",
 	    nc_rpc_subscribe("NETCONF", NULL, NULL, NULL, NC_PARAMTYPE_CONST), "",
 	    NULL);
-	expect("edit-config, subscribed",
-	    edit(NC_DATASTORE_RUNNING,
-		CONFIG("<zone><domain>noted.example</domain><pattern>primary</pattern>"
-		       "</zone>")),
-	    "", NULL);
+	snprintf(zone, sizeof(zone), "%s.example", transport);
+	snprintf(config, sizeof(config),
+	    CONFIG("<zone><domain>%s</domain><pattern>primary</pattern></zone>"), zone);
+	expect("edit-config, subscribed", edit(NC_DATASTORE_RUNNING, config), "", NULL);
 	while (!found &&
 	       nc_recv_notif(session, REPLY_MS, &envelope, &op) == NC_MSG_NOTIF) {
 		struct lyd_node *domain = NULL;
 		lyd_find_path(op, "/nsherd:zone-state-change/domain", 0, &domain);
-		found = domain && strcmp(lyd_get_value(domain), "noted.example") == 0;
+		found = domain && strcmp(lyd_get_value(domain), zone) == 0;
 		lyd_free_all(envelope);
 		lyd_free_all(op);
 		envelope = op = NULL;
@@ -301,7 +301,7 @@ main(int argc, char **argv)
 	try_reading();
 	try_candidate();
 	try_the_rest();
-	try_notifications();
+	try_notifications(argv[1]);
 	/* close-session */
 	nc_session_free(other, NULL);
 	nc_session_free(session, NULL);
