@@ -16,5 +16,6 @@ for by in tls ssh; do
 	[ $by = tls ] && port=$NETCONF_TLS || port=$NETCONF_SSH
 	timeout 300 "$T/netconf-client" $by "$port" "$T" || fail "libnetconf2's client over $by"
 done
+nc netconf_operations.py || fail "operations"
 nc netconf_filters.py || fail "filters"
 netconf_down
