@@ -74,7 +74,7 @@ NETCONF_LDLIBS := -lnetconf2 -lyang -lssh -lpthread $(LIB_LDLIBS)
 ROOMS := lib agent/store agent/guard agent/catalog agent/proto agent/net \
          agent/pattern agent/backend agent/probe agent/deploy
 HEADERS = $(wildcard lib/*.h agent/*.h agent/*/*.h ctl/*.h) $(if $(NETCONF),$(wildcard netconf/*.h))
-SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c netconf/*.c tests/unit/*.c tests/fuzz/*.c bench/*.c)
+SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c netconf/*.c tests/unit/*.c tests/system/*.c tests/fuzz/*.c bench/*.c)
 
 room = $(B)/$(subst /,_,$(1)).a
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))

@@ -54,6 +54,8 @@ changes_fini(struct changes *c)
 	free(c->slots);
 	c->slots = NULL;
 	c->n_slots = c->n = 0;
+	c->first = NULL;
+	c->last = &c->first;
 }
 
 /* -- the table -------------------------------------------------------------- */
@@ -185,10 +187,15 @@ take_zone(struct changes *c, const char *zone, const struct rr *rr)
 	if (!observed_get(rr, "backend", backend) || !is_wanted(c, zone) ||
 	    (c->backend && strcmp(c->backend, backend) != 0))
 		return;
-	if (c->forgets && c->full)
+	if (c->overflowed)
 		return;
 	struct seen *s = find_or_add(c, zone, backend);
-	if (c->forgets && gone && !s->is_touched)
+	if (c->full && c->keep_max > 0 && c->n > c->keep_max) {
+		changes_fini(c);
+		c->overflowed = c->forgetful = true;
+		return;
+	}
+	if (c->forgetful && !c->full && gone && !s->is_touched)
 		s->was = pack_facts(rr);
 	free(s->is);
 	s->is = gone ? NULL : pack_facts(rr);
@@ -202,7 +209,9 @@ changes_begin(struct changes *c)
 	const uint32_t *serial = c->has_serial ? &c->serial : NULL;
 	xfr_init(&c->xfr, &c->status, serial);
 	c->round++;
-	c->full = false;
+	c->full = c->overflowed = false;
+	if (c->forgetful)
+		changes_fini(c); /* of a transfer that broke off */
 	return serial;
 }
 
@@ -280,21 +289,28 @@ forget(struct changes *c, struct seen *s)
 void
 changes_end(struct changes *c, change_fn *fn, void *arg)
 {
+	c->skipped = c->complete && c->full && c->forgetful;
 	if (c->full)
 		touch_missing(c);
 	for (struct seen *s = c->first, *next; s; s = next) {
 		next = s->touched;
 		s->is_touched = false;
-		if (c->complete)
+		if (c->complete && !c->skipped)
 			tell(s, fn, arg);
 		free(s->was);
 		s->was = s->is;
 		s->is = NULL;
-		if (!s->was || c->forgets)
+		if (!s->was || (c->forgetful && !c->full))
 			forget(c, s);
 	}
 	c->first = NULL;
 	c->last = &c->first;
+	if (c->full)
+		c->forgetful = c->overflowed;
+	if (c->keep_max > 0 && c->n > c->keep_max) {
+		changes_fini(c);
+		c->forgetful = true;
+	}
 	c->serial = c->xfr.serial;
 	c->has_serial = c->complete = true;
 }

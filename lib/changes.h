@@ -36,14 +36,18 @@ struct changes {
 	const struct dname *zones;
 	size_t n_zones;
 	const char *backend;
-	/* Keep nothing: what a difference says was and is, is told; of a transfer of
-	 * all, nothing is. For who watches long, and a million zones. */
-	bool forgets;
+	/* Of more than so many (0: any number) none is kept: what a difference says was
+	 * and is, is told then; of a transfer of all, nothing, and skipped is set. For
+	 * who watches long, and a million zones. */
+	size_t keep_max;
+	bool skipped; /* set by changes_end(): of this transfer nothing could be told */
 
 	bool has_serial, complete; /* complete: there was a transfer */
 	uint32_t serial;           /* to ask for differences from */
 	struct xfr xfr;
-	bool full; /* this transfer is of all */
+	bool full;       /* this transfer is of all */
+	bool overflowed; /* it has more than keep_max */
+	bool forgetful;  /* none is kept */
 	unsigned round;
 	struct seen **slots; /* hash table of chains */
 	size_t n_slots, n;

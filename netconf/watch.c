@@ -17,7 +17,7 @@
 #include "netconf/subscribe.h"
 #include "netconf/zonetree.h"
 
-enum { PAUSE_MS = 1000, ALARMS_MAX = 256, EVENTS_MAX = 10000 };
+enum { PAUSE_MS = 1000, ALARMS_MAX = 256, EVENTS_MAX = 10000, KEEP_MAX = 20000 };
 
 /* Something that is wrong, or was. */
 struct alarm {
@@ -188,7 +188,6 @@ take_rr(void *arg, const struct rr *rr)
 static enum err
 look(struct watch *w)
 {
-	bool first = !w->changes.complete;
 	enum err e = w->s.x ? OK : session_reopen(&w->s);
 	if (!e)
 		e = session_transfer_since(&w->s, &w->s.status,
@@ -200,9 +199,8 @@ look(struct watch *w)
 		return e;
 	}
 	w->n_events = 0;
-	bool full = w->changes.full;
 	changes_end(&w->changes, tell_change, w);
-	if (!first && full)
+	if (w->changes.skipped)
 		tell_skipped(w, "the agent gave all states, not what changed");
 	else if (w->n_events > EVENTS_MAX)
 		tell_skipped(w, "more changes at once than are told one by one");
@@ -252,7 +250,7 @@ watch_start(struct gateway *gw, struct watch **watch)
 	if (w->stop_fd >= 0)
 		session_cancel_by(&w->s, w->stop_fd);
 	changes_init(&w->changes, &w->s.status);
-	w->changes.forgets = true;
+	w->changes.keep_max = KEEP_MAX;
 	if (pthread_create(&w->thread, NULL, run, w) == 0)
 		return OK;
 	w->thread = 0;

@@ -8,5 +8,14 @@ write_agent "$(netconf_keys)
 driver = null"
 agent_up
 netconf_up
+
+# libnetconf2's own client, which learns the modules from us
+cc -o "$T/netconf-client" "$(dirname "$0")/netconf_client.c" -lnetconf2 -lyang -lssh ||
+	fail "libnetconf2's client cannot be built"
+for by in tls ssh; do
+	[ $by = tls ] && port=$NETCONF_TLS || port=$NETCONF_SSH
+	timeout 300 "$T/netconf-client" $by "$port" "$T" || fail "libnetconf2's client over $by"
+done
+nc netconf_operations.py || fail "operations"
 nc netconf_filters.py || fail "filters"
 netconf_down

@@ -33,7 +33,7 @@ N
 }
 
 netconf_cert() { # NAME CN: a certificate of the authority
-	openssl req -newkey rsa:2048 -nodes -keyout "$T/$1.tlskey" -subj "/CN=$2" \
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/$1.tlskey" -subj "/CN=$2" \
 		-addext "subjectAltName=DNS:$2" -out "$T/$1.csr" 2>/dev/null
 	openssl x509 -req -in "$T/$1.csr" -CA "$T/nc-ca.pem" -CAkey "$T/nc-ca.key" -days 2 \
 		-copy_extensions copy -out "$T/$1.pem" 2>/dev/null
@@ -54,7 +54,7 @@ write_netconf() {
 	NETCONF_SSH=${NETCONF_SSH:-$(free_port)}
 	NETCONF_TLS=${NETCONF_TLS:-$(free_port)}
 	if [ ! -f "$T/nc-ca.pem" ]; then
-		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=nc-ca \
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=nc-ca \
 			-keyout "$T/nc-ca.key" -out "$T/nc-ca.pem" 2>/dev/null
 		netconf_cert nc-server localhost
 		for k in host alice bob $NETCONF_USERS; do

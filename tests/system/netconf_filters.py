@@ -168,7 +168,9 @@ def filters__with_blanks_and_content__are_matched_as_said():
         want(names(s.get(zones_filter("<backend-state><backend>nobody</backend></backend-state>"))), [])
 
 
-LEAVES = ["domain", "pattern", "member-id", "state", "backend", "name", "value", "changed-by", "role", "serial"]
+def twins(text):
+    """libyang 2.1 dies of two elements side by side with one name and no namespace."""
+    return any(len({x.tag for x in e}) < len(e) for e in etree.fromstring(f"<x>{text}</x>").iter())
 
 
 def random_filter(rng, full, depth=0, within=None):
@@ -184,7 +186,7 @@ def random_filter(rng, full, depth=0, within=None):
             inside = ""
         else:
             inside = random_filter(rng, full, depth + 1, list(e))
-        ns = q(e).namespace if rng.random() < 0.9 else ""
+        ns = q(e).namespace if rng.random() < 0.8 or twins(inside) else ""
         out += f"<{name}>{inside}</{name}>" if depth else f'<{name} xmlns="{ns}">{inside}</{name}>'
     return out
 

@@ -191,6 +191,44 @@ changes__some_zones_and_a_backend__no_others(void **state)
 	    ZONE("c.example", "n1", "state=pending"), "SOA 6");
 }
 
+/* With two at most: what differs is told, all instead is not, until there are two. */
+static void
+changes__more_than_are_kept__differences_are_told(void **state)
+{
+	struct fixture *f = *state;
+	f->c.keep_max = 2;
+	first(f);
+	assert_int_equal(f->c.n, 2);
+	changes_begin(&f->c);
+	TRANSFER(f, "b.example n1 ->pending\n", "SOA 6", "SOA 5", "SOA 6",
+	    ZONE("b.example", "n1", "state=pending"), "SOA 6");
+	assert_int_equal(f->c.n, 0);
+	changes_begin(&f->c);
+	TRANSFER(f, "b.example n1 pending>failed\n", "SOA 7", "SOA 6",
+	    ZONE("b.example", "n1", "state=pending"), "SOA 7",
+	    ZONE("b.example", "n1", "state=failed"), "SOA 7");
+	assert_false(f->c.skipped);
+	assert_int_equal(f->c.n, 0);
+	changes_begin(&f->c);
+	TRANSFER(f, "", "SOA 8", "_status.c. 0 IN TXT \"agent=a\"",
+	    ZONE("a.example", "n1", "state=pending"),
+	    ZONE("a.example", "k1", "state=pending"),
+	    ZONE("b.example", "n1", "state=serving"), "SOA 8");
+	assert_true(f->c.skipped);
+	assert_int_equal(f->c.n, 0);
+	changes_begin(&f->c);
+	TRANSFER(f, "", "SOA 9", "_status.c. 0 IN TXT \"agent=a\"",
+	    ZONE("a.example", "n1", "state=pending"),
+	    ZONE("a.example", "k1", "state=pending"), "SOA 9");
+	assert_true(f->c.skipped);
+	assert_int_equal(f->c.n, 2);
+	changes_begin(&f->c);
+	TRANSFER(f, "a.example k1 pending>serving\n", "SOA 10",
+	    "_status.c. 0 IN TXT \"agent=a\"", ZONE("a.example", "n1", "state=pending"),
+	    ZONE("a.example", "k1", "state=serving"), "SOA 10");
+	assert_false(f->c.skipped);
+}
+
 static void
 changes__many_zones__all_are_found_again(void **state)
 {
@@ -222,6 +260,7 @@ main(void)
 	    TEST(changes__all_instead__tells_the_same),
 	    TEST(changes__transfer_breaks_off__next_is_of_all),
 	    TEST(changes__some_zones_and_a_backend__no_others),
+	    TEST(changes__more_than_are_kept__differences_are_told),
 	    TEST(changes__many_zones__all_are_found_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
