@@ -42,6 +42,18 @@ keep(struct zone_look *l, const struct rr *rr, const char *key)
 	return text ? pool_strdup(&l->pool, text) : NULL;
 }
 
+/* Its error, or what it waits for. */
+static const char *
+keep_error(struct zone_look *l, const struct rr *rr)
+{
+	char value[OBSERVED_VALUE_MAX], text[OBSERVED_VALUE_MAX + 16];
+	const char *error = keep(l, rr, "error");
+	if (error || !observed_get(rr, "waiting", value))
+		return error;
+	snprintf(text, sizeof(text), "waits for %s", value);
+	return pool_strdup(&l->pool, text);
+}
+
 /* An agent without backends only hands the catalog on: nothing is to be served. */
 static bool
 has_no_backend(const struct rr *rr)
@@ -67,7 +79,7 @@ take_for(struct zone_look *l, size_t i, const struct rr *rr)
 	    .state = keep(l, rr, "state"),
 	    .serial = keep(l, rr, "serial"),
 	    .pattern = keep(l, rr, "pattern"),
-	    .error = keep(l, rr, "error"),
+	    .error = keep_error(l, rr),
 	    .is_there = there,
 	};
 }

@@ -71,12 +71,12 @@ static enum err
 put_row(struct spool *spool, char *row)
 {
 	static const char *const keys[] = {"backend", "state", "serial", "pattern",
-	    "id", "error"};
+	    "id", "error", "waiting"};
 	char *save, *word = strtok_r(row, " ", &save);
 	struct dname zone = name_of(word);
 	struct buf rdata;
 	buf_init(&rdata, 0);
-	for (size_t i = 0; i < 6 && (word = strtok_r(NULL, " ", &save)); i++)
+	for (size_t i = 0; i < 7 && (word = strtok_r(NULL, " ", &save)); i++)
 		if (strcmp(word, "-") != 0 || i == 0)
 			txt_printf(&rdata, "%s=%s", keys[i], word);
 	const struct rr rr = {.type = RR_TXT,
@@ -279,12 +279,14 @@ spool__rows__come_back_as_they_were(void **state)
 	struct spool spool = {0};
 	struct spool_row row;
 	char one[] = "a.example n1 serving 4294967295 p i1",
-	     two[] = "www.a.example n1 failed - - - no-luck";
+	     two[] = "www.a.example n1 failed - - - no-luck",
+	     three[] = "x.a.example n1 pending - - - - apply-delay";
 	struct dname zone, expected = name_of("www.a.example");
 	(void)state;
 	assert_int_equal(spool_begin(&spool), OK);
 	assert_int_equal(put_row(&spool, one), OK);
 	assert_int_equal(put_row(&spool, two), OK);
+	assert_int_equal(put_row(&spool, three), OK);
 	assert_int_equal(spool_rewind(&spool), OK);
 	assert_int_equal(spool_next(&spool, &row), OK);
 	assert_true(row.has_serial && row.serial == 4294967295);
@@ -297,6 +299,8 @@ spool__rows__come_back_as_they_were(void **state)
 	assert_false(row.has_serial);
 	assert_string_equal(row.id, "");
 	assert_string_equal(row.error, "no-luck");
+	assert_int_equal(spool_next(&spool, &row), OK);
+	assert_string_equal(row.error, "waits for apply-delay");
 	assert_int_equal(spool_next(&spool, &row), ERR_NOTFOUND);
 	spool_fini(&spool);
 }
