@@ -29,7 +29,7 @@ struct zone_look {
 	struct peer *peer;
 	/* found by the last look that was answered */
 	bool answered, has_serial, arrived, is_done;
-	uint32_t serial; /* of C */
+	uint32_t serial;       /* of C */
 	struct zone_row *rows; /* in order of zone and backend */
 	size_t n_rows, rows_room;
 	size_t n_there; /* zones that are as they should be */
