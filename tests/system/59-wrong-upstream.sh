@@ -5,7 +5,8 @@ HERE=$(dirname "$0")
 
 step() { printf -- '-- %s (%d s)\n' "$*" $SECONDS; }
 for n in node a b; do PORT[$n]=$(free_port); done
-node node follower "primaries = 127.0.0.1@${PORT[a]}, 127.0.0.1@${PORT[b]}"
+write_patterns
+node node follower "primaries = 127.0.0.1@${PORT[a]}, 127.0.0.1@${PORT[b]}" "default-pattern = primary"
 has() { # NAME SERIAL HOW MEMBER...: what that primary has from now on
 	local n=$1
 	shift
@@ -136,4 +137,63 @@ for from in 127.0.0.9 127.0.0.1; do
 done
 has a 60 right 1 60
 await "after the storms" 60 1 60
+
+step roles, primaries and catalogs by SIGHUP
+grep -v '^guard' "$T/node.conf" >"$T/node.base"
+n_loads() { grep -c 'reload: keys=' "$T/node.log"; }
+more_loads() { [ "$(n_loads)" -gt "$1" ]; }
+hup() { # ROLE [LINE]
+	local n
+	n=$(n_loads)
+	sed "s/^role = .*/role = $1\nguard-remove = off/; s/^primaries = .*/${2-}/" "$T/node.base" >"$T/node.new"
+	chmod 600 "$T/node.new"
+	mv "$T/node.new" "$T/node.conf"
+	kill -HUP "${PID[node]}"
+	until_ok 20 more_loads "$n" || fail "no reload: $(tail -n 3 "$T/node.log")"
+}
+applied() { of node "$1._status.$C" TXT | grep -q state=applied; }
+until_ok 20 applied z60.example || fail "z60.example: $(of node z60.example._status.$C TXT)"
+asked_of() { grep -c . "$T/$1.out"; }
+hup primary
+says node role=primary || fail "no primary: $(of node _status.$C TXT)"
+before=$(asked_of a)
+add node own own.example || fail "UPDATE at what is a primary now"
+[ "$(serial node)" = 61 ] && [ "$(members node)" = 3 ] || fail "as a primary: $(axfr node)"
+until_ok 20 applied own.example || fail "own.example is not applied"
+sleep 1.5
+[ "$(asked_of a)" = "$before" ] || fail "a primary asks its old one"
+applied z60.example || fail "z60.example is gone with the role"
+# a follower again, of the other one, whose serial is older: it begins anew
+has b 50 right 1 50
+run b
+hup follower "primaries = 127.0.0.1@${PORT[b]}"
+await "follower again" 50 1 50
+says node role=follower || fail "no follower: $(of node _status.$C TXT)"
+add node x x.example >/dev/null 2>&1 && fail "UPDATE at a follower"
+gone() { ! of node "$1._status.$C" TXT | grep -q state=; }
+until_ok 20 gone own.example || fail "own.example stays"
+# another primary
+has a 62 right 1 62
+hup follower "primaries = 127.0.0.1@${PORT[a]}"
+await "another primary" 62 1 62
+before=$(asked_of b)
+sleep 1.5
+[ "$(asked_of b)" = "$before" ] || fail "it asks the one that is no more"
+# the catalog goes, and comes back
+cp "$T/node.conf" "$T/node.kept"
+sed '/^\[catalog main\]/,/^$/d' "$T/node.conf" >"$T/node.new"
+printf '[catalog other]\nname = other.example\nrole = primary\n' >>"$T/node.new"
+chmod 600 "$T/node.new" && mv "$T/node.new" "$T/node.conf"
+n=$(n_loads)
+kill -HUP "${PID[node]}"
+until_ok 20 more_loads "$n" || fail "no reload: $(tail -n 3 "$T/node.log")"
+[ "$(rcode_of node $C SOA | cut -d' ' -f1)" = REFUSED ] || fail "a catalog that is gone: $(rcode_of node $C SOA)"
+has a 63 right 1 62 63
+n=$(n_loads)
+mv "$T/node.kept" "$T/node.conf"
+kill -HUP "${PID[node]}"
+until_ok 20 more_loads "$n" || fail "no reload"
+await "the catalog is back" 63 1 62 63
+until_ok 20 applied z62.example || fail "z62.example: $(of node z62.example._status.$C TXT)"
+grep -q 'zone=z62.example.*op=remove' "$T/node.log" && fail "z62.example was removed with its catalog"
 down node
