@@ -24,6 +24,8 @@ fleet_timeout_ms(const struct fleet *f)
 {
 	const struct options *opt = f->ctl->opt;
 	unsigned s = opt->given & OPTION_TIMEOUT ? opt->timeout_s : FLEET_TIMEOUT_S;
+	if (f->limit_s > 0 && f->limit_s < s)
+		s = f->limit_s;
 	return s > 0 ? 1000 * s : 1000;
 }
 

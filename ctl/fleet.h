@@ -51,6 +51,7 @@ struct fleet {
 	uint32_t serial;
 	const struct peer *serial_of;
 	int64_t until_ms; /* of fleet_wait() */
+	unsigned limit_s; /* who waits for so long asks nobody for longer; 0: none */
 };
 
 /*

@@ -220,8 +220,6 @@ put_reason(const struct fleet *f, const struct cause *c, struct buf *out)
 		buf_printf(out, ": %s", c->detail);
 	if ((c->why == WHY_MISSING || c->why == WHY_EXTRA) && behind)
 		buf_puts(out, ": its catalog is behind");
-	if ((c->why == WHY_PENDING || c->why == WHY_EXTRA) && v->apply_delay)
-		buf_printf(out, ": apply-delay %s s", v->apply_delay);
 }
 
 /* A pattern may well be another on each machine; where zones that have it are not

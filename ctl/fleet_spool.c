@@ -28,6 +28,7 @@ struct head {
 };
 
 enum { HAS_SERIAL = 1, IS_HELD = 2 };
+enum { ERROR_AT = 3 }; /* of the texts */
 
 int
 spool_compare_keys(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
@@ -114,6 +115,9 @@ write_row(struct spool *s, const struct dname *zone, const struct rr *rr)
 	for (size_t i = 0; i < 4; i++)
 		if (observed_get(rr, keys[i], values[i]))
 			head.sizes[i] = (uint8_t)strlen(values[i]);
+	if (head.sizes[ERROR_AT] == 0 && observed_get(rr, "waiting", value))
+		head.sizes[ERROR_AT] = (uint8_t)snprintf(values[ERROR_AT],
+		    sizeof(values[ERROR_AT]), "waits for %.200s", value);
 	bool ok = fwrite(&head, sizeof(head), 1, s->file) == 1 &&
 		  fwrite(key + same, 1, size - same, s->file) == size - same;
 	for (size_t i = 0; i < 4 && ok; i++)

@@ -39,7 +39,7 @@ struct spool_row {
 	enum spool_state state;
 	bool has_serial, is_held; /* the guard holds something of it */
 	uint32_t serial;
-	/* "" if not told */
+	/* "" if not told; for an error also what it waits for */
 	char backend[SPOOL_TEXT_MAX], pattern[SPOOL_TEXT_MAX], id[SPOOL_TEXT_MAX],
 	    error[SPOOL_TEXT_MAX];
 };

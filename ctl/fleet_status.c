@@ -11,6 +11,8 @@
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/say.h"
+#include "lib/clock.h"
+#include "lib/mem.h"
 
 /* -- the table of agents ------------------------------------------------------ */
 
@@ -159,24 +161,23 @@ static const struct column zone_columns[] = {
     {"error", "ERROR", CELL_TEXT, true},
 };
 
+/* From row *at on, which is moved on. */
 static void
-print_zone_at(const struct fleet_zones *z, const struct zone_look *l, size_t order)
+print_zone_at(const struct fleet_zones *z, const struct zone_look *l, size_t order,
+    size_t *at)
 {
 	const char *error = l->answered ? "not in its catalog" : l->peer->s.error;
 	char zone[DNAME_TEXT_MAX];
-	bool any = false;
+	size_t first = *at;
 	order_zone_text(&z->orders->items[order], zone);
-	for (size_t i = 0; i < l->n_rows; i++) {
-		const struct zone_row *r = &l->rows[i];
-		if (r->at != order)
-			continue;
+	for (; *at < l->n_rows && l->rows[*at].at == order; ++*at) {
+		const struct zone_row *r = &l->rows[*at];
 		const struct cell row[] = {cell_text(zone), cell_text(l->peer->name),
 		    cell_text(r->backend), cell_text(r->state), cell_digits(r->serial),
 		    cell_text(r->pattern), cell_text(r->error)};
 		output_row(z->fleet->ctl->out, row);
-		any = true;
 	}
-	if (any)
+	if (*at > first)
 		return;
 	const struct cell row[] = {cell_text(zone), cell_text(l->peer->name),
 	    cell_none(), cell_none(), cell_none(), cell_none(), cell_text(error)};
@@ -187,14 +188,16 @@ static void
 print_zones(const struct fleet_zones *z)
 {
 	struct output *o = z->fleet->ctl->out;
+	size_t *at = mem_zalloc((z->fleet->n + 1) * sizeof(*at));
 	output_field(o, "catalog", NULL, CELL_TEXT,
 	    cell_text(z->fleet->peers[0].s.catalog_text));
 	output_table(o, "zones", zone_columns,
 	    sizeof(zone_columns) / sizeof(*zone_columns));
 	for (size_t i = 0; i < z->orders->n; i++)
 		for (size_t j = 0; j < z->fleet->n; j++)
-			print_zone_at(z, &z->looks[j], i);
+			print_zone_at(z, &z->looks[j], i, &at[j]);
 	output_table_end(o);
+	free(at);
 }
 
 /* -- the commands ------------------------------------------------------------- */
@@ -222,10 +225,21 @@ is_settled(const struct fleet *f)
 	return true;
 }
 
+/* Of so many seconds since start; one at least. */
+static unsigned
+left_of(unsigned seconds, int64_t start)
+{
+	int64_t left = seconds - (clock_ms() - start) / 1000;
+	return left > 1 ? (unsigned)left : 1;
+}
+
 static enum exit_status
 wait_for_all(struct fleet *f, unsigned seconds, struct await *a)
 {
-	fleet_wait(f, seconds);
+	int64_t start = clock_ms();
+	f->limit_s = seconds;
+	fleet_look(f);
+	fleet_wait(f, left_of(seconds, start));
 	if (f->has_serial && is_settled(f))
 		return f->n_bad > 0 ? EXIT_PARTLY : EXIT_DONE;
 	say_missing(f, a);
@@ -236,10 +250,13 @@ wait_for_all(struct fleet *f, unsigned seconds, struct await *a)
 static void
 look_at_zones(struct fleet_zones *z, unsigned seconds)
 {
+	int64_t start = clock_ms();
+	z->fleet->limit_s = seconds;
 	if (seconds) {
 		fleet_look(z->fleet);
 		z->has_serial = z->fleet->has_serial;
 		z->serial = z->fleet->serial;
+		seconds = left_of(seconds, start);
 	}
 	fleet_zones_look(z, seconds);
 }
@@ -286,10 +303,13 @@ agents_status(struct fleet *f, const struct orders *orders)
 {
 	struct ctl *ctl = f->ctl;
 	struct await a = {.end = AWAIT_SERVING};
-	fleet_look(f);
-	enum exit_status rc = fleet_verdict(f);
-	if (ctl->opt->given & OPTION_WAIT)
+	enum exit_status rc;
+	if (ctl->opt->given & OPTION_WAIT) {
 		rc = wait_for_all(f, ctl->opt->wait_s, &a);
+	} else {
+		fleet_look(f);
+		rc = fleet_verdict(f);
+	}
 	print_head(f);
 	print_agents(f);
 	print_tail(f);
@@ -338,7 +358,6 @@ fleet_wait_run(struct ctl *ctl)
 	if (!rc && (ctl->n_args > 0 || ctl->opt->from)) {
 		rc = wait_for_zones(&z, ctl->opt->timeout_s, &a);
 	} else if (!rc) {
-		fleet_look(&f);
 		rc = wait_for_all(&f, ctl->opt->timeout_s, &a);
 	}
 	if (rc != EXIT_USAGE && f.n > 0) {

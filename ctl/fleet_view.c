@@ -112,7 +112,6 @@ take_agent(struct view *v, const struct rr *rr)
 	v->guard_limit = get_text(v, rr, "guard-limit");
 	v->health = get_text(v, rr, "health");
 	v->error = get_text(v, rr, "error");
-	v->apply_delay = get_text(v, rr, "apply-delay");
 	take_reasons(v, rr);
 	v->has_serial = get_serial(rr, "catalog-serial", &v->serial);
 	v->held = get_count(rr, "held");

@@ -34,7 +34,6 @@ struct view {
 	bool answered; /* the rest is from an answer */
 	const char *agent, *version, *role, *catalog, *primary, *guard, *health, *error;
 	const char *guard_limit;
-	const char *apply_delay;
 	const char **reasons; /* of health */
 	size_t n_reasons, reasons_room;
 	bool has_serial, has_used, has_window, has_since;

@@ -11,6 +11,7 @@
 
 enum { SEEN = 1, WRONG = 2 };
 enum { LAST_LOOK_MS = 5000 };
+enum { ROWS_OF_ZONE = 16, ROWS_MISSING = 10000, MISSING_MAX = 100 };
 
 /* -- marks: two bits of each order ------------------------------------------- */
 
@@ -42,6 +43,18 @@ keep(struct zone_look *l, const struct rr *rr, const char *key)
 	return text ? pool_strdup(&l->pool, text) : NULL;
 }
 
+/* Its error, or what it waits for. */
+static const char *
+keep_error(struct zone_look *l, const struct rr *rr)
+{
+	char value[OBSERVED_VALUE_MAX], text[OBSERVED_VALUE_MAX + 16];
+	const char *error = keep(l, rr, "error");
+	if (error || !observed_get(rr, "waiting", value))
+		return error;
+	snprintf(text, sizeof(text), "waits for %s", value);
+	return pool_strdup(&l->pool, text);
+}
+
 /* An agent without backends only hands the catalog on: nothing is to be served. */
 static bool
 has_no_backend(const struct rr *rr)
@@ -51,6 +64,14 @@ has_no_backend(const struct rr *rr)
 	return backend && strcmp(backend, "-") == 0;
 }
 
+/* An agent may send what it likes. */
+static size_t
+rows_max(const struct fleet_zones *z)
+{
+	size_t n = ROWS_OF_ZONE * z->n_wanted;
+	return z->keep_all || n < ROWS_MISSING ? n : ROWS_MISSING;
+}
+
 static void
 take_for(struct zone_look *l, size_t i, const struct rr *rr)
 {
@@ -58,7 +79,7 @@ take_for(struct zone_look *l, size_t i, const struct rr *rr)
 	bool there = has_no_backend(rr) || await_is_there(rr, o, l->all->end);
 
 	mark(l, i, SEEN | (there ? 0 : WRONG));
-	if ((there && !l->all->keep_all) || l->n_rows >= ZONE_ROWS_MAX)
+	if ((there && !l->all->keep_all) || l->n_rows >= rows_max(l->all))
 		return;
 	l->rows = mem_grow(l->rows, l->n_rows, &l->rows_room, sizeof(*l->rows));
 	l->rows[l->n_rows++] = (struct zone_row){
@@ -67,7 +88,7 @@ take_for(struct zone_look *l, size_t i, const struct rr *rr)
 	    .state = keep(l, rr, "state"),
 	    .serial = keep(l, rr, "serial"),
 	    .pattern = keep(l, rr, "pattern"),
-	    .error = keep(l, rr, "error"),
+	    .error = keep_error(l, rr),
 	    .is_there = there,
 	};
 }
@@ -247,10 +268,21 @@ is_there(const struct zone_look *l, size_t i)
 	return m == SEEN;
 }
 
+/* Answers come in any order. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct zone_row *x = a, *y = b;
+	const char *p = x->backend ? x->backend : "", *q = y->backend ? y->backend : "";
+	return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : strcmp(p, q);
+}
+
 static void
 judge(struct zone_look *l)
 {
 	const struct orders *orders = l->all->orders;
+	if (l->n_rows > 1)
+		qsort(l->rows, l->n_rows, sizeof(*l->rows), compare_rows);
 	l->n_there = 0;
 	for (size_t i = 0; i < orders->n; i++)
 		l->n_there += is_wanted(&orders->items[i]) && is_there(l, i);
@@ -340,26 +372,47 @@ fleet_zones_are_there(const struct fleet_zones *z)
 
 /* -- what is missing --------------------------------------------------------- */
 
+/* One zone of those that are not as they should be; from row on are its rows. */
+static void
+note_zone(const struct zone_look *l, size_t order, size_t row, struct await *a)
+{
+	const char *agent = l->peer->name;
+	char zone[DNAME_TEXT_MAX];
+	bool any = false;
+
+	order_zone_text(&l->all->orders->items[order], zone);
+	for (; row < l->n_rows && l->rows[row].at == order; row++) {
+		const struct zone_row *r = &l->rows[row];
+		if (!r->is_there)
+			await_note_missing(a, agent, zone, r->backend, r->state,
+			    r->error);
+		any = any || !r->is_there;
+	}
+	if (!any)
+		await_note_missing(a, agent, zone, NULL, NULL,
+		    marks_of(l, order) ? "too many to tell" : "not in its catalog");
+}
+
+/* The first of them each, the others as a number. */
 static void
 missing_at(const struct zone_look *l, struct await *a)
 {
 	const struct orders *orders = l->all->orders;
-	const char *agent = l->peer->name;
-	char zone[DNAME_TEXT_MAX];
+	size_t n = 0, row = 0;
+	char more[64];
 
-	for (size_t i = 0; i < l->n_rows; i++) {
-		const struct zone_row *r = &l->rows[i];
-		if (!r->is_there)
-			await_note_missing(a, agent,
-			    order_zone_text(&orders->items[r->at], zone), r->backend,
-			    r->state, r->error);
+	for (size_t i = 0; i < orders->n; i++) {
+		if (!is_wanted(&orders->items[i]) || is_there(l, i))
+			continue;
+		while (row < l->n_rows && l->rows[row].at < i)
+			row++;
+		if (n++ < MISSING_MAX)
+			note_zone(l, i, row, a);
 	}
-	for (size_t i = 0; i < orders->n; i++)
-		if (is_wanted(&orders->items[i]) && marks_of(l, i) == 0 &&
-		    l->all->end == AWAIT_SERVING)
-			await_note_missing(a, agent,
-			    order_zone_text(&orders->items[i], zone), NULL, NULL,
-			    "not in its catalog");
+	if (n <= MISSING_MAX)
+		return;
+	snprintf(more, sizeof(more), "and %zu zones more", n - MISSING_MAX);
+	await_note_missing(a, l->peer->name, NULL, NULL, NULL, more);
 }
 
 void

@@ -16,8 +16,6 @@
  * that is as it should be. Few zones are asked for one by one, many by a transfer.
  */
 
-enum { ZONE_ROWS_MAX = 100000 }; /* kept of one agent */
-
 /* Of one zone on one backend; texts are of the look's pool, or NULL. */
 struct zone_row {
 	size_t at; /* the number of the order */
@@ -31,8 +29,8 @@ struct zone_look {
 	struct peer *peer;
 	/* found by the last look that was answered */
 	bool answered, has_serial, arrived, is_done;
-	uint32_t serial; /* of C */
-	struct zone_row *rows;
+	uint32_t serial;       /* of C */
+	struct zone_row *rows; /* in order of zone and backend */
 	size_t n_rows, rows_room;
 	size_t n_there; /* zones that are as they should be */
 	uint8_t *marks; /* of each order: seen, wrong */

@@ -179,6 +179,11 @@ ask_take(struct ask *ask, const uint8_t *wire, size_t size, struct msg *msg, cha
 		return ERR_FORM;
 	}
 	enum err err = ask->key ? verify(ask, msg, why, why_size) : OK;
+	/* There is no reason for that here (RFC 5936 section 2.2.1). */
+	if (err == OK && (msg->flags & FLAG_TC)) {
+		snprintf(why, why_size, "the reply is truncated");
+		return ERR_FORM;
+	}
 	if (err == OK)
 		ask->has_reply = true;
 	return err;

@@ -267,7 +267,7 @@ follow_sync(struct proto *proto)
 		next = f->next;
 		if (!f->is_gone && (!c || c->primary || c->n_primaries == 0))
 			drop(f);
-		else if (f->n_failed > 0 || f->is_broken) {
+		else if (!f->is_gone) {
 			/* There may be others now, or what is valid is another. */
 			f->is_fault_known = false;
 			f->due_ms = calls_now(proto);

@@ -106,10 +106,13 @@ end_current(struct follow *f)
 		    (unsigned)f->soa.serial);
 		log_warn("follow", "catalog=%s primary=%s %s", f->label, f->server,
 		    f->error);
-	} else {
+	} else if (!f->has_newer) {
 		clear_error(f);
 	}
 	f->n_failed = 0;
+	/* One that stands still must not hide what another one has. */
+	if (f->has_equal)
+		f->at++;
 	if (f->loaded) {
 		f->checked = (uint64_t)time(NULL);
 		follow_store_checked(f);
@@ -160,7 +163,11 @@ fail(struct follow *f, const char *fmt, ...)
 		begin_call(f);
 		return;
 	}
-	snprintf(f->error, sizeof(f->error), "%s: %s", f->server, why);
+	size_t at = f->has_failed ? strlen(f->error) : 0;
+	snprintf(f->error + at, sizeof(f->error) - at, "%s%s: %s", at > 0 ? "; " : "",
+	    f->server, why);
+	f->has_failed = true;
+	f->has_newer |= f->stage == FOLLOW_AXFR;
 	log_warn("follow", "catalog=%s primary=%s error=\"%s\"", f->label, f->server,
 	    why);
 	next_primary(f);
@@ -245,6 +252,7 @@ follow_attempt_begin(struct follow *f)
 {
 	f->n_tried = 0;
 	f->has_behind = f->has_equal = f->want_whole = f->again = false;
+	f->has_failed = f->has_newer = false;
 	f->begun_ms = calls_now(f->proto);
 	begin_call(f);
 }

@@ -41,6 +41,8 @@ struct follow {
 	size_t at;        /* number of the primary */
 	unsigned n_tried; /* of them */
 	bool has_behind;  /* one of them has an older version than ours */
+	bool has_failed;  /* one of them did: error says what */
+	bool has_newer;   /* that one has a newer version, and does not give it */
 	bool has_equal;   /* one of them has ours, or what is known to be broken */
 	bool want_whole;  /* IXFR did not do */
 	bool again;       /* a NOTIFY came meanwhile */

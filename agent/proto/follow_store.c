@@ -26,10 +26,8 @@ struct take {
 	struct proto *proto;
 	struct view *view;
 	uint8_t nr;
-	struct dname name;
 	char label[64];
 	bool was_loaded;
-	uint32_t from; /* the serial that the differences begin with */
 	struct reception rx;
 	char by[64], source[64];
 	uint64_t now;
@@ -37,53 +35,6 @@ struct take {
 	enum follow_outcome outcome;
 	struct catalog_taken taken;
 };
-
-static enum err
-apply_differences(struct take *t, struct catalog_edit *edit)
-{
-	const struct buf *d = &t->rx.differences;
-	struct catalog_refusal *why = &t->taken.why;
-	enum err err = OK;
-
-	for (size_t pos = 0; pos < d->size && err == OK;) {
-		struct work_rr w;
-		bool add = d->data[pos++] != 0;
-		if (!work_rr_next(d->data, d->size, &pos, &w))
-			return ERR_CORRUPT;
-		struct rr rr = {.type = w.type,
-		    .class = CLASS_IN,
-		    .ttl = w.ttl,
-		    .rdata_size = w.rdata_size,
-		    .rdata = w.rdata};
-		err = dname_join(w.prefix, w.prefix_size, &t->name, &rr.owner);
-		if (err == OK)
-			err = catalog_edit_take(edit, &rr, add, why);
-	}
-	/* More than an edit may touch is a matter of how it was sent. */
-	return err == ERR_DENIED ? ERR_NOTFOUND : err;
-}
-
-static enum err
-take_differences(struct store_txn *txn, struct take *t, const struct catalog_head *head,
-    const struct catalog_origin *origin)
-{
-	struct view *view = t->view;
-	uint32_t serial;
-
-	if (head->soa.serial != t->from)
-		return ERR_NOTFOUND;
-	struct catalog_edit *edit =
-	    catalog_edit_new(txn, head, view->reserved, view->conf.n_catalogs, 0);
-	enum err err = apply_differences(t, edit);
-	catalog_edit_take_soa(edit, &t->rx.soa, t->rx.soa_ttl);
-	if (err == OK)
-		err = catalog_edit_check(edit, &t->taken.why);
-	if (err == OK)
-		err = catalog_edit_commit(edit, origin, &serial, &t->taken.changed);
-	t->taken.verdict = *catalog_edit_verdict(edit);
-	catalog_edit_free(edit);
-	return err;
-}
 
 static enum err
 take_version(struct store_txn *txn, struct take *t)
@@ -98,10 +49,8 @@ take_version(struct store_txn *txn, struct take *t)
 
 	if (err != OK)
 		return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
-	if (t->rx.version)
-		return catalog_version_take(txn, t->rx.version, &head,
-		    t->view->reserved, t->view->conf.n_catalogs, &origin, &t->taken);
-	return take_differences(txn, t, &head, &origin);
+	return reception_apply(&t->rx, txn, &head, t->view->reserved,
+	    t->view->conf.n_catalogs, &origin, &t->taken);
 }
 
 static enum err
@@ -152,7 +101,7 @@ log_taken(const struct take *t)
 	} else {
 		log_info("follow",
 		    "catalog=%s primary=%s serial=%u ixfr from=%u records=%" PRIu64,
-		    t->label, t->source, serial, (unsigned)t->from, t->rx.n_records);
+		    t->label, t->source, serial, (unsigned)t->rx.from, t->rx.n_records);
 	}
 	catalog_guard_log(&k->verdict, t->label, t->by);
 }
@@ -254,9 +203,7 @@ follow_store_take(struct follow *f)
 	t->proto->refs++;
 	t->view = view_ref(f->proto->view);
 	t->nr = f->nr;
-	t->name = f->name;
 	t->was_loaded = f->loaded;
-	t->from = f->soa.serial;
 	t->now = (uint64_t)time(NULL);
 	memcpy(t->label, f->label, sizeof(t->label));
 	memcpy(t->by, f->by, sizeof(t->by));

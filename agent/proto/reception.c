@@ -19,6 +19,7 @@ reception_init(struct reception *r, struct store *store, const struct dname *zon
 {
 	memset(r, 0, sizeof(*r));
 	r->store = store;
+	r->from = serial != NULL ? *serial : 0;
 	r->max_records = max_records > 0 ? max_records : MAX_RECORDS;
 	xfr_init(&r->xfr, zone, serial);
 	buf_init(&r->differences, DIFFERENCES_MAX);
@@ -70,6 +71,15 @@ take_difference(struct reception *r, const struct rr *rr, bool add)
 	return OK;
 }
 
+/* The SOAs of differences count as well, and messages with nothing in them. */
+static enum err
+count(struct reception *r)
+{
+	if (++r->n_records > r->max_records)
+		return fail(r, ERR_RANGE, "the transfer has more than max-records");
+	return OK;
+}
+
 static enum err
 take_rr(struct reception *r, const struct rr *rr)
 {
@@ -85,10 +95,10 @@ take_rr(struct reception *r, const struct rr *rr)
 	}
 	if (rr->type == RR_SOA) {
 		r->has_difference |= r->xfr.state == XFR_DELETED;
-		return OK;
+		return count(r);
 	}
-	if (++r->n_records > r->max_records)
-		return fail(r, ERR_RANGE, "the transfer has more than max-records");
+	if (count(r) != OK)
+		return ERR_RANGE;
 	if (r->xfr.state == XFR_FULL)
 		return take_whole(r, rr);
 	return take_difference(r, rr, r->xfr.state == XFR_ADDED);
@@ -132,5 +142,60 @@ reception_take(struct reception *r, const struct msg *msg)
 	}
 	if (err != ERR_NOTFOUND)
 		return fail(r, err, "a record is malformed");
+	if (msg->count[MSG_ANSWER] == 0 && count(r) != OK)
+		return ERR_RANGE;
 	return xfr_is_done(&r->xfr) ? end(r) : OK;
+}
+
+/* -- what was received ------------------------------------------------------ */
+
+static enum err
+apply_differences(const struct reception *r, struct catalog_edit *edit,
+    struct catalog_refusal *why)
+{
+	const struct buf *d = &r->differences;
+	enum err err = OK;
+
+	for (size_t pos = 0; pos < d->size && err == OK;) {
+		struct work_rr w;
+		bool add = d->data[pos++] != 0;
+		if (!work_rr_next(d->data, d->size, &pos, &w))
+			return ERR_CORRUPT;
+		struct rr rr = {.type = w.type,
+		    .class = CLASS_IN,
+		    .ttl = w.ttl,
+		    .rdata_size = w.rdata_size,
+		    .rdata = w.rdata};
+		err = dname_join(w.prefix, w.prefix_size, &r->xfr.zone, &rr.owner);
+		if (err == OK)
+			err = catalog_edit_take(edit, &rr, add, why);
+	}
+	/* More than an edit may touch is a matter of how it was sent. */
+	return err == ERR_DENIED ? ERR_NOTFOUND : err;
+}
+
+enum err
+reception_apply(struct reception *r, struct store_txn *txn,
+    const struct catalog_head *head, const struct dname *reserved, size_t n_reserved,
+    const struct catalog_origin *origin, struct catalog_taken *taken)
+{
+	uint32_t serial;
+
+	memset(taken, 0, sizeof(*taken));
+	if (r->version)
+		return catalog_version_take(txn, r->version, head, reserved, n_reserved,
+		    origin, taken);
+	if (head->soa.serial != r->from)
+		return ERR_NOTFOUND;
+	struct catalog_edit *edit =
+	    catalog_edit_new(txn, head, reserved, n_reserved, 0);
+	enum err err = apply_differences(r, edit, &taken->why);
+	catalog_edit_take_soa(edit, &r->soa, r->soa_ttl);
+	if (err == OK)
+		err = catalog_edit_check(edit, &taken->why);
+	if (err == OK)
+		err = catalog_edit_commit(edit, origin, &serial, &taken->changed);
+	taken->verdict = *catalog_edit_verdict(edit);
+	catalog_edit_free(edit);
+	return err;
 }

@@ -15,6 +15,7 @@
 struct reception {
 	struct store *store;
 	struct xfr xfr;
+	uint32_t from; /* the serial that differences are to begin with */
 	uint64_t max_records, n_records, n_octets;
 	bool is_done;
 	bool has_difference; /* an IXFR that is answered as one */
@@ -34,5 +35,14 @@ void reception_init(struct reception *r, struct store *store, const struct dname
 void reception_fini(struct reception *r);
 /* The records of a message. Any failure ends it; why says what it is. */
 NODISCARD enum err reception_take(struct reception *r, const struct msg *msg);
+
+/*
+ * In the writer: what was received becomes the catalog, of which head is as it is
+ * now. ERR_DENIED: it is no valid one; taken->why. ERR_NOTFOUND: the differences do
+ * not fit it. Reserved as in catalog_edit_new().
+ */
+NODISCARD enum err reception_apply(struct reception *r, struct store_txn *txn,
+    const struct catalog_head *head, const struct dname *reserved, size_t n_reserved,
+    const struct catalog_origin *origin, struct catalog_taken *taken);
 
 #endif

@@ -55,7 +55,7 @@ AGENT_LOG=debug write_tls_agent "$(nsd_backend)"
 agent_up
 tctl() { # nsherdctl by TLS, with no default but these
 	NSHERD_SERVER=${SERVER:-127.0.0.1@$TLS_PORT} NSHERD_KEY=$T/${K:-ctl.example}.key NSHERD_CATALOG=$C \
-		HOME=$T patient --tls "${NAME:-hub.example}" --tls-ca "${CA:-$P/ca.pem}" "$@"
+		HOME=$T "$CTL" --tls "${NAME:-hub.example}" --tls-ca "${CA:-$P/ca.pem}" "$@"
 }
 rc() { # STATUS COMMAND...
 	local want=$1 got
@@ -115,7 +115,7 @@ tls     = hub.example
 tls-ca  = ~/pki/ca.pem
 N
 HOME=$T "$CTL" list >/dev/null || fail "TLS as ctl.conf says"
-HOME=$T patient --tls - -s "127.0.0.1@$AGENT_PORT" list >/dev/null || fail "no TLS as the option says"
+HOME=$T "$CTL" --tls - -s "127.0.0.1@$AGENT_PORT" list >/dev/null || fail "no TLS as the option says"
 rm "$T/.config/nsherd/ctl.conf"
 
 # -- other clients ------------------------------------------------------------------

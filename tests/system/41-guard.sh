@@ -66,6 +66,7 @@ agent_says() { ask _status.$C TXT | grep -q -- "$1"; }
 n_alarms() { grep -c 'guard=holding' "$T/nsherdd.log"; }
 held() { ask _status.$C TXT | sed -n 's/.*"held=\([0-9]*\)".*/\1/p'; }
 used() { ask _status.$C TXT | sed -n 's/.*"guard-used=\([0-9]*\)".*/\1/p'; }
+used_up() { [ "$(used)" = "$LIMIT" ]; }
 settled() { # backends have read all of the log
 	! ctl -o json backends | grep -q '"queue": *[1-9]'
 }
@@ -169,6 +170,7 @@ for round in $(seq "$rounds"); do
 	done
 	if [ "$round" = 1 ]; then
 		sleep 0.5
+		until_ok 20 used_up || fail "round 1: $(used) of $LIMIT" # none may go later
 		agent_kill # some are cut off, and are not sent again
 		agent_up
 	fi

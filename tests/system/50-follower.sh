@@ -14,8 +14,8 @@ openssl req -x509 $ec -keyout "$T/ca.key" -out "$T/ca.pem" -days 30 -subj "/CN=c
 
 # -- a tree: hub (TLS) -> middle -> leaf ---------------------------------------------
 
-for n in hub middle leaf wrong untrusted; do PORT[$n]=$(free_port) TLS[$n]=$(free_port); done
-NODE_TLS=1 node hub primary "notify = 127.0.0.1@${PORT[middle]} key xfr.example, 127.0.0.1@${PORT[wrong]}"
+for n in hub middle leaf wrong untrusted tail; do PORT[$n]=$(free_port) TLS[$n]=$(free_port); done
+NODE_TLS=1 node hub primary "notify = 127.0.0.1@${PORT[middle]} key xfr.example, 127.0.0.1@${PORT[wrong]}, 127.0.0.1@${PORT[tail]}"
 NODE_TLS=1 node middle follower "primaries = 127.0.0.1@${TLS[hub]} key xfr.example tls hub.example" \
 	"notify = 127.0.0.1@${PORT[leaf]}"
 # the first of its primaries is not there
@@ -87,9 +87,37 @@ lctl tail add by-ctl.example -p primary 2>"$T/err" || { cat "$T/err"; fail "nshe
 grep -q "the agent follows 127.0.0.1@${PORT[hub]}: going there" "$T/err" || fail "said: $(cat "$T/err")"
 until_ok 20 same hub leaf || fail "not after nsherdctl"
 axfr leaf | grep -q by-ctl.example || fail "by-ctl.example is not at the leaf"
-lctl tail export >"$T/all" 2>/dev/null && sed -i 's/by-ctl/by-sync/' "$T/all"
+# and what it waits for is there where it was asked, when the change has come
+lctl tail add wait.example -p primary --wait=1 2>"$T/err"
+[ $? -eq 4 ] && grep -q 'wait.example: not served' "$T/err" || { cat "$T/err"; fail "add --wait at a follower"; }
+until_ok 90 same hub tail || fail "tail: no wait.example"
+lctl tail del wait.example --wait=90 2>"$T/err" || { cat "$T/err"; fail "del --wait at a follower"; }
+of tail "wait.example._status.$C" TXT | grep -q . && fail "del --wait ended before tail had it"
+lctl tail add wait.example -p primary 2>/dev/null
+until_ok 90 same hub tail || fail "tail: no wait.example again"
+lctl tail sync <(lctl tail export 2>/dev/null | grep -v wait.example) --prune --yes --wait=90 >"$T/out" 2>&1 ||
+	{ cat "$T/out"; fail "sync --wait at a follower"; }
+of tail "wait.example._status.$C" TXT | grep -q . && fail "sync --wait ended before tail had it"
 down tail
-lctl middle del by-ctl.example >"$T/out" 2>&1 && fail "nsherdctl without TLS went to a primary by TLS"
+# a fleet, in part by TLS
+printf '%s\n' "hub 127.0.0.1@${TLS[hub]} hub tls=hub.example tls-ca=$T/ca.pem" \
+	"middle 127.0.0.1@${TLS[middle]} tls=hub.example tls-ca=$T/ca.pem" "leaf 127.0.0.1@${PORT[leaf]}" >"$T/fleet"
+NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T "$CTL" fleet status --fleet "$T/fleet" >"$T/out" 2>&1 ||
+	{ cat "$T/out"; fail "fleet status by TLS"; }
+sed -i 's/tls=hub.example/tls=other.example/' "$T/fleet"
+NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T "$CTL" fleet status --fleet "$T/fleet" >"$T/out" 2>&1
+[ $? -eq 3 ] && [ "$(grep -c 'not for other.example' "$T/out")" = 2 ] || { cat "$T/out"; fail "fleet status, another name"; }
+# by TLS where the refusal says so, if the authority is known; and never without where TLS was asked for
+lctl middle del by-ctl.example >"$T/out" 2>&1 && fail "nsherdctl went to a primary that it cannot know"
+grep -q "the agent follows 127.0.0.1@${TLS[hub]}: .*certificate" "$T/out" || { cat "$T/out"; fail "why it went not by TLS"; }
+NSHERD_TLS_CA=$T/ca.pem lctl middle del by-ctl.example >"$T/out" 2>&1 || { cat "$T/out"; fail "nsherdctl to a primary by TLS"; }
+grep -q "the agent follows 127.0.0.1@${TLS[hub]}: going there" "$T/out" || { cat "$T/out"; fail "said: going by TLS"; }
+NODE_TLS=1 node tail follower "primaries = 127.0.0.1@${PORT[hub]} key xfr.example"
+up tail
+NSHERD_SERVER=127.0.0.1@${TLS[tail]} NSHERD_KEY=$T/ctl.example.key NSHERD_CATALOG=$C HOME=$T "$CTL" \
+	--tls hub.example --tls-ca "$T/ca.pem" add plain.example -p primary >"$T/out" 2>&1 && fail "nsherdctl left TLS"
+axfr hub | grep -q plain.example && fail "plain.example is at the hub"
+down tail
 
 # -- restarts and partitions ----------------------------------------------------------
 

@@ -54,6 +54,7 @@ d = json.load(open('$T/out'))
 by = {r['agent']: r for r in d.get('agents', [])}
 $1" || { cat "$T/out"; fail "JSON: $1"; }
 }
+zone_is() { of "$1" "$2._status.$C" TXT | grep -q "state=$3"; } # AGENT ZONE STATE
 lines() { printf '%s\n' "$@"; }
 
 # -- the inventory -------------------------------------------------------------------
@@ -133,7 +134,11 @@ says_out '^ok$'
 
 fctl export >"$T/zones"
 echo "f.example shared" >>"$T/zones"
-rc 4 fctl fleet sync "$T/zones" --yes --wait=5
+rc 4 fctl fleet sync "$T/zones" --yes --wait=1
+for n in ams1:serving ams2:unassigned ams3:serving; do
+	until_ok 60 zone_is "${n%:*}" f.example "${n#*:}" || fail "$n: $(of "${n%:*}" "f.example._status.$C" TXT)"
+done
+rc 4 fctl fleet wait f.example --timeout 4
 says_err '^nsherdctl: ams2: f.example: not served by nsd-ams2: unassigned'
 grep -q 'ams1' "$T/err" && { cat "$T/err"; fail "ams1 does not serve f.example"; }
 rc 0 fctl -o json fleet status --diff
@@ -141,16 +146,17 @@ json "
 x, = d['differences']
 assert (x['agent'], x['why'], x['pattern'], x['count'], x['examples']) == ('ams2', 'pattern-missing', 'shared', 1, ['f.example']), x
 assert 'pattern shared is missing there' in x['text'], x"
-rc 4 fctl fleet status --wait=1
+rc 4 fctl fleet status --wait=4
 says_out '^ams2 '
 says_err 'ams2: nsd-ams2: 1 unassigned'
 rc 0 fctl fleet del b.example c.example d.example
 until_ok 30 sh -c "dig @127.0.0.1 -p ${PORT[ams3]} -k $T/ctl.example.key _status.$C TXT +short | grep -q guard=holding" ||
 	fail "no guard holds at ams3"
+until_ok 60 zone_is ams3 d.example held || fail "d.example is not held at ams3"
 rc 0 fctl fleet status --diff
 says_out 'ams3 .*3 zones held by the guard on nsd-ams3 (b.example, c.example, d.example)'
 says_out 'ams3 .*its guard holds 3 zones'
-rc 4 fctl fleet wait b.example --timeout 1
+rc 4 fctl fleet wait b.example --timeout 4
 rc 0 fctl fleet guard
 grep -q '^ams3 .*holding .* 3 ' "$T/out" && grep -q '^ams1 .*open' "$T/out" || { cat "$T/out"; fail "fleet guard"; }
 rc 2 fctl fleet guard --release ams3
@@ -169,12 +175,12 @@ says_out '^no differences'
 drop ams1
 kill -STOP "${PID[relay]}"
 start=$SECONDS
-rc 3 fctl fleet status --timeout 2
-[ $((SECONDS - start)) -lt 30 ] || fail "a dead agent blocks the others: $((SECONDS - start)) s"
+rc 3 fctl fleet status --timeout 5
+[ $((SECONDS - start)) -lt 60 ] || fail "a dead agent blocks the others: $((SECONDS - start)) s"
 says_out '^ams1 .*onnection refused'
 says_out '^relay .*no answer'
 says_out '^ams3 .*serving\|^ams3 .*up'
-rc 3 fctl -o json fleet status --timeout 2 --diff
+rc 3 fctl -o json fleet status --timeout 5 --diff
 json "
 assert by['ams1']['health'] is None and 'refused' in by['ams1']['error'], by
 assert by['relay']['catalog_serial'] is None and by['relay']['error'], by
@@ -183,8 +189,9 @@ assert sorted((x['agent'], x['why']) for x in d['differences']) == [('ams1', 'no
 rc 4 fctl -o json fleet add g.example -p primary --wait=3 --timeout 2
 json "
 assert [z['result'] for z in d['zones']] == ['done'], d
-assert sorted(m['agent'] for m in d['missing']) == ['ams1', 'relay'], d"
-rc 3 fctl fleet status g.example --timeout 2
+assert {'ams1', 'relay'} <= {m['agent'] for m in d['missing']}, d"
+for n in ams2 ams3; do until_ok 60 zone_is $n g.example serving || fail "$n does not serve g.example"; done
+rc 3 fctl fleet status g.example --timeout 5
 [ "$(grep -c '^g.example .*serving' "$T/out")" = 2 ] || { cat "$T/out"; fail "g.example is not served at two"; }
 rc 1 fctl -s "127.0.0.1@${PORT[ams1]}" health --quiet --timeout 2
 [ ! -s "$T/out" ] || fail "health --quiet says something"
@@ -208,8 +215,8 @@ trickler=$!
 until_ok 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/${PORT[ams1]}" ||
 	fail "no trickler"
 start=$SECONDS
-rc 3 fctl fleet status --timeout 2
-[ $((SECONDS - start)) -lt 30 ] || fail "a trickling agent blocks the others: $((SECONDS - start)) s"
+rc 3 fctl fleet status --timeout 5
+[ $((SECONDS - start)) -lt 60 ] || fail "a trickling agent blocks the others: $((SECONDS - start)) s"
 says_out '^ams1 .*no answer'
 kill "$trickler"
 
@@ -219,11 +226,11 @@ wait "$trickler" 2>/dev/null
 up ams1
 until_ok 30 same hub ams1 || fail "ams1 has not come back"
 drop hub
-rc 3 fctl fleet status --fleet "$T/fleet" --timeout 2
+rc 3 fctl fleet status --fleet "$T/fleet"
 says_out '^hub .*refused'
 says_out 'the hub did not answer: lag is counted from'
-rc 1 fctl fleet status --timeout 2
+rc 1 fctl fleet status
 cp "$T/stranger.example.key" "$T/other.key"
 sed "s#\$# key=$T/other.key#" <(grep -v key= "$T/fleet" | grep -v hub) >"$T/strangers"
-rc 1 fctl fleet status --fleet "$T/strangers" -s "127.0.0.1@${PORT[hub]}" --timeout 2
+rc 1 fctl fleet status --fleet "$T/strangers" -s "127.0.0.1@${PORT[hub]}"
 says_out 'BADKEY'

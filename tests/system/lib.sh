@@ -131,8 +131,8 @@ patient() {
 	local args=() arg before=
 	for arg; do
 		case $before$arg in
-		--wait=[5-9] | --wait=[1-9][0-9]) arg=--wait=$((${arg#*=} * WAIT)) ;;
-		--timeout[5-9] | --timeout[1-9][0-9]) arg=$((arg * WAIT)) ;;
+		--wait=[5-9] | --wait=[1-9][0-9]*) arg=--wait=$((${arg#*=} * WAIT)) ;;
+		--timeout[5-9] | --timeout[1-9][0-9]*) arg=$((arg * WAIT)) ;;
 		esac
 		args+=("$arg")
 		before=

@@ -60,6 +60,8 @@ find_key_of(void *arg, const struct dname *name)
 							      : NULL;
 }
 
+static bool answer_is_cut;
+
 /* Records one to a line, absolute; signed as the question was. */
 static void
 answer(struct world *w, unsigned rcode, const char *const *lines, bool sign)
@@ -79,6 +81,8 @@ answer(struct world *w, unsigned rcode, const char *const *lines, bool sign)
 		msg_put_rr(&out, MSG_ANSWER, &rr);
 		buf_fini(&rdata);
 	}
+	if (answer_is_cut)
+		wire[2] |= FLAG_TC >> 8;
 	out.room = sizeof(wire);
 	if (sign) {
 		struct tsig tsig;
@@ -379,6 +383,98 @@ transfer__too_many_records__is_given_up(void **state)
 }
 
 static void
+transfer__messages_with_nothing_in_them__are_counted(void **state)
+{
+	struct world *w = *state;
+	tick();
+	up();
+	ANSWER(SOA(5), NS, VER);
+	size_t n = net.n;
+	for (int i = 0; i < 100 && net.n == n; i++)
+		answer(w, 0, NULL, false);
+	assert_int_equal(net.n, n + 1);
+}
+
+static void
+transfer__differences_with_nothing_in_them__are_counted(void **state)
+{
+	struct world *w = *state;
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	size_t n = net.n;
+	ANSWER(SOA(6), SOA(5));
+	for (int i = 0; i < 100 && net.n == n; i++)
+		ANSWER(SOA(5), SOA(5));
+	assert_int_equal(net.n, n + 1);
+}
+
+/* Never silent for long, and yet no end of it. */
+static void
+transfer__trickles__is_given_up(void **state)
+{
+	struct world *w = *state;
+	w->catalogs[0].max_records = 0;
+	proto_reload(w->proto, &w->conf);
+	load(w);
+	next_attempt();
+	ANSWER(SOA(6));
+	uint64_t begun = net.now;
+	size_t n = net.n;
+	ANSWER(SOA(6), SOA(5), PTR(a, "one.example."), SOA(6));
+	while (net.n == n && net.now < begun + 3600000) {
+		net.now += 10000;
+		if (net.at <= net.now)
+			net.fn(net.arg);
+		else
+			ANSWER(PTR(c, "three.example."));
+	}
+	assert_int_equal(net.n, n + 1); /* the whole, from the same one */
+	assert_in_range(net.now, begun + 60000, begun + 1000000);
+	assert_int_equal(serial_of(w, "@"), 5);
+}
+
+static void
+reply__truncated__is_none(void **state)
+{
+	struct world *w = *state;
+	tick();
+	up();
+	size_t n = net.n;
+	answer_is_cut = true;
+	ANSWER(SOA(5), NS, VER, SOA(5));
+	answer_is_cut = false;
+	assert_int_equal(net.n, n + 1);
+	assert_int_equal(query(w, "@", RR_SOA), RCODE_SERVFAIL);
+}
+
+/* RFC 1982. */
+static void
+serial__wraps__is_newer(void **state)
+{
+	struct world *w = *state;
+	tick();
+	up();
+	ANSWER(SOA(4294967290), NS, VER, PTR(a, "one.example."), SOA(4294967290));
+	settle(w, 4294967290);
+	next_attempt();
+	ANSWER(SOA(3));
+	assert_asks(RR_IXFR);
+	ANSWER(SOA(3), SOA(4294967290), SOA(3), PTR(c, "three.example."), SOA(3));
+	settle(w, 3);
+	assert_int_equal(query(w, "c.zones", RR_PTR), RCODE_NOERROR);
+	ixfr(w, "@", 4294967290);
+	assert_has(w, "three.example.");
+	assert_has_not(w, "one.example.");
+	/* and back is older */
+	next_attempt();
+	ANSWER(SOA(4294967290));
+	up();
+	ANSWER(SOA(4294967291));
+	assert_int_equal(serial_of(w, "@"), 3);
+}
+
+static void
 serial__older__stays_and_says_so(void **state)
 {
 	struct world *w = *state;
@@ -662,6 +758,11 @@ main(void)
 	    T(primaries__down__each_is_tried_then_a_growing_pause),
 	    T(primary__silent__is_given_up),
 	    T(transfer__too_many_records__is_given_up),
+	    T(transfer__messages_with_nothing_in_them__are_counted),
+	    T(transfer__differences_with_nothing_in_them__are_counted),
+	    T(transfer__trickles__is_given_up),
+	    T(reply__truncated__is_none),
+	    T(serial__wraps__is_newer),
 	    T(serial__older__stays_and_says_so),
 	    T(version__broken__last_valid_stays_and_is_not_fetched_again),
 	    T(expire__shorter_than_refresh__leaves_time_to_ask),
