@@ -241,6 +241,7 @@ NUMBER(audit_lines, 1, 100000)
 DURATION(hello_timeout_s, 1, 600)
 DURATION(auth_timeout_s, 1, 600)
 DURATION(idle_timeout_s, 0, 65535)
+DURATION(write_timeout_s, 1, 3600)
 
 static const struct setting netconf_settings[] = {
     {"listen-ssh", set_listen_ssh, true},
@@ -267,6 +268,7 @@ static const struct setting netconf_settings[] = {
     {"hello-timeout", set_hello_timeout_s, false},
     {"auth-timeout", set_auth_timeout_s, false},
     {"idle-timeout", set_idle_timeout_s, false},
+    {"write-timeout", set_write_timeout_s, false},
     {"log", set_log, false},
     {NULL, NULL, false},
 };
@@ -479,6 +481,7 @@ conf_load(const char *path, struct conf **out)
 	    .hello_timeout_s = 10,
 	    .auth_timeout_s = 10,
 	    .idle_timeout_s = 600,
+	    .write_timeout_s = 60,
 	    .log = LOG_INFO};
 	buf_init(&conf->faults, 1 << 20);
 	*out = conf;

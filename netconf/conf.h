@@ -57,7 +57,7 @@ struct conf {
 	char *yang_dir;
 	unsigned long max_sessions, acceptors, workers, max_reply, max_xpath_zones,
 	    audit_lines;
-	unsigned hello_timeout_s, auth_timeout_s, idle_timeout_s;
+	unsigned hello_timeout_s, auth_timeout_s, idle_timeout_s, write_timeout_s;
 	enum log_level log;
 	struct conf_user **users;
 	size_t n_users;

@@ -175,6 +175,7 @@ dispatch_run(struct lyd_node *rpc, struct nc_session *session)
 	log_debug("rpc", "session=%u user=%s op=%s error=\"%s\"", peer->id,
 	    peer->user->name, rpc->schema->name, rq.fault.message);
 	pool_fini(&rq.pool);
+	atomic_store(&peer->replying_since, clock_ms());
 	if (clock_ms() - began > LONG_MS) /* it was large */
 		mem_trim();
 	return reply;

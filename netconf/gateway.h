@@ -39,6 +39,8 @@ struct peer {
 	bool is_dead;  /* the same: is not to be found any more */
 	struct subscription *sub; /* the same; NULL: none */
 	struct counters count;
+	/* clock_ms() at which something began to be written to it; 0: nothing is. */
+	atomic_llong replying_since, notifying_since;
 
 	pthread_mutex_t lock; /* of what follows: an RPC, or who keeps the lock */
 	struct session agent;

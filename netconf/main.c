@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/version.h"
@@ -37,6 +38,7 @@ static const char usage[] =
     "  -h       this\n";
 
 enum { EXIT_USAGE = 2, ACCEPT_MS = 300, PAUSE_LEAST_US = 200, PAUSE_MOST_US = 20000 };
+enum { TICK_S = 1 };
 
 struct threads {
 	pthread_t *ids;
@@ -102,6 +104,27 @@ count_bad(struct gateway *gw, struct nc_session *nc)
 		atomic_fetch_add(&p->count.in_bad_rpcs, 1);
 }
 
+static void
+end_reply(struct peer *p)
+{
+	atomic_store(&p->replying_since, 0);
+}
+
+/* A peer that does not read what is sent to it would keep a thread for ever. */
+static void
+cut_if_stuck(void *arg, struct peer *p)
+{
+	int64_t now = *(const int64_t *)arg;
+	int64_t limit_ms = INT64_C(1000) * p->gw->conf->write_timeout_s;
+	int64_t reply = atomic_load(&p->replying_since),
+		notification = atomic_load(&p->notifying_since);
+	if ((reply && now - reply > limit_ms) ||
+	    (notification && now - notification > limit_ms)) {
+		log_warn("session", "id=%u cut=slow", p->id);
+		transport_cut(p->nc);
+	}
+}
+
 /*
  * The library's own way to wait is a loop that looks at all sessions ten thousand times
  * a second, and keeps others from adding one. So it is asked without waiting, and we
@@ -115,6 +138,8 @@ run_worker(void *arg)
 	while (!atomic_load(&gw->is_stopping)) {
 		struct nc_session *nc = NULL;
 		int what = nc_ps_poll(gw->ps, 0, &nc);
+		if (nc && nc_session_get_data(nc))
+			end_reply(nc_session_get_data(nc));
 		if (what & NC_PSPOLL_BAD_RPC)
 			count_bad(gw, nc);
 		if (what & NC_PSPOLL_SESSION_TERM)
@@ -175,14 +200,20 @@ gateway_fini(struct gateway *gw)
 
 /* Until one of the signals comes, which every thread has blocked. */
 static void
-wait_for_end(const sigset_t *signals)
+wait_for_end(struct gateway *gw, const sigset_t *signals)
 {
-	int which = 0;
-	while (sigwait(signals, &which) != 0 || which == SIGHUP)
+	const struct timespec tick = {.tv_sec = TICK_S};
+	for (;;) {
+		int which = sigtimedwait(signals, NULL, &tick);
+		int64_t now = clock_ms();
+		peers_each(gw, cut_if_stuck, &now);
 		if (which == SIGHUP)
-			log_info("main",
-			    "SIGHUP: a changed file is read at the next start");
-	log_info("main", "signal=%d", which);
+			log_info("main", "SIGHUP: files are read at the start alone");
+		else if (which > 0) {
+			log_info("main", "signal=%d", which);
+			return;
+		}
+	}
 }
 
 static enum err
@@ -199,7 +230,7 @@ run(struct conf *conf, struct ly_ctx *ctx, const sigset_t *signals)
 		start_threads(&gw, &threads, run_acceptor, conf->acceptors);
 		start_threads(&gw, &threads, run_worker, conf->workers);
 		log_info("main", "version=%s ready", NSHERD_VERSION);
-		wait_for_end(signals);
+		wait_for_end(&gw, signals);
 	} else {
 		log_error("main", "%s: %s", where.file, where.what);
 	}

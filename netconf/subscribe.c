@@ -7,6 +7,7 @@
 
 #include <libyang/libyang.h>
 
+#include "lib/clock.h"
 #include "lib/mem.h"
 #include "netconf/filter.h"
 #include "netconf/peers.h"
@@ -172,7 +173,10 @@ send_to(void *arg, struct peer *p)
 	filter_mark(&sub->filter, &root);
 	if (!s->event->mark)
 		return;
-	if (nc_server_notif_send(p->nc, s->notif, SEND_MS) == NC_MSG_NOTIF) {
+	atomic_store(&p->notifying_since, clock_ms());
+	NC_MSG_TYPE sent = nc_server_notif_send(p->nc, s->notif, SEND_MS);
+	atomic_store(&p->notifying_since, 0);
+	if (sent == NC_MSG_NOTIF) {
 		atomic_fetch_add(&p->count.out_notifications, 1);
 		atomic_fetch_add(&p->gw->count.out_notifications, 1);
 		return;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "netconf/transport.h"
 
-#include <stdarg.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <libyang/libyang.h>
 #include <nc_server.h>
@@ -280,4 +281,38 @@ transport_accept(int timeout_ms, struct nc_session **session)
 	case NC_MSG_NOTIF: break;
 	}
 	return TRANSPORT_NOTHING;
+}
+
+/* -- the way out --------------------------------------------------------------------
+ */
+
+static bool
+is_peer(int fd, const char *host, uint16_t port)
+{
+	struct sockaddr_storage ss;
+	socklen_t size = sizeof(ss);
+	struct addr addr;
+	char text[ADDR_TEXT_MAX];
+	if (getpeername(fd, (struct sockaddr *)&ss, &size) ||
+	    addr_from_sockaddr((const struct sockaddr *)&ss, &addr))
+		return false;
+	return addr_port(&addr) == port &&
+	       strcmp(addr_print_host(&addr, text), host) == 0;
+}
+
+/* Its descriptor is found by the address of its other end, of which there is one. */
+void
+transport_cut(const struct nc_session *session)
+{
+	const char *host = nc_session_get_host(session);
+	uint16_t port = nc_session_get_port(session);
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	while (dir && host && (entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+		if (fd > 2 && is_peer(fd, host, port))
+			shutdown(fd, SHUT_RDWR);
+	}
+	if (dir)
+		closedir(dir);
 }

@@ -24,4 +24,10 @@ enum transport_end { TRANSPORT_SESSION, TRANSPORT_NOTHING, TRANSPORT_BAD_HELLO }
  * nc_thread_destroy(). */
 enum transport_end transport_accept(int timeout_ms, struct nc_session **session);
 
+/*
+ * End the connection of a session, whatever the library is doing with it: it writes
+ * without any limit of time to a peer that does not read, and shows no descriptor.
+ */
+void transport_cut(const struct nc_session *session);
+
 #endif
