@@ -143,8 +143,9 @@ SEES_agent_probe   := lib agent/store agent/probe
 SEES_agent_deploy  := $(ROOMS)
 SEES_agent_main    := $(ROOMS)
 SEES_ctl           := lib
+SEES_netconf       := lib
 
-UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
+UNIT := $(patsubst %.c,$(B)/%,$(filter-out $(if $(NETCONF),,tests/unit/netconf_%),$(wildcard tests/unit/*_test.c)))
 # agent_store_members_test -> agent_store ; lib_wire_test -> lib
 test_room = $(if $(filter agent_%,$(1)),agent_$(word 2,$(subst _, ,$(1))),$(word 1,$(subst _, ,$(1))))
 
@@ -152,10 +153,12 @@ define unit_rule
 $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o \
     $(if $(filter agent_main,$(call test_room,$(1))),$(filter-out %/main.o,$(call objs,agent))) \
     $(if $(filter ctl,$(call test_room,$(1))),$(filter-out %/main.o,$(call objs,ctl))) \
+    $(if $(filter netconf,$(call test_room,$(1))),$(filter-out %/main.o,$(call objs,netconf))) \
     $(call archives,$(SEES_$(call test_room,$(1))))
 	$$(call say,LD,$$@)
 	$(Q)$$(CC) $$(LINKFLAGS) -o $$@ $$^ -lcmocka \
-	    $(if $(filter ctl lib,$(call test_room,$(1))),$(CTL_LDLIBS),$(AGENT_LDLIBS) -ljansson)
+	    $(if $(filter netconf,$(call test_room,$(1))),$(NETCONF_LDLIBS),\
+	    $(if $(filter ctl lib,$(call test_room,$(1))),$(CTL_LDLIBS),$(AGENT_LDLIBS) -ljansson))
 endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
