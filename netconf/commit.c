@@ -282,9 +282,18 @@ refused(struct commit *c, const struct msg *msg, size_t nth_part)
 	return COMMIT_FAILED;
 }
 
+/* Who asks next on that connection would take an answer to this for his. */
+static void
+let_go(struct commit *c)
+{
+	exchange_close(c->s->x);
+	c->s->x = NULL;
+}
+
 static enum commit_end
 lost(struct commit *c, enum err e, bool may_be_done)
 {
+	let_go(c);
 	if (may_be_done)
 		fault_set(c->fault, NC_ERR_OP_FAILED,
 		    "the agent's answer was not seen: all of it was changed, or nothing "
@@ -376,10 +385,21 @@ give_up(struct commit *c)
 		e = session_receive(c->s, &msg);
 		c->n_answered++;
 	}
-	if (e || order_send(c->s, "abort", NULL, 0, NULL, &msg)) {
-		exchange_close(c->s->x);
-		c->s->x = NULL;
-	}
+	if (e || order_send(c->s, "abort", NULL, 0, NULL, &msg))
+		let_go(c);
+}
+
+/* A zone for whose records one message has no room. */
+static void
+refuse_large(struct commit *c, const struct zone_edit *z)
+{
+	char zone[DNAME_TEXT_MAX];
+	dname_print_short(&z->zone, zone);
+	fault_set(c->fault, NC_ERR_TOO_BIG,
+	    "%s: more than 64 kB of patterns and parameters, before and after it",
+	    zone);
+	fault_path(c->fault,
+	    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain='%s']", zone);
 }
 
 /* Messages are sent ahead of their answers. */
@@ -392,6 +412,12 @@ stage(struct commit *c, enum commit_end *end)
 		if (part.from < c->n && c->n_parts - c->n_answered < WINDOW) {
 			part.n = c->n - part.from < CHUNK ? c->n - part.from : CHUNK;
 			enum err e = send_part(c, &part);
+			if (e == ERR_SPACE) {
+				refuse_large(c, c->changes[part.from]);
+				give_up(c);
+				*end = COMMIT_FAILED;
+				return false;
+			}
 			part.from += part.n;
 			if (!e)
 				continue;

@@ -127,7 +127,7 @@ static struct nc_server_reply *
 run_locked(struct request *rq, request_fn *run)
 {
 	struct nc_server_reply *reply = try_once(rq, run);
-	if (!reply && rq->fault.lost && rq->peer->holds_running) {
+	if (rq->peer->holds_running && !rq->peer->agent.x) {
 		lose_lock(rq);
 	} else if (!reply && rq->fault.lost) {
 		/* The agent had been started anew, say; nothing was done. */

@@ -42,13 +42,26 @@ receive(struct fetch *f, struct asking *a, take_fn *take)
 	return OK; /* cannot be: exchange knows what it asked */
 }
 
+/* Whoever asks next takes the next answer for his: none is left. */
+static void
+drain(struct fetch *f, struct asking *a)
+{
+	struct msg msg;
+	for (; a->n > 0; a->n--)
+		if (session_receive(f->session, &msg)) {
+			exchange_close(f->session->x);
+			f->session->x = NULL;
+			return;
+		}
+}
+
 static enum err
 ask(struct fetch *f, send_fn *send, take_fn *take)
 {
 	struct asking *a = mem_zalloc(sizeof(*a));
 	enum err e = OK;
 	for (size_t i = 0; i < f->n && !e; i++) {
-		if (a->n == WINDOW)
+		while (a->n == WINDOW && !e)
 			e = receive(f, a, take);
 		if (e)
 			break;
@@ -62,6 +75,12 @@ ask(struct fetch *f, send_fn *send, take_fn *take)
 	}
 	while (a->n > 0 && !e)
 		e = receive(f, a, take);
+	if (e && !session_is_lost(e)) {
+		char error[sizeof(f->session->error)];
+		memcpy(error, f->session->error, sizeof(error));
+		drain(f, a);
+		memcpy(f->session->error, error, sizeof(error));
+	}
 	free(a);
 	return e;
 }
