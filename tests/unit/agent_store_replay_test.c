@@ -154,6 +154,7 @@ replay__transaction_undone__what_it_put_and_pruned_is_undone(void **state)
 	assert_int_equal(count_range(txn, 0, 1000), 1000 - 10 * 64);
 	assert_int_equal(count_range(txn, 1000, 5000), 4000);
 	txn_abort(txn);
+	txn_fini(txn);
 	txn = begin(f, STORE_CATALOG);
 	assert_int_equal(count_range(txn, 0, 5000), 2000);
 	put_range(txn, 2000, 3000);

@@ -207,7 +207,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(log_gather__lines__are_one_write_at_the_spill),
+	    cmocka_unit_test(log_gather__lines__are_one_write_at_the_spill),
 	    cmocka_unit_test(log_info__plain__is_level_subsystem_text),
 	    cmocka_unit_test(log_info__under_the_journal__has_its_priority),
 	    cmocka_unit_test(log_info__control_characters__stay_one_line),
