@@ -71,8 +71,11 @@ on_wake(uv_async_t *async)
 {
 	struct run *run = async->data;
 
+	/* A line for each UPDATE, but a write(2) for all. */
+	log_gather();
 	if (run->rooms.store != NULL)
 		store_reap(run->rooms.store);
+	log_spill();
 	/* Once for all that came in this group, not amid their replies. */
 	if (run->reload_wanted && run->reload != NULL)
 		reload_start(run->reload, "cause=reconfigure");

@@ -6,12 +6,20 @@
  * The two are measured in turn, round by round, on the same file system; each
  * line is the median of the rounds with the smallest and largest.
  *
- *   accept PORT KEYFILE CATALOG AGENT-STATE-DIR SCRATCH-DIR
+ *   accept [-l LINE]... [-a AGENT-PID] PORT TLS-PORT CA-FILE KEYFILE CATALOG
+ *       STATE-DIR SCRATCH-DIR
+ *
+ * -l: only these lines (their first words, below), else all but those of a
+ * million. -a: the processor time of that process stands beside the rate, and that
+ * of LMDB alone.
  */
 #include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,14 +29,56 @@
 #include "lib/catz.h"
 #include "lib/exchange.h"
 #include "lib/mem.h"
+#include "lib/tls.h"
 
-enum { ROUNDS = 5 };
+enum { ROUNDS = 5, CONNECTIONS_MAX = 64, ONLY_MAX = 16 };
+
+enum way { WAY_TCP, WAY_TLS, WAY_UDP };
+
+/* One line: messages of `zones` zones each, `window` outstanding on each of
+ * `connections`; unsorted: names and ids in no order. */
+struct line {
+	const char *word, *what;
+	unsigned messages, zones, connections, window, rounds;
+	enum way way;
+	bool unsorted, only_asked; /* for it by -l */
+};
+
+static const struct line lines[] = {
+    {"one", "one durable UPDATE", 300, 1, 1, 1, ROUNDS, WAY_TCP, false, false},
+    {"udp", "one durable UPDATE, UDP", 300, 1, 1, 1, ROUNDS, WAY_UDP, false, false},
+    {"tls", "one durable UPDATE, TLS", 300, 1, 1, 1, ROUNDS, WAY_TLS, false, false},
+    {"window", "pipelined, window 512", 20000, 1, 1, 512, ROUNDS, WAY_TCP, false,
+	false},
+    {"window-unsorted", "pipelined, window 512, unsorted", 20000, 1, 1, 512, ROUNDS,
+	WAY_TCP, true, false},
+    {"window-tls", "pipelined, window 512, TLS", 20000, 1, 1, 512, ROUNDS, WAY_TLS,
+	false, false},
+    {"64", "64 connections, window 8 each", 20000, 1, 64, 8, ROUNDS, WAY_TCP, false,
+	false},
+    {"64-udp", "64 UDP sockets, one each", 20000, 1, 64, 1, ROUNDS, WAY_UDP, false,
+	false},
+    {"bulk", "bulk, 500 zones a message", 100, 500, 1, 16, ROUNDS, WAY_TCP, false,
+	false},
+    {"bulk-unsorted", "bulk, 500 zones a message, unsorted", 100, 500, 1, 16, ROUNDS,
+	WAY_TCP, true, false},
+    {"million", "bulk of 1,000,000, 500 a message", 2000, 500, 1, 16, 1, WAY_TCP, false,
+	true},
+    {"million-unsorted", "bulk of 1,000,000, unsorted", 2000, 500, 1, 16, 1, WAY_TCP,
+	true, true},
+};
 
 struct bench {
 	struct exchange_conf conf;
+	struct addr tls;
+	struct tls_ctx *tls_ctx;
 	struct dname catalog;
 	const char *state, *scratch;
+	long agent;    /* 0: not said */
 	unsigned next; /* number of the next zone, so that names and ids grow */
+	bool unsorted; /* unless this is set */
+	const char *only[ONLY_MAX];
+	size_t n_only;
 };
 
 static void
@@ -60,17 +110,25 @@ add_rr(struct wire_out *out, const struct dname *owner, uint16_t type,
 	msg_put_rr(out, MSG_UPDATES, &rr);
 }
 
+/* One of the zones: for each n another. */
+static unsigned
+number_of(const struct bench *b, unsigned n)
+{
+	return b->unsorted ? n * 2654435761u : n;
+}
+
 static void
 add_zone(struct bench *b, struct wire_out *out)
 {
 	char text[64];
 	struct dname zone, node, group;
 	struct label id, label = label_of("group");
-	unsigned n = b->next++;
-	snprintf(text, sizeof(text), "z%08u.bench.example", n);
+	unsigned n = number_of(b, b->next++);
+	snprintf(text, sizeof(text), "%c%010u.bench.example", b->unsorted ? 'u' : 'z',
+	    n);
 	if (dname_parse(text, &zone))
 		die("zone", text);
-	id = catz_new_id(n);
+	id = catz_new_id(b->unsorted ? (uint64_t)n << 20 : n);
 	if (catz_member_owner(&id, &b->catalog, &node) ||
 	    dname_prepend(&label, &node, &group))
 		die("names", text);
@@ -78,45 +136,140 @@ add_zone(struct bench *b, struct wire_out *out)
 	add_rr(out, &group, RR_TXT, (const uint8_t *)"\5bench", 6);
 }
 
+/* -- a client: one connection, or one socket for UDP ------------------------- */
+
+struct client {
+	struct exchange *x;
+	unsigned outstanding;
+	int fd; /* UDP */
+	uint8_t wire[MSG_MAX];
+	struct wire_out out;
+	struct tsig tsig;
+};
+
 static void
-receive(struct exchange *x)
+client_open(const struct bench *b, enum way way, struct client *c)
 {
-	struct msg msg;
-	enum err err = exchange_receive(x, &msg);
-	if (err)
-		die("agent", exchange_error(x));
-	if (msg_rcode(&msg) != RCODE_NOERROR)
-		die("agent", rcode_str(msg_rcode(&msg)));
+	struct exchange_conf conf = b->conf;
+	c->outstanding = 0;
+	c->x = NULL;
+	c->fd = -1;
+	if (way == WAY_UDP) {
+		c->fd = socket(AF_INET, SOCK_DGRAM, 0);
+		if (c->fd == -1 ||
+		    connect(c->fd, &conf.server.u.sa, addr_size(&conf.server)))
+			die("agent", "no socket");
+		return;
+	}
+	if (way == WAY_TLS) {
+		conf.server = b->tls;
+		conf.tls = b->tls_ctx;
+		conf.tls_name = "agent.example";
+	}
+	if (exchange_open(&conf, &c->x))
+		die("agent", exchange_error(c->x));
 }
 
-/* n messages of `zones` zones each, `window` outstanding. Returns seconds. */
-static double
-run_agent(struct bench *b, unsigned n, unsigned zones, unsigned window)
+static void
+client_close(struct client *c)
 {
-	struct exchange *x;
+	exchange_close(c->x);
+	if (c->fd != -1)
+		close(c->fd);
+}
+
+static struct wire_out *
+client_begin(struct client *c)
+{
+	if (c->x != NULL)
+		return exchange_begin(c->x);
+	wire_out_init(&c->out, c->wire, sizeof(c->wire));
+	return &c->out;
+}
+
+static void
+client_send(const struct bench *b, struct client *c)
+{
+	static uint16_t next;
 	uint16_t id;
-	unsigned outstanding = 0;
-	if (exchange_open(&b->conf, &x))
-		die("agent", "cannot connect");
+	if (c->x != NULL) {
+		if (exchange_send(c->x, &id))
+			die("agent", exchange_error(c->x));
+	} else {
+		wire_patch_u16(&c->out, 0, ++next);
+		if (tsig_sign_request(b->conf.key, &c->out, (uint64_t)time(NULL),
+			&c->tsig) ||
+		    send(c->fd, c->wire, c->out.size, 0) < 0)
+			die("agent", "cannot send");
+	}
+	c->outstanding++;
+}
+
+static void
+client_receive(struct client *c)
+{
+	static uint8_t wire[MSG_MAX];
+	struct msg msg;
+	unsigned rcode;
+	enum err err;
+	if (c->x != NULL)
+		err = exchange_receive(c->x, &msg);
+	else {
+		struct pollfd p = {.fd = c->fd, .events = POLLIN};
+		if (poll(&p, 1, 10000) != 1)
+			die("agent", "no answer over UDP");
+		ssize_t n = recv(c->fd, wire, sizeof(wire), 0);
+		err = n < 0 ? ERR_IO : msg_frame(wire, (size_t)n, &msg);
+		if (err == OK)
+			err = tsig_verify_reply(&c->tsig, &msg, (uint64_t)time(NULL),
+			    &rcode);
+	}
+	if (err)
+		die("agent", c->x != NULL ? exchange_error(c->x) : err_str(err));
+	if (msg_rcode(&msg) != RCODE_NOERROR)
+		die("agent", rcode_str(msg_rcode(&msg)));
+	c->outstanding--;
+}
+
+/* Returns seconds, from the first that is sent to the last that is answered. */
+static double
+run_agent(struct bench *b, const struct line *l)
+{
+	static struct client clients[CONNECTIONS_MAX];
+	for (unsigned i = 0; i < l->connections; i++)
+		client_open(b, l->way, &clients[i]);
 	double start = now();
-	for (unsigned i = 0; i < n; i++) {
-		struct wire_out *out = exchange_begin(x);
+	for (unsigned i = 0; i < l->messages; i++) {
+		struct client *c = &clients[i % l->connections];
+		if (c->outstanding == l->window)
+			client_receive(c);
+		struct wire_out *out = client_begin(c);
 		msg_start(out, 0, OPCODE_UPDATE << 11);
 		msg_put_question(out, &b->catalog, RR_SOA, CLASS_IN);
-		for (unsigned z = 0; z < zones; z++)
+		for (unsigned z = 0; z < l->zones; z++)
 			add_zone(b, out);
-		if (out->err || exchange_send(x, &id))
-			die("agent", "cannot send");
-		if (++outstanding == window) {
-			receive(x);
-			outstanding--;
-		}
+		if (out->err)
+			die("agent", "a message is too large");
+		client_send(b, c);
 	}
-	for (; outstanding > 0; outstanding--)
-		receive(x);
+	for (unsigned i = 0; i < l->connections; i++)
+		while (clients[i].outstanding > 0)
+			client_receive(&clients[i]);
 	double seconds = now() - start;
-	exchange_close(x);
+	for (unsigned i = 0; i < l->connections; i++)
+		client_close(&clients[i]);
 	return seconds;
+}
+
+/* Processor time of a process, of all its threads, in s. 0: this one. */
+static double
+cpu_of(pid_t pid)
+{
+	clockid_t clock;
+	struct timespec ts = {0};
+	if (clock_getcpuclockid(pid, &clock) == 0)
+		clock_gettime(clock, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 /* Commits of the agent so far: LMDB counts them. */
@@ -181,7 +334,6 @@ run_lmdb(const struct bench *b, MDB_env *env, unsigned first, unsigned n,
 	static uint64_t seq;
 	double start = now();
 	unsigned done = 0;
-	(void)b;
 	for (size_t c = 0; c < commits; c++) {
 		MDB_txn *txn;
 		MDB_dbi member, index, log;
@@ -193,9 +345,11 @@ run_lmdb(const struct bench *b, MDB_env *env, unsigned first, unsigned n,
 		for (; done < until; done++) {
 			char zone[64], id[32], record[128];
 			uint8_t key[8];
-			int zn = snprintf(zone, sizeof(zone), "example.bench.z%08u",
-			    first + done);
-			int in = snprintf(id, sizeof(id), "%016x", first + done);
+			unsigned nr = number_of(b, first + done);
+			int zn = snprintf(zone, sizeof(zone), "example.bench.%c%010u",
+			    b->unsorted ? 'u' : 'z', nr);
+			int in = snprintf(id, sizeof(id), "%c%015x",
+			    b->unsorted ? '1' : '0', nr);
 			int rn = snprintf(record, sizeof(record),
 			    "%-26s group TXT bench by ctl.example at 1700000000", zone);
 			put(txn, member, id, (size_t)in, record, (size_t)rn);
@@ -237,72 +391,119 @@ ascending(const void *a, const void *b)
 }
 
 static void
-line(const char *what, double ratios[ROUNDS], double rate, const char *unit,
-    const char *note)
+print_line(const char *what, const char *against, double *ratios, unsigned n,
+    double rate, const char *note)
 {
-	qsort(ratios, ROUNDS, sizeof(*ratios), ascending);
-	printf("%-58s %6.2f  (%.2f .. %.2f)  %8.0f %s%s\n", what, ratios[ROUNDS / 2],
-	    ratios[0], ratios[ROUNDS - 1], rate, unit, note);
+	char text[96];
+	qsort(ratios, n, sizeof(*ratios), ascending);
+	snprintf(text, sizeof(text), "%s / %s", what, against);
+	printf("%-76s %7.2f  (%.2f .. %.2f)  %8.0f zones/s%s\n", text, ratios[n / 2],
+	    ratios[0], ratios[n - 1], rate, note);
 	fflush(stdout);
 }
 
 static void
-accept_line(struct bench *b, MDB_env *env, const char *what, unsigned n, unsigned zones,
-    unsigned window)
+accept_line(struct bench *b, MDB_env *env, const struct line *l)
 {
-	double ratios[ROUNDS], best = 0;
-	char note[64];
+	double ratios[ROUNDS], best = 0, cpu = 0, cpu_alone = 0;
+	unsigned n = l->messages * l->zones;
+	char note[80] = "";
 	size_t commits = 0;
-	for (int r = 0; r < ROUNDS; r++) {
+	b->unsorted = l->unsorted;
+	for (unsigned r = 0; r < l->rounds; r++) {
 		unsigned first = b->next;
 		size_t before = agent_commits(b);
-		double ours = run_agent(b, n, zones, window);
+		double cpu_before = cpu_of(b->agent);
+		double ours = run_agent(b, l);
+		cpu += cpu_of(b->agent) - cpu_before;
 		commits = agent_commits(b) - before;
 		if (commits == 0)
 			die("agent", "no commit was counted");
-		double alone = run_lmdb(b, env, first, n * zones, commits);
-		ratios[r] = ours / alone;
-		if (n * zones / ours > best)
-			best = n * zones / ours;
+		cpu_before = cpu_of(0);
+		ratios[r] = ours / run_lmdb(b, env, first, n, commits);
+		cpu_alone += cpu_of(0) - cpu_before;
+		if (n / ours > best)
+			best = n / ours;
 	}
 	snprintf(note, sizeof(note), ", %zu commits", commits);
-	line(what, ratios, best, "zones/s", note);
+	if (b->agent > 0)
+		snprintf(note + strlen(note), sizeof(note) - strlen(note),
+		    ", processor us a zone: %.1f / %.1f", cpu * 1e6 / l->rounds / n,
+		    cpu_alone * 1e6 / l->rounds / n);
+	print_line(l->what, "LMDB alone, same commits", ratios, l->rounds, best, note);
+	b->unsorted = false;
+}
+
+static void
+fdatasync_line(struct bench *b)
+{
+	double ratios[ROUNDS], last = 0;
+	struct line warm = lines[0];
+	warm.messages = 50;
+	run_agent(b, &warm);
+	for (unsigned r = 0; r < ROUNDS; r++) {
+		double ours = run_agent(b, &lines[0]);
+		ratios[r] = ours / run_fdatasync(b, lines[0].messages);
+		last = lines[0].messages / ours;
+	}
+	print_line(lines[0].what, "one 4 kB write and fdatasync", ratios, ROUNDS, last,
+	    "");
+}
+
+static bool
+is_wanted(const struct bench *b, const struct line *l)
+{
+	for (size_t i = 0; i < b->n_only; i++)
+		if (strcmp(b->only[i], l->word) == 0)
+			return true;
+	return b->n_only == 0 && !l->only_asked;
+}
+
+static void
+take_arguments(struct bench *b, int argc, char **argv)
+{
+	int option;
+	struct err_where where = {0};
+	while ((option = getopt(argc, argv, "l:a:")) != -1) {
+		if (option == 'a')
+			b->agent = atoi(optarg);
+		else if (option == 'l' && b->n_only < ONLY_MAX)
+			b->only[b->n_only++] = optarg;
+		else
+			die("usage",
+			    "accept [-l LINE]... [-a PID] PORT TLS-PORT CA-FILE "
+			    "KEYFILE CATALOG STATE-DIR SCRATCH-DIR");
+	}
+	argv += optind;
+	if (argc - optind != 7)
+		die("usage", "seven arguments");
+	struct tls_files tls = {.ca = argv[2]};
+	if (addr_parse("127.0.0.1", (uint16_t)atoi(argv[0]), &b->conf.server) ||
+	    addr_parse("127.0.0.1", (uint16_t)atoi(argv[1]), &b->tls) ||
+	    dname_parse(argv[4], &b->catalog))
+		die("arguments", "port or catalog");
+	if (tls_client_new(&tls, &where, &b->tls_ctx) ||
+	    key_load(argv[3], &b->conf.key, &where))
+		die(where.file, where.what);
+	b->conf.timeout_ms = 30000;
+	b->conf.cancel_fd = -1;
+	b->state = argv[5];
+	b->scratch = argv[6];
 }
 
 int
 main(int argc, char **argv)
 {
-	struct bench b = {.next = 1};
-	struct err_where where = {0};
-	double ratios[ROUNDS], last = 0;
-	if (argc != 6)
-		die("usage", "accept PORT KEYFILE CATALOG STATE-DIR SCRATCH-DIR");
-	if (addr_parse("127.0.0.1", (uint16_t)atoi(argv[1]), &b.conf.server) ||
-	    dname_parse(argv[3], &b.catalog))
-		die("arguments", "port or catalog");
-	if (key_load(argv[2], &b.conf.key, &where))
-		die(where.file, where.what);
-	b.conf.timeout_ms = 30000;
-	b.conf.cancel_fd = -1;
-	b.state = argv[4];
-	b.scratch = argv[5];
+	static struct bench b = {.next = 1};
+	take_arguments(&b, argc, argv);
 	MDB_env *env = open_lmdb(&b);
-
-	run_agent(&b, 50, 1, 1); /* warm */
-	for (int r = 0; r < ROUNDS; r++) {
-		double ours = run_agent(&b, 300, 1, 1);
-		ratios[r] = ours / run_fdatasync(&b, 300);
-		last = 300 / ours;
-	}
-	line("one durable UPDATE / one 4 kB write and fdatasync", ratios, last,
-	    "zones/s", "");
-	accept_line(&b, env, "one durable UPDATE / LMDB alone, same records", 300, 1,
-	    1);
-	accept_line(&b, env, "pipelined, window 512 / LMDB alone, same commits", 20000,
-	    1, 512);
-	accept_line(&b, env, "bulk, 500 zones a message / LMDB alone, same commits",
-	    100, 500, 16);
+	if (b.n_only == 0)
+		fdatasync_line(&b);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (is_wanted(&b, &lines[i]))
+			accept_line(&b, env, &lines[i]);
 	mdb_env_close(env);
+	tls_ctx_unref(b.tls_ctx);
 	key_unref(b.conf.key);
 	return 0;
 }

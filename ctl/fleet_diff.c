@@ -54,6 +54,9 @@ take(void *arg, enum observed_kind kind, const struct dname *name, const struct 
 	e = spool_put(&f->side->spool, kind, name, rr);
 	if (e == ERR_INVALID)
 		return session_fail(s, e, "%s: its zones are not in order", s->server);
+	if (e == ERR_RANGE)
+		return session_fail(s, e, "%s: too many records for one zone",
+		    s->server);
 	return e ? session_fail(s, e, "temporary file: %s", mem_errno_text(errno)) : OK;
 }
 
@@ -81,9 +84,13 @@ static int64_t
 end(void *arg, struct session *s, enum err e)
 {
 	struct fetch *f = arg;
-	(void)s;
-	f->side->is_in =
-	    e == OK && f->peer->next.answered && spool_rewind(&f->side->spool) == OK;
+	if (!e && !f->peer->next.answered)
+		e = session_fail(s, ERR_NOTFOUND,
+		    "%s: the agent says nothing about itself", s->server);
+	if (!e && spool_rewind(&f->side->spool))
+		e = session_fail(s, ERR_IO, "temporary file: %s",
+		    mem_errno_text(errno));
+	f->side->is_in = e == OK;
 	f->peer->err = e;
 	if (f->side->is_in) {
 		view_fini(&f->peer->view);
@@ -332,8 +339,13 @@ fleet_diff(struct fleet *f, const struct orders *orders)
 	d.sides = mem_zalloc((f->n + 1) * sizeof(*d.sides));
 	fetch_all(f, &d, orders);
 	diff_merge(&d);
-	for (size_t i = 0; i < f->n; i++)
+	for (size_t i = 0; i < f->n; i++) {
+		struct peer *p = &f->peers[i];
+		if (!p->err && !d.sides[i].is_in)
+			p->err = session_fail(&p->s, ERR_IO,
+			    "temporary file: cannot be read");
 		note_agent(&d, f, i);
+	}
 	print_causes(f, &d);
 	for (size_t i = 0; i < f->n; i++)
 		spool_fini(&d.sides[i].spool);

@@ -48,7 +48,9 @@ enum diff_why {
 	N_WHYS
 };
 
-enum { CAUSE_EXAMPLES = 3, CAUSES_MAX = 20000 };
+/* What an agent calls its backends and patterns is up to it: beyond so many causes
+ * of one agent they are not told apart. */
+enum { CAUSE_EXAMPLES = 3, CAUSES_OF_PEER = 500 };
 
 /* One cause at one backend of one agent, of any number of zones. */
 struct cause {
@@ -67,6 +69,7 @@ struct diff_side {
 	const struct view *view;
 	bool is_in, is_hub;
 	bool at_end;
+	size_t n_causes;       /* of zones */
 	struct spool_row next; /* unless at_end */
 };
 

@@ -71,20 +71,34 @@ keep(struct diffing *d, const char *text)
 
 /* Found where it was before, or moved there: zones with like names are alike. */
 static struct cause *
-cause_of(struct diffing *d, enum diff_why why, size_t peer, const char *backend,
+find_cause(struct diffing *d, enum diff_why why, size_t peer, const char *backend,
     const char *pattern)
 {
 	size_t i = d->n_causes;
-	backend = backend && *backend ? backend : NULL;
-	pattern = pattern && *pattern && d->n_causes < CAUSES_MAX ? pattern : NULL;
 	while (i > 0 && !is_cause(&d->causes[i - 1], why, peer, backend, pattern))
 		i--;
-	if (i > 0) {
-		struct cause found = d->causes[i - 1];
-		d->causes[i - 1] = d->causes[d->n_causes - 1];
-		d->causes[d->n_causes - 1] = found;
-		return &d->causes[d->n_causes - 1];
+	if (i == 0)
+		return NULL;
+	struct cause found = d->causes[i - 1];
+	d->causes[i - 1] = d->causes[d->n_causes - 1];
+	d->causes[d->n_causes - 1] = found;
+	return &d->causes[d->n_causes - 1];
+}
+
+static struct cause *
+cause_of(struct diffing *d, enum diff_why why, size_t peer, const char *backend,
+    const char *pattern)
+{
+	backend = backend && *backend ? backend : NULL;
+	pattern = pattern && *pattern ? pattern : NULL;
+	struct cause *found = find_cause(d, why, peer, backend, pattern);
+	if (!found && d->sides[peer].n_causes >= CAUSES_OF_PEER) {
+		backend = pattern = NULL;
+		found = find_cause(d, why, peer, NULL, NULL);
 	}
+	if (found)
+		return found;
+	d->sides[peer].n_causes++;
 	d->causes = mem_grow(d->causes, d->n_causes, &d->room, sizeof(*d->causes));
 	struct cause *c = &d->causes[d->n_causes++];
 	*c = (struct cause){.why = why,

@@ -105,6 +105,10 @@ write_row(struct spool *s, const struct dname *zone, const struct rr *rr)
 
 	if (s->any && spool_compare_keys(key, size, s->last, s->last_size) < 0)
 		return ERR_INVALID;
+	s->n_alike =
+	    s->any && same == size && size == s->last_size ? s->n_alike + 1 : 1;
+	if (s->n_alike > SPOOL_ROWS_MAX)
+		return ERR_RANGE;
 	if (serial) {
 		head.flags |= HAS_SERIAL;
 		head.serial = (uint32_t)strtoul(serial, NULL, 10);

@@ -30,7 +30,7 @@ enum spool_state {
 	SPOOL_OTHER, /* of a newer agent */
 };
 
-enum { SPOOL_TEXT_MAX = 256 };
+enum { SPOOL_TEXT_MAX = 256, SPOOL_ROWS_MAX = 250 /* of one zone */ };
 
 /* One zone on one backend. */
 struct spool_row {
@@ -47,14 +47,15 @@ struct spool_row {
 struct spool {
 	FILE *file; /* NULL: not made yet */
 	uint8_t last[DNAME_KEY_MAX];
-	size_t last_size;
+	size_t last_size, n_alike; /* rows of that zone */
 	bool any;
 };
 
 void spool_fini(struct spool *s);
 /* From empty. ERR_IO: no temporary file, errno tells. */
 NODISCARD enum err spool_begin(struct spool *s);
-/* A record of a zone. ERR_IO (errno); ERR_INVALID: it should have come earlier. */
+/* A record of a zone. ERR_IO (errno); ERR_INVALID: it should have come earlier.
+ * ERR_RANGE: more of one zone than there can be backends. */
 NODISCARD enum err spool_put(struct spool *s, enum observed_kind kind,
     const struct dname *name, const struct rr *rr);
 /* From writing to reading. ERR_IO. */

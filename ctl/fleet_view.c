@@ -42,7 +42,7 @@ get_number(const struct rr *rr, const char *key, uint64_t *number)
 {
 	char value[OBSERVED_VALUE_MAX], *end;
 	const char *text = observed_get(rr, key, value);
-	if (!text || *text < '0' || *text > '9' || strlen(text) > 19)
+	if (!text || *text < '0' || *text > '9' || strlen(text) > 18)
 		return false;
 	*number = strtoull(text, &end, 10);
 	return *end == '\0';
@@ -102,6 +102,9 @@ view_reasons(const struct view *v, char out[static VIEW_WHY_MAX])
 static void
 take_agent(struct view *v, const struct rr *rr)
 {
+	if (v->answered)
+		return; /* there is but one; who sends a million would fill our memory
+			 */
 	v->answered = true;
 	v->agent = get_text(v, rr, "agent");
 	v->version = get_text(v, rr, "version");

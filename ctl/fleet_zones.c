@@ -300,7 +300,8 @@ end(void *arg, struct session *s, enum err e)
 		judge(l);
 	if (l->is_done || l->all->until_ms == 0)
 		return TALK_OVER;
-	return fleet_pause(&l->pause_ms, clock_ms() - l->begun_ms);
+	/* Who did not answer has had no work with it. */
+	return fleet_pause(&l->pause_ms, e ? 0 : clock_ms() - l->begun_ms);
 }
 
 /* With all that are not done. until_ms 0: once. */

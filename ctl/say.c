@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,14 +58,18 @@ say_progress(const char *what, size_t done, size_t all)
 void
 say_error(const char *fmt, ...)
 {
+	va_list ap;
+	char *text;
 	say_progress_end();
 	fflush(stdout);
-	va_list ap;
 	va_start(ap, fmt);
-	fputs("nsherdctl: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	int n = vasprintf(&text, fmt, ap);
 	va_end(ap);
+	if (n < 0)
+		return;      /* no memory */
+	say_printable(text); /* much of it is what agents said */
+	fprintf(stderr, "nsherdctl: %s\n", text);
+	free(text);
 }
 
 char *
@@ -93,10 +98,17 @@ say_count(size_t n, const char *noun, char out[static SAY_COUNT_MAX])
 	return out;
 }
 
+/* UTF-8 stays as it is, but for U+0080 to U+009F, which are ESC and a letter to some
+ * terminals. */
 void
 say_printable(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
+	unsigned char before = 0;
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool starts = before < 0x80 || before == 0xc2;
+		if (c < ' ' || c == 0x7f || (c >= 0x80 && c < 0xa0 && starts))
 			*text = '?';
+		before = c;
+	}
 }

@@ -36,6 +36,8 @@ struct key {
 	 * never updated after key_new(), it needs no lock.
 	 */
 	EVP_MAC_CTX *mac;
+	/* One that was used, and is begun again without an allocation. */
+	EVP_MAC_CTX *_Atomic spare;
 	size_t size;
 	uint8_t secret[KEY_SECRET_MAX];
 };
@@ -126,6 +128,7 @@ key_new(const struct dname *name, enum key_alg alg, const uint8_t *secret, size_
 	dname_print_short(name, k->text);
 	k->alg = alg;
 	k->mac = mac;
+	atomic_init(&k->spare, NULL);
 	k->size = size;
 	memcpy(k->secret, secret, size);
 	*key = k;
@@ -146,6 +149,7 @@ key_unref(struct key *key)
 	    atomic_fetch_sub_explicit(&key->n_refs, 1, memory_order_acq_rel) > 1)
 		return;
 	EVP_MAC_CTX_free(key->mac); /* wipes the copy of the secret in it */
+	EVP_MAC_CTX_free(atomic_load(&key->spare));
 	mem_wipe(key->secret, sizeof(key->secret));
 	free(key);
 }
@@ -186,6 +190,23 @@ struct evp_mac_ctx_st *
 key_mac_new(const struct key *key)
 {
 	return EVP_MAC_CTX_dup(key->mac);
+}
+
+struct evp_mac_ctx_st *
+key_mac_take(struct key *key)
+{
+	EVP_MAC_CTX *mac = atomic_exchange(&key->spare, NULL);
+
+	if (mac != NULL && EVP_MAC_init(mac, NULL, 0, NULL) == 1)
+		return mac;
+	EVP_MAC_CTX_free(mac);
+	return key_mac_new(key);
+}
+
+void
+key_mac_give(struct key *key, struct evp_mac_ctx_st *mac)
+{
+	EVP_MAC_CTX_free(atomic_exchange(&key->spare, mac));
 }
 
 enum err

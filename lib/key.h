@@ -42,6 +42,10 @@ const uint8_t *key_secret(const struct key *key, size_t *size);
  * freed by EVP_MAC_CTX_free(). Any thread. NULL: the crypto library failed.
  */
 struct evp_mac_ctx_st *key_mac_new(const struct key *key);
+/* The same, to be given back by key_mac_give() (also NULL, or after a failure) instead
+ * of freed: mostly without an allocation. Any thread. */
+struct evp_mac_ctx_st *key_mac_take(struct key *key);
+void key_mac_give(struct key *key, struct evp_mac_ctx_st *mac);
 
 /* "hmac-sha256", "hmac-sha384", "hmac-sha512" (any case, final dot allowed).
  * ERR_UNSUPPORTED: hmac-md5, hmac-sha1 and the like, refused on purpose;

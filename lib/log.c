@@ -7,16 +7,24 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-enum { LINE_MAX_SIZE = 2048 };
+enum { LINE_MAX_SIZE = 2048, GATHER_MAX = 16 * 1024 };
 
 /* The log is the one thing every thread shares; both are set before threads
  * start, the level also later. */
 static atomic_int log_level_now = LOG_INFO;
 static atomic_bool log_to_journal;
 static const char *_Atomic log_program = "";
+
+/* Lines of this thread that wait. */
+static _Thread_local struct {
+	bool on;
+	size_t size;
+	char lines[GATHER_MAX];
+} gathered;
 
 static const char *const level_names[] = {
     [LOG_ERROR] = "error",
@@ -81,6 +89,37 @@ prefix(const char *level_name, int journal_priority, char out[static 16])
 	return out;
 }
 
+/* There is nobody to tell that stderr is gone. */
+static void
+write_out(const char *text, size_t size)
+{
+	if (size > 0 && write(STDERR_FILENO, text, size) < 0)
+		errno = 0;
+}
+
+static void
+write_gathered(void)
+{
+	write_out(gathered.lines, gathered.size);
+	gathered.size = 0;
+}
+
+void
+log_gather(void)
+{
+	gathered.on = true;
+}
+
+void
+log_spill(void)
+{
+	int saved_errno = errno;
+
+	write_gathered();
+	gathered.on = false;
+	errno = saved_errno;
+}
+
 PRINTF(4, 0)
 static void
 put_line(const char *level_name, int journal_priority, const char *subsystem,
@@ -95,9 +134,13 @@ put_line(const char *level_name, int journal_priority, const char *subsystem,
 	size_t n = head < 0 ? 0 : head > 127 ? 127 : (size_t)head;
 	n += escape(text, line + n, sizeof(line) - n - 1);
 	line[n++] = '\n';
-	/* There is nobody to tell that stderr is gone. */
-	if (write(STDERR_FILENO, line, n) < 0)
-		errno = 0;
+	if (gathered.on && gathered.size + n > sizeof(gathered.lines))
+		write_gathered();
+	if (gathered.on) {
+		memcpy(gathered.lines + gathered.size, line, n);
+		gathered.size += n;
+	} else
+		write_out(line, n);
 	errno = saved_errno;
 }
 
@@ -157,5 +200,6 @@ log_fatal(const char *subsystem, const char *fmt, ...)
 	put_line("fatal", 2, subsystem, fmt, args);
 	va_end(args);
 	log_error(subsystem, "program=%s aborts", atomic_load(&log_program));
+	log_spill();
 	abort();
 }

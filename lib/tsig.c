@@ -29,7 +29,7 @@ struct record {
 
 /* What a MAC is made of (sections 4.3 and 5.3). */
 struct digest {
-	const struct key *key;
+	struct key *key;
 	const uint8_t *prior;     /* MAC of the message before this one */
 	size_t prior_size;        /* 0: a request */
 	bool timers_only;         /* second and later replies (section 5.3.1) */
@@ -99,14 +99,17 @@ compute(const struct digest *d, const uint8_t *wire, size_t size, uint16_t n_add
     const struct record *r, uint8_t out[static TSIG_MAC_MAX])
 {
 	EVP_MAC_CTX *mac =
-	    d->begun != NULL ? EVP_MAC_CTX_dup(d->begun) : key_mac_new(d->key);
+	    d->begun != NULL ? EVP_MAC_CTX_dup(d->begun) : key_mac_take(d->key);
 	size_t out_size = 0;
 	bool good = mac != NULL && (d->begun != NULL || add_prior(mac, d)) &&
 		    add_message(mac, wire, size, r->original_id, n_additional) &&
 		    add_variables(mac, d, r) &&
 		    EVP_MAC_final(mac, out, &out_size, TSIG_MAC_MAX) == 1;
 
-	EVP_MAC_CTX_free(mac);
+	if (d->begun != NULL)
+		EVP_MAC_CTX_free(mac);
+	else
+		key_mac_give(d->key, mac);
 	return good ? OK : ERR_IO;
 }
 

@@ -60,6 +60,8 @@ struct proto_session {
 	struct key_use *use;             /* of the key it counts for; NULL: none yet */
 	struct transaction *transaction; /* begun here; NULL: none */
 	uint64_t locked_until_ms;        /* it may hold a lock until then; 0: none */
+	struct addr source_addr;         /* the last that was printed, for the next */
+	char source[ADDR_TEXT_MAX + 8];  /* request; "": none was */
 };
 
 /* A request whose signature was looked at. */

@@ -211,8 +211,17 @@ request_source(const struct request *req, char *out, size_t size)
 	char text[ADDR_TEXT_MAX];
 	static const char *const names[] =
 	    {[TRANSPORT_UDP] = "udp", [TRANSPORT_TCP] = "tcp", [TRANSPORT_TLS] = "tls"};
-	snprintf(out, size, "%s/%s", addr_print(&req->from, text),
-	    names[req->session->transport]);
+	struct proto_session *session = req->session;
+
+	if (session->source[0] == '\0' ||
+	    !addr_equal(&session->source_addr, &req->from)) {
+		session->source_addr = req->from;
+		snprintf(session->source, sizeof(session->source), "%s/%s",
+		    addr_print(&req->from, text), names[session->transport]);
+	}
+	size_t n = strnlen(session->source, size - 1);
+	memcpy(out, session->source, n);
+	out[n] = '\0';
 }
 
 /* Strangers may not fill the log. */

@@ -180,9 +180,10 @@ send_outcome(struct update *u)
 	struct reply r;
 	char text[160];
 
-	update_print_why(u, text, sizeof(text));
 	/* By this a client finds the outcome of its commands. */
 	bool seq = u->rcode == RCODE_NOERROR && u->seq != 0;
+	if (u->why.reason[0] != '\0')
+		update_print_why(u, text, sizeof(text));
 	if (seq)
 		snprintf(text, sizeof(text), "seq=%" PRIu64, u->seq);
 	reply_start(&r, &u->req, u->rcode, false);

@@ -143,7 +143,9 @@ update_run(struct store_txn *txn, struct store_job *job)
 {
 	struct update *u = (struct update *)job;
 
-	update_refuse(u, RCODE_NOERROR, 0, "");
+	u->rcode = RCODE_NOERROR;
+	u->why.rr = 0;
+	u->why.reason[0] = '\0';
 	u->serial = 0;
 	u->again = u->changed = u->reconfigure = u->release = false;
 	memset(&u->verdict, 0, sizeof(u->verdict));

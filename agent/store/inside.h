@@ -91,7 +91,8 @@ struct store {
 	struct store_job version_job; /* at most one is under way */
 	_Atomic bool version_busy;
 	_Atomic uint64_t version_noted, version_new;
-	_Atomic unsigned n_scratch; /* ever opened, for their names */
+	_Atomic unsigned n_scratch;   /* ever opened, for their names */
+	struct replay_index *replays; /* of the write transaction of catalog.mdb */
 };
 
 uint64_t store_now_ms(void); /* CLOCK_MONOTONIC */
@@ -111,6 +112,8 @@ bool store_shrink(struct store *store, enum store_env env);
 void store_note_version(struct store *store, uint64_t version);
 /* The last sequence ever given; 0: none. */
 NODISCARD enum err worklog_last(struct store_txn *txn, uint64_t *last);
+/* A write transaction was undone, or the store is closed. */
+void replay_forget_index(struct store *store);
 void status_put_version(struct store_txn *txn, uint64_t version);
 /* Times that status_touch() was recorded. */
 NODISCARD enum err status_touches(struct store_txn *txn, uint64_t *touches);

@@ -415,6 +415,7 @@ release(struct store *store)
 		close(store->dir_fd);
 	pthread_mutex_destroy(&store->reap_lock);
 	pthread_mutex_destroy(&store->bell_lock);
+	replay_forget_index(store);
 	free(store->dir);
 	free(store);
 }

@@ -394,6 +394,14 @@ txn_begin(struct store_txn *txn)
 	}
 }
 
+/* Only one thread writes there: nobody looks meanwhile. */
+static void
+forget_undone(const struct store_txn *txn)
+{
+	if (txn->write && txn->env == STORE_CATALOG)
+		replay_forget_index(txn->store);
+}
+
 enum err
 txn_commit(struct store_txn *txn)
 {
@@ -411,14 +419,18 @@ txn_commit(struct store_txn *txn)
 	/* To LMDB a short write is EIO, though it is the disk that is full. */
 	if (rc == EIO && !store_has_room(txn->store))
 		rc = ENOSPC;
+	if (rc != 0)
+		forget_undone(txn);
 	return rc == 0 ? OK : txn_fail(txn, txn_from_lmdb(rc));
 }
 
 void
 txn_abort(struct store_txn *txn)
 {
-	if (txn->mdb != NULL)
+	if (txn->mdb != NULL) {
+		forget_undone(txn);
 		mdb_txn_abort(txn->mdb);
+	}
 	txn->mdb = NULL;
 }
 

@@ -35,7 +35,7 @@ enum table {
 	TABLE_BACKENDS, /* 'n' name -> number; 'm' number -> mark */
 	TABLE_LEDGER,   /* backend zone -> entry */
 	TABLE_GRAVES,   /* backend zone -> grave */
-	TABLE_REPLAY,   /* time MAC -> answer */
+	TABLE_REPLAY,   /* time number -> answer, MAC */
 	TABLE_GUARD,    /* 'r' catalog, 'h' catalog zone, 'a' catalog zone */
 	TABLE_PAST,     /* number chunk -> what records were */
 	/* status.mdb */

@@ -80,6 +80,98 @@ replay_prune__more_than_room__the_oldest_go_and_the_horizon_tells(void **state)
 	commit(f);
 }
 
+static void
+make_mac(unsigned n, uint8_t mac[static 32])
+{
+	memset(mac, 0, 32);
+	for (size_t i = 0; i < 4; i++)
+		mac[i] = (uint8_t)((n * 2654435761u) >> (8 * i));
+	mac[31] = (uint8_t)n;
+}
+
+static void
+put_range(struct store_txn *txn, unsigned from, unsigned to)
+{
+	uint8_t mac[32];
+
+	for (unsigned i = from; i < to; i++) {
+		const struct replay r = {.rcode = 0, .serial = i};
+		make_mac(i, mac);
+		replay_put(txn, 1000 + i / 1000, mac, sizeof(mac), &r);
+	}
+}
+
+static unsigned
+count_range(struct store_txn *txn, unsigned from, unsigned to)
+{
+	uint8_t mac[32];
+	unsigned n = 0;
+
+	for (unsigned i = from; i < to; i++) {
+		struct replay r;
+		make_mac(i, mac);
+		n += replay_get(txn, 1000 + i / 1000, mac, sizeof(mac), &r) == OK &&
+		     r.serial == i;
+	}
+	return n;
+}
+
+static void
+replay__many__all_are_known_also_to_readers_and_after_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	enum { N = 10000 };
+
+	struct store_txn *txn = begin(f, STORE_CATALOG);
+	put_range(txn, 0, N);
+	assert_int_equal(count_range(txn, 0, N), N);
+	assert_int_equal(count_range(txn, N, 2 * N), 0);
+	commit(f);
+	fixture_close(f);
+	fixture_open(f);
+	txn = store_read(f->store, STORE_CATALOG);
+	assert_int_equal(count_range(txn, 0, 50), 50);
+	assert_int_equal(count_range(txn, N, N + 50), 0);
+	store_end(&txn);
+	txn = begin(f, STORE_CATALOG);
+	put_range(txn, N, N + 1000);
+	assert_int_equal(count_range(txn, 0, N + 2000), N + 1000);
+	commit(f);
+}
+
+static void
+replay__transaction_undone__what_it_put_and_pruned_is_undone(void **state)
+{
+	struct fixture *f = *state;
+
+	struct store_txn *txn = begin(f, STORE_CATALOG);
+	put_range(txn, 0, 2000);
+	commit(f);
+	txn = begin(f, STORE_CATALOG);
+	put_range(txn, 2000, 5000);
+	for (unsigned i = 0; i < 10; i++)
+		replay_prune(txn, 1001, 100000);
+	assert_int_equal(count_range(txn, 0, 1000), 1000 - 10 * 64);
+	assert_int_equal(count_range(txn, 1000, 5000), 4000);
+	txn_abort(txn);
+	txn_fini(txn);
+	txn = begin(f, STORE_CATALOG);
+	assert_int_equal(count_range(txn, 0, 5000), 2000);
+	put_range(txn, 2000, 3000);
+	for (unsigned i = 0; i < 16; i++)
+		replay_prune(txn, 1001, 100000);
+	assert_int_equal(count_range(txn, 0, 5000), 2000);
+	/* One that is older than all that are left goes as well. */
+	uint8_t mac[32] = {1};
+	const struct replay r = {.rcode = 0};
+	struct replay got;
+	replay_put(txn, 5, mac, sizeof(mac), &r);
+	assert_int_equal(replay_get(txn, 5, mac, sizeof(mac), &got), OK);
+	replay_prune(txn, 1001, 100000);
+	assert_int_equal(replay_get(txn, 5, mac, sizeof(mac), &got), ERR_NOTFOUND);
+	commit(f);
+}
+
 int
 main(void)
 {
@@ -87,6 +179,8 @@ main(void)
 	    TEST(replay__put_and_get__by_time_and_mac),
 	    TEST(replay_prune__more_than_room__the_oldest_go_and_the_horizon_tells),
 	    TEST(replay_prune__many_old__bounded_and_only_old),
+	    TEST(replay__many__all_are_known_also_to_readers_and_after_a_restart),
+	    TEST(replay__transaction_undone__what_it_put_and_pruned_is_undone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,6 +274,48 @@ spool__zones_out_of_order__are_refused(void **state)
 }
 
 static void
+spool__rows_of_one_zone_without_end__are_refused(void **state)
+{
+	struct spool spool = {0};
+	enum err e = OK;
+	int n = 0;
+	(void)state;
+	assert_int_equal(spool_begin(&spool), OK);
+	for (; n < 10000 && !e; n++) {
+		char row[] = "a.example n1 serving 5 p i1";
+		e = put_row(&spool, row);
+	}
+	assert_int_equal(e, ERR_RANGE);
+	assert_int_equal(n, SPOOL_ROWS_MAX + 1);
+	spool_fini(&spool);
+}
+
+static void
+diff_merge__backends_without_end__are_few_causes(void **state)
+{
+	struct fixture f = {0};
+	uint64_t n = 0;
+	(void)state;
+	f.d = (struct diffing){.sides = f.sides, .n = 1};
+	f.sides[0].view = &f.views[0];
+	f.sides[0].is_in = true;
+	assert_int_equal(spool_begin(&f.sides[0].spool), OK);
+	for (int i = 10000; i < 13000; i++) {
+		char row[64];
+		snprintf(row, sizeof(row), "z%d n%d failed - p%d i", i, i, i);
+		assert_int_equal(put_row(&f.sides[0].spool, row), OK);
+	}
+	assert_int_equal(spool_rewind(&f.sides[0].spool), OK);
+	diff_merge(&f.d);
+	assert_int_equal(f.d.n_causes, CAUSES_OF_PEER + 1);
+	for (size_t i = 0; i < f.d.n_causes; i++)
+		n += f.d.causes[i].n_zones;
+	assert_int_equal(n, 3000);
+	spool_fini(&f.sides[0].spool);
+	diff_end(&f.d);
+}
+
+static void
 spool__rows__come_back_as_they_were(void **state)
 {
 	struct spool spool = {0};
@@ -319,6 +361,8 @@ main(void)
 	    cmocka_unit_test(diff_merge__ids_and_patterns__differ_unless_behind),
 	    cmocka_unit_test(diff_merge__many_zones__are_one_cause_with_examples),
 	    cmocka_unit_test(spool__zones_out_of_order__are_refused),
+	    cmocka_unit_test(spool__rows_of_one_zone_without_end__are_refused),
+	    cmocka_unit_test(diff_merge__backends_without_end__are_few_causes),
 	    cmocka_unit_test(spool__rows__come_back_as_they_were),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,19 @@ view_take__more_backends_than_any_has__is_refused(void **state)
 }
 
 static void
+view_take__agent_a_second_time__keeps_the_first(void **state)
+{
+	struct view v;
+	(void)state;
+	make(&v, "health=ok,health-reason=one", NULL);
+	assert_int_equal(take(&v, OBSERVED_AGENT, ".", "agent=b,health-reason=two"),
+	    OK);
+	assert_string_equal(v.agent, "ams1");
+	assert_int_equal(v.n_reasons, 1);
+	view_fini(&v);
+}
+
+static void
 view_pattern_find__name__is_found_or_not(void **state)
 {
 	struct view v = {0};
@@ -165,6 +178,7 @@ main(void)
 	    cmocka_unit_test(view_lag__serials__are_of_a_circle),
 	    cmocka_unit_test(view_take__reasons__are_all_kept_and_printable),
 	    cmocka_unit_test(view_take__more_backends_than_any_has__is_refused),
+	    cmocka_unit_test(view_take__agent_a_second_time__keeps_the_first),
 	    cmocka_unit_test(view_pattern_find__name__is_found_or_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

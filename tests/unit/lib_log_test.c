@@ -40,6 +40,25 @@ captured(char *text, size_t size)
 }
 
 static void
+log_gather__lines__are_one_write_at_the_spill(void **state)
+{
+	char text[4096];
+	(void)state;
+	unsetenv("JOURNAL_STREAM");
+	log_init("test", LOG_INFO);
+	capture();
+	log_gather();
+	log_info("update", "serial=1");
+	log_error("update", "serial=2");
+	assert_int_equal(write(STDERR_FILENO, "between\n", 8), 8);
+	log_spill();
+	log_info("update", "serial=3");
+	captured(text, sizeof(text));
+	assert_string_equal(text, "between\ninfo update: serial=1\n"
+				  "error update: serial=2\ninfo update: serial=3\n");
+}
+
+static void
 log_info__plain__is_level_subsystem_text(void **state)
 {
 	char text[4096];
@@ -188,6 +207,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(log_gather__lines__are_one_write_at_the_spill),
 	    cmocka_unit_test(log_info__plain__is_level_subsystem_text),
 	    cmocka_unit_test(log_info__under_the_journal__has_its_priority),
 	    cmocka_unit_test(log_info__control_characters__stay_one_line),
