@@ -193,14 +193,19 @@ static void
 keep(void *arg, struct peer *p)
 {
 	struct msg msg;
-	(void)arg;
+	const bool *now = arg;
 	pthread_mutex_lock(&p->lock);
-	if (p->holds_running && clock_ms() - p->used_ms > AGAIN_MS) {
+	if (p->holds_running && (*now || clock_ms() - p->used_ms > AGAIN_MS)) {
 		p->used_ms = clock_ms();
-		enum err e = order_send(&p->agent, "lock", NULL, 0, NULL, &msg);
+		enum err e = p->agent.x
+				 ? order_send(&p->agent, "lock", NULL, 0, NULL, &msg)
+				 : ERR_CLOSED;
 		if (e || msg_rcode(&msg) != RCODE_NOERROR) {
 			/* It believes to be alone, and is not: it has to know. */
 			log_warn("lock", "session=%u lost=running", p->id);
+			p->holds_running = false;
+			exchange_close(p->agent.x);
+			p->agent.x = NULL;
 			nc_session_set_term_reason(p->nc, NC_SESSION_TERM_OTHER);
 			nc_session_set_status(p->nc, NC_STATUS_INVALID);
 		}
@@ -209,11 +214,11 @@ keep(void *arg, struct peer *p)
 }
 
 void
-locks_keep(struct gateway *gw)
+locks_keep(struct gateway *gw, bool now)
 {
 	pthread_mutex_lock(&gw->lock);
 	bool some = gw->running_lock != 0;
 	pthread_mutex_unlock(&gw->lock);
 	if (some)
-		peers_each(gw, keep, NULL);
+		peers_each(gw, keep, &now);
 }

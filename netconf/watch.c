@@ -207,18 +207,21 @@ look(struct watch *w)
 	return OK;
 }
 
-static void
+/* Is the agent perhaps not the one of before? */
+static bool
 look_and_tell(struct watch *w)
 {
 	enum err e = look(w);
-	if (session_is_lost(e) && !w->lost)
+	bool broke = session_is_lost(e);
+	if (broke && !w->lost)
 		e = look(w); /* it had only been idle for too long */
 	if (e == ERR_CANCELED)
-		return;
+		return false;
 	if (e && !w->lost)
 		log_warn("watch", "error=\"%s\"", w->s.error);
 	w->lost = e != OK;
 	set_alarm(w, "agent-unreachable", w->s.server, w->lost, w->s.error);
+	return broke;
 }
 
 static void *
@@ -226,8 +229,8 @@ run(void *arg)
 {
 	struct watch *w = arg;
 	while (!atomic_load(&w->gw->is_stopping)) {
-		look_and_tell(w);
-		locks_keep(w->gw);
+		bool broke = look_and_tell(w);
+		locks_keep(w->gw, broke);
 		for (unsigned i = 0; i < PAUSE_MS / 50; i++) {
 			if (atomic_load(&w->gw->is_stopping))
 				break;
