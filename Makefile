@@ -181,7 +181,7 @@ deps:
 
 # -- fuzzing ----------------------------------------------------------------
 
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(filter-out $(if $(NETCONF),,%/fuzz_netconf.c),$(wildcard tests/fuzz/fuzz_*.c)))
 fuzz: deps
 	$(Q)$(MAKE) --no-print-directory B=build-fuzz CC=$(FUZZ_CC) \
 	    SANFLAGS='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' \
@@ -189,6 +189,9 @@ fuzz: deps
 	$(Q)tests/run-fuzz build-fuzz $(FUZZ_TIME) $(FUZZERS)
 
 fuzz-build: $(patsubst %,$(B)/%,$(FUZZERS))
+$(B)/fuzz_netconf: $(B)/tests/fuzz/fuzz_netconf.o $(filter-out %/main.o,$(call objs,netconf)) $(call archives,lib)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(NETCONF_LDLIBS)
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call archives,$(ROOMS))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LDLIBS) -ljansson

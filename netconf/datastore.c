@@ -15,7 +15,7 @@ static const struct lyd_node *
 child(const struct lyd_node *node, const char *name)
 {
 	for (const struct lyd_node *c = node ? lyd_child(node) : NULL; c; c = c->next)
-		if (strcmp(LYD_NAME(c), name) == 0)
+		if (strcmp(tree_name(c), name) == 0)
 			return c;
 	return NULL;
 }

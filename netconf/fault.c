@@ -14,6 +14,7 @@
 #include "netconf/schema.h"
 #include "netconf/tree.h"
 
+PRINTF(4, 0)
 static enum err
 set(struct fault *f, NC_ERR tag, const char *elem, const char *fmt, va_list ap)
 {
@@ -220,8 +221,14 @@ enum err
 fault_unreachable(struct fault *f, const struct session *s, enum err e)
 {
 	bool was_free = f->tag == 0;
+	const char *why = s->error[0] ? s->error : err_str(e);
+	size_t n = strlen(s->server);
+	/* Who it was that refused is clear. */
+	if (e == ERR_DENIED && strncmp(why, s->server, n) == 0 &&
+	    strncmp(why + n, ": ", 2) == 0)
+		why += n + 2;
 	fault_set(f, e == ERR_DENIED ? NC_ERR_ACCESS_DENIED : NC_ERR_OP_FAILED, "%s",
-	    s->error[0] ? s->error : err_str(e));
+	    why);
 	if (was_free)
 		f->lost = session_is_lost(e);
 	return e;

@@ -33,8 +33,8 @@ struct fetch {
 	size_t n_odd; /* whose status stands under an id that is not known */
 };
 
-/* ERR_DENIED: refused. Fails with session->error; the connection is then not good any
- * more. members is to be freed in any case. */
+/* ERR_DENIED: refused. Fails with session->error. members is to be freed in any case.
+ */
 NODISCARD enum err fetch_zones(struct fetch *f);
 
 #endif

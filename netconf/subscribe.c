@@ -26,7 +26,7 @@ static const struct lyd_node *
 find_child(const struct lyd_node *rpc, const char *name)
 {
 	for (const struct lyd_node *c = lyd_child(rpc); c; c = c->next)
-		if (strcmp(LYD_NAME(c), name) == 0)
+		if (strcmp(tree_name(c), name) == 0)
 			return c;
 	return NULL;
 }

@@ -100,6 +100,14 @@ take_unknown(struct pool *pool, struct elem *parent, const struct lyd_node *node
 	tree_take(pool, e, o->child);
 }
 
+const char *
+tree_name(const struct lyd_node *node)
+{
+	const struct lyd_node_opaq *o =
+	    (const struct lyd_node_opaq *)(const void *)node;
+	return node->schema ? node->schema->name : o->name.name;
+}
+
 /* Identities have a prefix that must be declared where they stand. */
 static void
 declare_prefix(struct pool *pool, struct elem *e, const struct lyd_node *node)

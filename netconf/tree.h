@@ -51,6 +51,9 @@ const char *tree_value(const struct elem *parent, const char *name);
  * children of parent. */
 void tree_take(struct pool *pool, struct elem *parent, const struct lyd_node *first);
 
+/* Its name, also of one that the schema does not know: LYD_NAME() casts const away. */
+const char *tree_name(const struct lyd_node *node);
+
 /* Append the XML of an element and what is marked in it, or all if its mark says so.
  * outer_ns: the namespace it stands in. */
 void tree_print(const struct elem *e, const char *outer_ns, struct buf *out);
