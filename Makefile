@@ -72,14 +72,14 @@ NETCONF_LDLIBS := -lnetconf2 -lyang -lssh -lpthread $(LIB_LDLIBS)
 # The architecture: one archive per room, lowest layer first. What a room's
 # tests link is what doc/LAYERS lets the room see.
 ROOMS := lib agent/store agent/guard agent/catalog agent/proto agent/net \
-         agent/pattern agent/backend agent/probe agent/deploy
+         agent/health agent/pattern agent/backend agent/probe agent/deploy
 HEADERS = $(wildcard lib/*.h agent/*.h agent/*/*.h ctl/*.h) $(if $(NETCONF),$(wildcard netconf/*.h))
 SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c netconf/*.c tests/unit/*.c tests/system/*.c tests/fuzz/*.c bench/*.c)
 
 room = $(B)/$(subst /,_,$(1)).a
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 # each room's archive, highest layer first, as the linker wants them
-archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agent/net \
+archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agent/health agent/net \
            agent/proto agent/catalog agent/guard agent/store lib,$(if $(filter $(r),$(1)),$(call room,$(r))))
 
 PROGRAMS := $(B)/nsherdd $(B)/nsherdctl $(if $(NETCONF),$(B)/nsherd-netconfd)
@@ -137,6 +137,7 @@ SEES_agent_guard   := $(SEES_agent_store) agent/guard
 SEES_agent_catalog := $(SEES_agent_guard) agent/catalog
 SEES_agent_proto   := $(SEES_agent_catalog) agent/proto
 SEES_agent_net     := $(SEES_agent_proto) agent/net
+SEES_agent_health  := $(SEES_agent_store) agent/health
 SEES_agent_pattern := lib agent/pattern
 SEES_agent_backend := lib agent/pattern agent/backend
 SEES_agent_probe   := lib agent/store agent/probe
@@ -211,7 +212,7 @@ bench: deps all $(BENCHES)
 lint:
 	$(Q)tests/lint-layers doc/LAYERS
 	$(Q)for h in $(HEADERS); do \
-	    $(CC) $(ALL_CFLAGS) -fsyntax-only -include ./$$h -x c /dev/null || exit 1; done
+	    $(CC) $(ALL_CFLAGS) -Wno-pedantic -fsyntax-only -include ./$$h -x c /dev/null || exit 1; done
 	$(Q)clang-format --dry-run -Werror $(HEADERS) $(wildcard tests/unit/*.h) $(SOURCES)
 	@echo "lint: layers, headers and formatting are clean"
 
@@ -227,8 +228,10 @@ FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
         755:$(B)/nsherdctl:$(PREFIX)/bin/nsherdctl \
         644:packaging/nsherdd.service:$(PREFIX)/lib/systemd/system/nsherdd.service \
         644:packaging/nsherd.conf:$(PREFIX)/share/nsherd/nsherd.conf \
+        $(foreach p,$(wildcard packaging/health/nsherd-*),755:$(p):$(PREFIX)/share/nsherd/health/$(notdir $(p))) \
+        $(foreach p,$(wildcard packaging/health/*.conf),644:$(p):$(PREFIX)/share/nsherd/health/$(notdir $(p))) \
         644:doc/protocol.md:$(PREFIX)/share/doc/nsherd/protocol.md \
-        $(foreach s,1 5 8,$(foreach p,$(filter-out $(if $(NETCONF),,$(NETCONF_MAN)),$(wildcard doc/man/*.$(s))),644:$(p):$(MANDIR)/man$(s)/$(notdir $(p)))) \
+        $(foreach s,1 5 7 8,$(foreach p,$(filter-out $(if $(NETCONF),,$(NETCONF_MAN)),$(wildcard doc/man/*.$(s))),644:$(p):$(MANDIR)/man$(s)/$(notdir $(p)))) \
         $(if $(NETCONF),$(NETCONF_FILES)) \
         $(foreach p,$(wildcard patterns/*.ini patterns/*.zone),644:$(p):$(PREFIX)/share/nsherd/patterns/$(notdir $(p)))
 

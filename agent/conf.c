@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/conf_read.h"
 #include "lib/mem.h"
 #include "lib/version.h"
 
@@ -63,6 +64,7 @@ static void
 set_defaults(struct conf *conf)
 {
 	conf->log = LOG_INFO;
+	conf_set_health_defaults(&conf->health);
 	if (gethostname(conf->name, sizeof(conf->name)) != 0)
 		conf->name[0] = '\0';
 	conf->name[sizeof(conf->name) - 1] = '\0';
@@ -200,6 +202,7 @@ conf_free(struct conf *conf)
 	free(conf->tls_client_ca);
 	free(conf->tls_ca);
 	free(conf->state_dir);
+	free(conf->health_file);
 	free(conf->pattern_dir);
 	free(conf->faults);
 	free(conf->path);
@@ -237,6 +240,13 @@ conf_get_tls_client(const struct conf *conf, struct tls_files *files)
 	*files = (struct tls_files){.cert = conf->tls_cert,
 	    .key = conf->tls_key,
 	    .ca = conf->tls_ca};
+}
+
+char *
+conf_health_file(const struct conf *conf)
+{
+	return conf->health_file != NULL ? mem_strdup(conf->health_file)
+					 : mem_printf("%s/health", conf->state_dir);
 }
 
 static bool

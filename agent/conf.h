@@ -8,6 +8,7 @@
 
 #include "agent/backend/backend.h"
 #include "agent/deploy/deploy.h"
+#include "agent/health/health.h"
 #include "agent/net/net.h"
 #include "agent/proto/proto.h"
 #include "agent/store/store.h"
@@ -98,6 +99,8 @@ struct conf {
 	size_t n_listen_tls;
 	char *tls_cert, *tls_key, *tls_client_ca, *tls_ca;
 	char *state_dir, *pattern_dir;
+	char *health_file; /* NULL: health, in state_dir */
+	struct health_conf health;
 	enum log_level log;
 	struct conf_key **keys;
 	size_t n_keys;
@@ -140,6 +143,8 @@ char *conf_fault_text(const struct conf *conf, size_t n);
 void conf_get_store(const struct conf *conf, struct store_conf *store);
 /* Without the certificates. */
 void conf_get_net(const struct conf *conf, struct net_conf *net);
+/* Where the verdict on its health goes; free it. */
+char *conf_health_file(const struct conf *conf);
 /* Is anybody asked or told over TLS? */
 bool conf_calls_tls(const struct conf *conf);
 /* To listen with, and to ask others with. */

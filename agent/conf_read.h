@@ -39,6 +39,7 @@ extern const struct conf_setting conf_agent_settings[], conf_key_settings[],
     conf_catalog_settings[], conf_backend_settings[];
 
 /* Defaults that are not zero. */
+void conf_set_health_defaults(struct health_conf *h);
 void conf_set_catalog_defaults(struct conf_catalog *c);
 void conf_set_backend_defaults(struct conf_backend *b);
 

@@ -15,6 +15,7 @@ enum {
 enum { PROBE_RATE = 150, APPLY_RATE = 500, RATE_MAX = 1000000 };
 enum { MAX_TRANSFERS = 2000, TRANSFER_PATIENCE_S = 60 };
 enum { VARIANTS = 1000, VARIANTS_MAX = 100000 };
+enum { HEALTH_DOWN_AFTER_S = 10, HEALTH_UP_AFTER_S = 30, HEALTH_MIN_SERVING = 95 };
 enum { MAX_RECORDS = 20000000 };
 enum { MAX_LOCK_S = 300, MAX_TRANSACTION = 100000, TRANSACTION_LIMIT = 1000000 };
 
@@ -137,6 +138,39 @@ set_pattern_dir(struct conf_reader *r, const char *value)
 }
 
 static void
+set_health_file(struct conf_reader *r, const char *value)
+{
+	conf_value_directory(r, &r->conf->health_file, value);
+}
+
+static void
+set_health_down_after(struct conf_reader *r, const char *value)
+{
+	conf_value_duration(r, &r->conf->health.down_after_s, value);
+}
+
+static void
+set_health_up_after(struct conf_reader *r, const char *value)
+{
+	conf_value_duration(r, &r->conf->health.up_after_s, value);
+}
+
+static void
+set_health_min_serving(struct conf_reader *r, const char *value)
+{
+	char number[8];
+	unsigned long percent;
+	size_t n = strspn(value, "0123456789");
+
+	snprintf(number, sizeof(number), "%.*s", (int)(n < 7 ? n : 7), value);
+	if (n >= sizeof(number) || strcmp(value + n, "%") != 0 ||
+	    inifile_number(number, 0, 100, &percent) != OK)
+		conf_value_fault(r, "not from 0% to 100%", value);
+	else
+		r->conf->health.min_serving = (unsigned)percent;
+}
+
+static void
 set_log(struct conf_reader *r, const char *value)
 {
 	if (log_level_parse(value, &r->conf->log) != OK)
@@ -153,6 +187,10 @@ const struct conf_setting conf_agent_settings[] = {
     {"tls-ca", set_tls_ca, false},
     {"state-dir", set_state_dir, false},
     {"pattern-dir", set_pattern_dir, false},
+    {"health-file", set_health_file, false},
+    {"health-down-after", set_health_down_after, false},
+    {"health-up-after", set_health_up_after, false},
+    {"health-min-serving", set_health_min_serving, false},
     {"metrics", set_metrics, false},
     {"log", set_log, false},
     {NULL, NULL, false},
@@ -629,6 +667,14 @@ const struct conf_setting conf_backend_settings[] = {
     {"max-variants", set_max_variants, false},
     {NULL, NULL, false},
 };
+
+void
+conf_set_health_defaults(struct health_conf *h)
+{
+	h->down_after_s = HEALTH_DOWN_AFTER_S;
+	h->up_after_s = HEALTH_UP_AFTER_S;
+	h->min_serving = HEALTH_MIN_SERVING;
+}
 
 void
 conf_set_catalog_defaults(struct conf_catalog *c)

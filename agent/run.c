@@ -26,6 +26,7 @@
 
 #include "agent/conf.h"
 #include "agent/deploy/deploy.h"
+#include "agent/monitor.h"
 #include "agent/net/net.h"
 #include "agent/net/outward.h"
 #include "agent/notify.h"
@@ -46,6 +47,7 @@ struct run {
 	uv_signal_t signals[N_SIGNALS];
 	bool reload_wanted; /* by an UPDATE that was answered */
 	struct reload *reload;
+	struct monitor *monitor;
 	bool is_net_closed;
 };
 
@@ -339,6 +341,8 @@ close_rooms(struct run *run)
 		uv_run(&rooms->loop, UV_RUN_ONCE);
 	reload_free(run->reload);
 	run->reload = NULL;
+	monitor_stop(run->monitor);
+	run->monitor = NULL;
 	deploy_stop(rooms->deploy);
 	store_close(rooms->store); /* the replies nobody waits for come to proto */
 	rooms->store = NULL;
@@ -372,6 +376,7 @@ run_agent(struct conf **conf, bool verbose)
 	enum err err = open_rooms(&run);
 	if (err == OK) {
 		run.reload = reload_new(&run.rooms, say_ready, &run);
+		run.monitor = monitor_start(&run.rooms);
 		log_info("agent", "ready catalogs=%zu backends=%zu keys=%zu",
 		    rooms->conf->n_catalogs, rooms->conf->n_backends,
 		    rooms->conf->n_keys);

@@ -10,6 +10,7 @@
 #include "agent/deploy/forget.h"
 #include "agent/deploy/roster.h"
 #include "agent/deploy/setup.h"
+#include "agent/store/status.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -368,6 +369,49 @@ deploy_finish(struct deploy_change *c)
 			    &d->stopping);
 	}
 	deploy_cancel(c);
+}
+
+/* -- how they are ------------------------------------------------------------ */
+
+static enum err
+count_zones(const struct post *p, struct store_txn *txn, struct deploy_vital *v)
+{
+	enum err err = OK;
+	for (size_t i = 0; err == OK && i < p->conf->n_catalogs; i++) {
+		struct status_counts c;
+		err = status_count(txn, p->conf->nr, p->conf->catalogs[i].nr, &c);
+		if (err != OK)
+			break;
+		v->n_serving += c.by_state[ZONE_SERVING];
+		v->n_lost += c.by_fault[FAULT_LOST];
+		v->n_expired += c.by_fault[FAULT_EXPIRED];
+	}
+	return err;
+}
+
+enum err
+deploy_each_vital(struct deploy *d, deploy_vital_fn *fn, void *arg)
+{
+	static const char *const states[] = {"down", "starting", "up"};
+	struct store_txn *txn = store_read(d->store, STORE_STATUS);
+	enum err err = OK;
+	pthread_mutex_lock(&d->lock);
+	for (size_t i = 0; err == OK && i < d->n; i++) {
+		const struct post *p = &d->posts[i];
+		struct engine *e = p->engine;
+		struct deploy_vital v = {.name = p->conf->backend.name,
+		    .has_probe = p->conf->has_probe,
+		    .is_asked = atomic_load(&e->vital_asked),
+		    .silent_us = atomic_load(&e->vital_silent_us),
+		    .control = states[atomic_load(&e->vital_state)],
+		    .is_known = atomic_load(&e->has_reconciled)};
+		err = count_zones(p, txn, &v);
+		if (err == OK)
+			fn(arg, &v);
+	}
+	pthread_mutex_unlock(&d->lock);
+	store_end(&txn);
+	return err;
 }
 
 /* -- requests ------------------------------------------------------------- */

@@ -87,6 +87,24 @@ void deploy_finish(struct deploy_change *change);
  * thread. */
 void deploy_hurry(struct deploy *deploy);
 
+/* How one backend is. */
+struct deploy_vital {
+	const char *name; /* valid during the call */
+	bool is_asked;    /* it has a probe, and was asked */
+	bool has_probe;
+	uint64_t silent_us;  /* monotonic time of the first question without an answer
+				since the last one with; 0: it answers */
+	const char *control; /* up, starting, down: what the driver speaks to */
+	bool is_known;       /* its zones were looked through since the start */
+	uint64_t n_serving;
+	uint64_t n_lost;    /* were served, and are not any more */
+	uint64_t n_expired; /* the same, of secondaries that the server has */
+};
+typedef void deploy_vital_fn(void *arg, const struct deploy_vital *vital);
+/* Of every backend. Any thread; does not wait for a server. */
+NODISCARD enum err deploy_each_vital(struct deploy *deploy, deploy_vital_fn *fn,
+    void *arg);
+
 /* New patterns: zones whose settings changed are applied again. */
 void deploy_set_patterns(struct deploy *deploy, struct pattern_set *patterns);
 /* Reconcile all backends, or the one of that name. */

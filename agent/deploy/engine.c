@@ -49,6 +49,7 @@ enum {
 	IDLE_MS = 1000,
 	LATE_US = 20000,
 	WRITE_FAILED_MS = 1000,
+	PULSE_MS = 1000,
 };
 
 /* -- from other threads ------------------------------------------------------- */
@@ -122,6 +123,23 @@ engine_take_answer(void *arg, const struct probe_result *result)
 	pthread_mutex_unlock(&e->lock);
 	if (first)
 		engine_wake(e);
+}
+
+/*
+ * Does the server answer at all? It is asked once a second, whatever this engine's
+ * thread is waiting for. In the probe's thread.
+ */
+void
+engine_take_pulse(void *arg, const struct probe_result *result)
+{
+	struct engine *e = arg;
+	uint64_t now = pace_now_us();
+	if (result->answer != PROBE_SILENT)
+		atomic_store(&e->vital_silent_us, 0);
+	else if (atomic_load(&e->vital_silent_us) == 0)
+		atomic_store(&e->vital_silent_us, now);
+	atomic_store(&e->vital_asked, true);
+	probe_ask(e->pulse, &result->zone, now / 1000 + PULSE_MS);
 }
 
 /* -- small services ----------------------------------------------------------- */
@@ -202,6 +220,7 @@ set_state(struct engine *e, enum engine_state state, const char *error)
 	snprintf(server, sizeof(server), "%s%s%s", e->identity.product,
 	    e->identity.version[0] != '\0' ? " " : "", e->identity.version);
 	e->state = state;
+	atomic_store(&e->vital_state, (int)state);
 	if (strcmp(e->status.state, names[state]) == 0 &&
 	    strcmp(e->status.error, error) == 0 &&
 	    strcmp(e->status.server, server) == 0)

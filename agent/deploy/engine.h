@@ -54,6 +54,7 @@ struct engine {
 	struct store *store;
 	void *ctx;
 	struct probe_target *target; /* NULL: has none */
+	struct probe_target *pulse;  /* the same server, asked all the time */
 	pthread_t thread;
 	bool opened, started;
 	int wake_fd, cancel_fd;
@@ -70,6 +71,11 @@ struct engine {
 	atomic_bool stop;
 	atomic_bool write_failed;   /* a job failed: what is on record is not what is */
 	atomic_bool has_reconciled; /* once, since the start */
+	/* For deploy_each_vital: enum engine_state; whether the server has been asked
+	 * at all; since when (monotonic) it does not answer, 0: it does. */
+	atomic_int vital_state;
+	atomic_bool vital_asked;
+	atomic_uint_fast64_t vital_silent_us;
 	atomic_size_t n_unwritten;
 	atomic_uint_fast64_t catalog_done, status_done;
 
@@ -147,6 +153,7 @@ void engine_set_conf(struct engine *e, struct deploy_backend_conf *conf);
 void engine_ask_reconcile(struct engine *e);
 /* In the probe's thread. */
 void engine_take_answer(void *arg, const struct probe_result *result);
+void engine_take_pulse(void *arg, const struct probe_result *result);
 void engine_job_done(struct engine *e, enum store_env env, enum err err);
 
 /* -- for the other files of the room; the engine's own thread only ------------ */

@@ -69,6 +69,10 @@ engine_new(struct roster *roster, struct store *store, struct pattern_set *patte
 		    .fn = engine_take_answer,
 		    .arg = e};
 		e->target = probe_add_target(probe, &target);
+		target.rate = 0;
+		target.fn = engine_take_pulse;
+		e->pulse = probe_add_target(probe, &target);
+		probe_ask(e->pulse, &dname_root, 0);
 	}
 	*engine = e;
 	return OK;
@@ -88,6 +92,7 @@ engine_close(struct engine *e)
 	if (e == NULL)
 		return;
 	probe_del_target(e->target);
+	probe_del_target(e->pulse);
 	reconcile_end(e);
 	repattern_end(e);
 	asks_fini(&e->asks);

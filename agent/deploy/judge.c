@@ -20,6 +20,7 @@ static PRINTF(5, 6) void note(struct item *it, enum note_kind kind,
 	it->note.kind = kind;
 	it->note.state = state;
 	it->note.retry = retry;
+	it->note.fault = FAULT_NONE;
 	va_start(ap, fmt);
 	vsnprintf(it->note.error, sizeof(it->note.error), fmt, ap);
 	va_end(ap);
@@ -421,6 +422,13 @@ looked_removing(struct item *it, enum presence presence)
 	}
 }
 
+static bool
+is_secondary(const struct item *it)
+{
+	const struct settings *s = it->desire.settings;
+	return s != NULL && s->role == ROLE_SECONDARY;
+}
+
 static void
 looked_there(const struct engine *e, struct item *it, const char *mark)
 {
@@ -436,6 +444,7 @@ looked_there(const struct engine *e, struct item *it, const char *mark)
 		note(it, NOTE_STATE, ZONE_FAILED, NOTE_BACKOFF, "%s",
 		    d->error[0] != '\0' ? d->error
 					: "the server has it, but answers REFUSED");
+		it->note.fault = is_secondary(it) ? FAULT_EXPIRED : FAULT_LOST;
 	} else {
 		it->action = ACT_ADOPT;
 		snprintf(it->mark, sizeof(it->mark), "%s", mark);
@@ -471,6 +480,7 @@ looked_absent(struct item *it)
 		/* It was served, is lost, and cannot be put back as it was. */
 		it->action = ACT_NOTE;
 		note(it, NOTE_STATE, ZONE_FAILED, NOTE_BACKOFF, "%s", d->error);
+		it->note.fault = FAULT_LOST;
 	}
 }
 

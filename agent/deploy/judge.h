@@ -91,6 +91,7 @@ struct item {
 		enum zone_state state;
 		enum note_retry retry;
 		uint64_t retry_at;
+		enum zone_fault fault;
 		char error[200];
 	} note;
 	bool refused;  /* prepare failed: no operation */

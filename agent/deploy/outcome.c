@@ -105,6 +105,7 @@ put_own_note(struct record *r, const struct item *it)
 	struct note *n = put_note(r, it, it->note.kind, it->note.state, it->note.error);
 	n->retry = it->note.retry;
 	n->retry_at = it->note.retry_at;
+	n->fault = it->note.fault;
 	return n;
 }
 
@@ -256,10 +257,12 @@ put_failure(const struct batch *b, struct record *r, const struct item *it,
 		n = put_removing(b->engine, r, it, text);
 	else if (!it->desire.found && it->ledger == NULL)
 		return; /* data of a zone removed long ago: it comes round again */
-	else if (owned && it->has_status && it->state == ZONE_SERVING)
+	else if (owned && it->has_status && it->state == ZONE_SERVING && !it->lost)
 		n = put_note(r, it, NOTE_KEEP, ZONE_APPLIED, text);
 	else
 		n = put_note(r, it, NOTE_STATE, ZONE_FAILED, text);
+	if (it->lost && it->presence == PRESENCE_ABSENT)
+		n->fault = FAULT_LOST;
 	n->retry = retry;
 	n->retry_at = retry_at;
 }
@@ -268,9 +271,11 @@ void
 outcome_refused(struct item *it, enum backend_result result, const char *text)
 {
 	bool owned = it->ledger != NULL && it->ledger->state == LEDGER_OWNED;
-	bool serving = owned && it->has_status && it->state == ZONE_SERVING;
+	bool serving =
+	    owned && it->has_status && it->state == ZONE_SERVING && !it->lost;
 	it->action = ACT_NOTE;
 	it->has_note = true;
+	it->note.fault = it->lost ? FAULT_LOST : FAULT_NONE;
 	it->note.kind = serving ? NOTE_KEEP : NOTE_STATE;
 	it->note.state = ZONE_FAILED;
 	it->note.retry = result == RESULT_REJECTED ? NOTE_SLOW : NOTE_BACKOFF;
@@ -463,6 +468,7 @@ fill_watch(struct engine *e, const struct item *it)
 	w->seq = d->found ? d->seq : it->touch_seq;
 	w->secondary = d->settings != NULL && d->settings->role == ROLE_SECONDARY;
 	w->unusable = d->found && d->settings == NULL;
+	w->fed = w->secondary || d->settings == NULL;
 }
 
 /* A few zones, all of them asked about: what they answer can go into the same

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/deploy/desire.h"
 #include "agent/deploy/engine.h"
 #include "agent/deploy/outcome.h"
 #include "lib/log.h"
@@ -21,6 +22,8 @@ enum {
 	SWEEP_ASKS_MAX = 1000,
 	SWEEP_BACKLOG_MAX = 1000,
 };
+
+static const double SWEEP_RATE_MIN = 0.5; /* zones a second */
 
 struct round {
 	struct engine *engine;
@@ -83,6 +86,23 @@ seen(struct round *r, struct watch *w, const struct probe_result *result)
 	through(r, w);
 }
 
+/*
+ * A secondary that is there without data has expired, or never had any: its primary
+ * is away, not the server. (That the server has lost it the driver says.) That a
+ * server does not answer at all says nothing about its zones.
+ */
+static enum zone_fault
+fault_of(const struct watch *w, const struct probe_result *result)
+{
+	switch (result->answer) {
+	case PROBE_ABSENT:
+	case PROBE_FAULT: return w->fed ? FAULT_EXPIRED : FAULT_LOST;
+	case PROBE_SERVING:
+	case PROBE_SILENT: return FAULT_NONE;
+	}
+	return FAULT_NONE;
+}
+
 static void
 fail(struct round *r, struct watch *w, const struct probe_result *result)
 {
@@ -90,6 +110,7 @@ fail(struct round *r, struct watch *w, const struct probe_result *result)
 	n->state = w->kind == WATCH_GONE ? ZONE_REMOVING : ZONE_FAILED;
 	n->lenient = w->secondary; /* its transfer may take a while */
 	n->keep_error = w->unusable && w->kind != WATCH_GONE;
+	n->fault = fault_of(w, result);
 	n->retry = NOTE_BACKOFF;
 	reason_of(result, w->kind == WATCH_GONE, n->error, sizeof(n->error));
 	char zone[DNAME_TEXT_MAX];
@@ -185,6 +206,18 @@ answer_check(struct round *r, struct watch *w, const struct probe_result *result
 	}
 }
 
+static bool
+is_fed(struct round *r, const struct dname *zone)
+{
+	struct desire d;
+	if (r->txn == NULL)
+		r->txn = store_read(r->engine->store, STORE_CATALOG);
+	desire_read(r->engine, r->txn, zone, 0, &d);
+	bool fed = d.settings == NULL || d.settings->role == ROLE_SECONDARY;
+	desire_fini(&d);
+	return fed;
+}
+
 /* Of a zone that nobody waits for: the sweep asked. */
 static void
 answer_sweep(struct round *r, const struct probe_result *result)
@@ -197,6 +230,7 @@ answer_sweep(struct round *r, const struct probe_result *result)
 		return;
 	}
 	struct watch *w = watch_add(&e->watch, &result->zone, WATCH_BATCH);
+	w->fed = is_fed(r, &result->zone);
 	watch_ask(&e->watch, w, WATCH_CHECK);
 	w->patient = true;
 	w->start_us = pace_now_us();
@@ -311,7 +345,10 @@ recheck_sweep(struct engine *e)
 	e->sweep.at_us = now;
 	struct store_txn *txn = store_read(e->store, STORE_STATUS);
 	uint64_t n = n_serving(e, txn);
-	e->sweep.credit += (double)n * seconds / interval;
+	/* Few zones come round sooner: that one dies is to be known soon. */
+	double rate = (double)n / interval;
+	e->sweep.credit +=
+	    (rate > SWEEP_RATE_MIN || n == 0 ? rate : SWEEP_RATE_MIN) * seconds;
 	if (e->sweep.credit > SWEEP_ASKS_MAX)
 		e->sweep.credit = SWEEP_ASKS_MAX;
 	/* A catalog may be empty, and the last slice of one may be short. */

@@ -137,6 +137,25 @@ note_retry(const struct note *n, struct zone_status *s, uint64_t now_ms)
 	}
 }
 
+/* It stands until the zone is served again, or is none of ours any more. */
+static void
+note_fault(const struct note *n, struct zone_status *s, enum zone_state state)
+{
+	switch (state) {
+	case ZONE_FAILED:
+		if (n->fault != FAULT_NONE && s->seen != 0)
+			s->fault = n->fault;
+		return;
+	case ZONE_PENDING:
+	case ZONE_APPLIED: return;
+	case ZONE_SERVING:
+	case ZONE_CONFLICT:
+	case ZONE_UNASSIGNED:
+	case ZONE_HELD:
+	case ZONE_REMOVING: s->fault = FAULT_NONE; return;
+	}
+}
+
 static void
 note_apply(struct store_txn *txn, const struct engine *e, const struct note *n)
 {
@@ -176,6 +195,7 @@ note_apply(struct store_txn *txn, const struct engine *e, const struct note *n)
 		state = s.state;
 	if (n->lenient && state == ZONE_FAILED && s.tries < LENIENT_TRIES)
 		state = ZONE_APPLIED;
+	note_fault(n, &s, state);
 	enum zone_state was = s.state;
 	if (state != was)
 		s.since = now;

@@ -58,9 +58,10 @@ struct note {
 	uint64_t seq;
 	enum zone_state state;
 	enum note_retry retry;
-	uint64_t retry_at; /* Unix ms */
-	bool keep_error;   /* that of the record stays */
-	bool lenient;      /* failed only after a few tries; applied until then */
+	uint64_t retry_at;     /* Unix ms */
+	bool keep_error;       /* that of the record stays */
+	bool lenient;          /* failed only after a few tries; applied until then */
+	enum zone_fault fault; /* if it was served before; NONE: says nothing of it */
 	bool has_serial;
 	uint32_t serial;
 	char pattern[64]; /* "": as it is */

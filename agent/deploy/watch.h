@@ -40,6 +40,8 @@ struct watch {
 	uint64_t seq; /* log entry it answers to */
 	size_t item;  /* WATCH_BATCH: place in the batch */
 	bool secondary;
+	bool
+	    fed; /* its data come from a primary, or it is not known that they do not */
 	bool changed;  /* WATCH_SERVE: served before, so the answer may be of then */
 	bool looked;   /* WATCH_GONE: the driver says that it is not there */
 	bool patient;  /* WATCH_CHECK: was served, so ask for a while */

@@ -303,21 +303,20 @@ status_text_pattern(const struct snapshot *s, const struct pattern_status *p,
 	return rdata->err;
 }
 
+/* The agent's verdict, as it is in its file; of all catalogs. */
 static enum err
-is_healthy(const struct snapshot *s, bool *healthy)
+put_health(const struct snapshot *s, struct buf *rdata)
 {
-	const struct proto_backend *b;
-	struct backend_facts f;
+	struct health_status h = {.state = "unknown"};
+	enum err err = status_get_health(s->status, &h);
 
-	*healthy = true;
-	for (size_t i = 0; (b = view_backend(s->view, s->head.nr, i)); i++) {
-		enum err err = read_backend(s, b, &f);
-		if (err != OK)
-			return err;
-		if (strcmp(f.status.state, "up") != 0 ||
-		    f.counts.by_state[ZONE_FAILED] > 0)
-			*healthy = false;
-	}
+	if (err != OK && err != ERR_NOTFOUND)
+		return err;
+	txt_printf(rdata, "health=%s", h.state);
+	if (h.since != 0)
+		txt_printf(rdata, "health-since=%" PRIu64, h.since);
+	if (h.reason[0])
+		txt_printf(rdata, "health-reason=%s", h.reason);
 	return OK;
 }
 
@@ -363,21 +362,16 @@ put_upstream(const struct snapshot *s, struct buf *rdata)
 enum err
 status_text_agent(const struct snapshot *s, struct buf *rdata)
 {
-	bool healthy;
-	enum err err = is_healthy(s, &healthy);
-
 	buf_reset(rdata);
-	if (err != OK)
-		return err;
 	txt_printf(rdata, "agent=%s", s->view->conf.agent);
 	txt_printf(rdata, "version=%s", s->view->conf.version);
 	txt_printf(rdata, "catalog-serial=%" PRIu32, s->head.soa.serial);
 	txt_printf(rdata, "role=%s",
 	    s->zone->catalog->primary ? "primary" : "follower");
-	err = put_upstream(s, rdata);
+	enum err err = put_upstream(s, rdata);
 	if (err != OK)
 		return err;
 	put_guard(rdata, &s->guard);
-	txt_printf(rdata, "health=%s", healthy ? "ok" : "degraded");
-	return rdata->err;
+	err = put_health(s, rdata);
+	return err == OK ? rdata->err : err;
 }

@@ -126,6 +126,48 @@ status_put_upstream(struct store_txn *txn, uint8_t catalog,
 	put_line(txn, TABLE_BACKEND_STATES, &key);
 }
 
+/* -- the agent -----------------------------------------------------------------------
+ */
+
+static void
+health_key(struct skey *key)
+{
+	skey_init(key);
+	skey_bytes(key, "health", 6);
+}
+
+enum err
+status_get_health(struct store_txn *txn, struct health_status *h)
+{
+	MDB_val v;
+	struct skey key;
+	struct wire_in in;
+
+	health_key(&key);
+	enum err err = txn_get(txn, TABLE_BACKEND_STATES, &key, &v);
+	if (err != OK)
+		return err;
+	wire_in_init(&in, v.mv_data, v.mv_size);
+	unpack_text(&in, h->state, sizeof(h->state));
+	h->since = unpack_u64(&in);
+	unpack_text(&in, h->reason, sizeof(h->reason));
+	err = unpack_end(&in);
+	return err == OK ? OK : txn_fail(txn, err);
+}
+
+void
+status_put_health(struct store_txn *txn, const struct health_status *h)
+{
+	struct skey key;
+
+	health_key(&key);
+	buf_reset(&txn->buf);
+	pack_text(&txn->buf, h->state);
+	buf_put_u64(&txn->buf, h->since);
+	pack_text(&txn->buf, h->reason);
+	put_line(txn, TABLE_BACKEND_STATES, &key);
+}
+
 /* -- patterns ------------------------------------------------------------------------
  */
 

@@ -210,12 +210,26 @@ pattern_count_key(struct skey *key, uint8_t backend, const char *pattern)
 }
 
 static void
+fault_count_key(struct skey *key, uint8_t backend, uint8_t catalog, unsigned fault)
+{
+	skey_init(key);
+	skey_u8(key, 'f');
+	skey_u8(key, backend);
+	skey_u8(key, catalog);
+	skey_u8(key, (uint8_t)fault);
+}
+
+static void
 count(struct store_txn *txn, const struct zone_status *s, int64_t change)
 {
 	struct skey key;
 
 	state_count_key(&key, s->backend, s->catalog, s->state);
 	count_change(txn, &key, change);
+	if (s->fault != FAULT_NONE) {
+		fault_count_key(&key, s->backend, s->catalog, s->fault);
+		count_change(txn, &key, change);
+	}
 	if (s->pattern[0] == '\0')
 		return;
 	pattern_count_key(&key, s->backend, s->pattern);
@@ -237,13 +251,19 @@ status_count(struct store_txn *txn, uint8_t backend, uint8_t catalog,
     struct status_counts *c)
 {
 	struct skey key;
-	struct status_counts counts = {{0}};
+	struct status_counts counts = {.by_state = {0}};
 
 	if (txn->write)
 		flush_counts(txn);
 	for (unsigned state = ZONE_APPLIED; state <= ZONE_REMOVING; state++) {
 		state_count_key(&key, backend, catalog, state);
 		enum err err = get_count(txn, &key, &counts.by_state[state]);
+		if (err != OK)
+			return err;
+	}
+	for (unsigned fault = FAULT_LOST; fault <= FAULT_EXPIRED; fault++) {
+		fault_count_key(&key, backend, catalog, fault);
+		enum err err = get_count(txn, &key, &counts.by_fault[fault]);
 		if (err != OK)
 			return err;
 	}
@@ -306,6 +326,8 @@ pack_state(struct buf *out, const struct zone_status *s)
 	pack_text(out, s->pattern);
 	pack_text(out, s->command);
 	pack_text(out, s->error);
+	if (s->fault != FAULT_NONE)
+		buf_put_u8(out, (uint8_t)s->fault);
 }
 
 static enum err
@@ -329,8 +351,11 @@ unpack_state(struct store_txn *txn, const MDB_val *v, struct zone_status *s)
 	unpack_text(&in, s->pattern, sizeof(s->pattern));
 	unpack_text(&in, s->command, sizeof(s->command));
 	unpack_text(&in, s->error, sizeof(s->error));
+	s->fault = FAULT_NONE;
+	if (wire_left(&in) > 0)
+		s->fault = (enum zone_fault)wire_get_u8(&in);
 	enum err err = unpack_end(&in);
-	if (err == OK && s->state > ZONE_REMOVING)
+	if (err == OK && (s->state > ZONE_REMOVING || s->fault > FAULT_EXPIRED))
 		err = ERR_CORRUPT;
 	return err == OK ? OK : txn_fail(txn, err);
 }

@@ -29,6 +29,13 @@ enum zone_state {
 
 const char *zone_state_str(enum zone_state state);
 
+/* What became of a zone that was served and is not any more. */
+enum zone_fault {
+	FAULT_NONE = 0,
+	FAULT_LOST,    /* the server does not serve it */
+	FAULT_EXPIRED, /* a secondary the server has, but has no valid data of */
+};
+
 struct zone_status {
 	uint8_t catalog, backend;
 	struct dname zone;
@@ -41,6 +48,7 @@ struct zone_status {
 	uint64_t since;    /* Unix time this state was entered */
 	uint64_t retry_at; /* Unix time in ms; 0: no retry */
 	uint32_t tries;
+	enum zone_fault fault; /* until it is served again */
 	char pattern[64];
 	char command[200]; /* the last verb and its outcome, or "" */
 	char error[200];
@@ -70,6 +78,7 @@ NODISCARD enum err status_next_due(struct store_txn *txn, uint8_t backend,
 
 struct status_counts {
 	uint64_t by_state[ZONE_REMOVING + 1]; /* ZONE_PENDING stays 0 */
+	uint64_t by_fault[FAULT_EXPIRED + 1]; /* FAULT_NONE stays 0 */
 };
 NODISCARD enum err status_count(struct store_txn *txn, uint8_t backend, uint8_t catalog,
     struct status_counts *c);
@@ -120,6 +129,16 @@ NODISCARD enum err status_get_upstream(struct store_txn *txn, uint8_t catalog,
     struct upstream_status *u);
 void status_put_upstream(struct store_txn *txn, uint8_t catalog,
     const struct upstream_status *u);
+
+/* The agent's own verdict. ERR_NOTFOUND: there is none yet. */
+struct health_status {
+	char state[16];   /* ok, degraded */
+	uint64_t since;   /* Unix time */
+	char reason[200]; /* "": none */
+};
+
+NODISCARD enum err status_get_health(struct store_txn *txn, struct health_status *h);
+void status_put_health(struct store_txn *txn, const struct health_status *h);
 
 /* Grows with every change; jumps ahead after an unclean stop. */
 NODISCARD enum err status_version(struct store_txn *txn, uint64_t *version);

@@ -179,6 +179,9 @@ while read -r heading setting constant; do
 done <<'N'
 CATALOGS max-transaction MAX_TRANSACTION
 CATALOGS max-lock MAX_LOCK_S
+AGENT health-down-after HEALTH_DOWN_AFTER_S
+AGENT health-up-after HEALTH_UP_AFTER_S
+AGENT health-min-serving HEALTH_MIN_SERVING
 BACKENDS probe-rate PROBE_RATE
 BACKENDS apply-rate APPLY_RATE
 BACKENDS max-transfers-pending MAX_TRANSFERS

@@ -9,6 +9,7 @@ struct put_job {
 	const struct zone_status *zone;
 	const struct backend_status *backend;
 	const struct pattern_status *pattern;
+	const struct health_status *health;
 };
 
 static enum err
@@ -21,6 +22,8 @@ run_put(struct store_txn *txn, struct store_job *job)
 		status_put_backend(txn, p->backend);
 	if (p->pattern)
 		status_put_pattern(txn, p->pattern);
+	if (p->health)
+		status_put_health(txn, p->health);
 	return store_err(txn);
 }
 
@@ -225,7 +228,14 @@ status__backends_patterns_and_agent__then_their_lines(void **state)
 	assert_has(w, "\"agent=ams1\" \"version=0.1\" \"catalog-serial=2\" "
 		      "\"role=primary\" \"catalog=valid\" \"guard=open\" "
 		      "\"guard-used=0\" \"guard-limit=10\" \"guard-window=600\" "
-		      "\"health=degraded\"");
+		      "\"health=unknown\"");
+	const struct health_status h = {.state = "degraded",
+	    .since = 1700000002,
+	    .reason = "backend nsd1 does not answer"};
+	put(w, (struct put_job){.health = &h});
+	assert_int_equal(query(w, "_status", RR_TXT), 0);
+	assert_has(w, "\"health=degraded\" \"health-since=1700000002\" "
+		      "\"health-reason=backend nsd1 does not answer\"");
 	assert_int_equal(query(w, "_status", RR_ANY), 0);
 	assert_int_equal(w->n_rrs, 3);
 	axfr(w, "_status");

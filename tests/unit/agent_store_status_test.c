@@ -231,7 +231,7 @@ status_count__random_changes__equals_a_recount(void **state)
 				status_put(txn, &s);
 		}
 		for (unsigned b = 0; b < BACKENDS; b++) {
-			struct status_counts c, mine = {{0}};
+			struct status_counts c, mine = {.by_state = {0}};
 			uint64_t n, p7 = 0;
 			for (unsigned z = 0; z < ZONES; z++) {
 				mine.by_state[model[z][b]]++;
