@@ -177,8 +177,9 @@ check: deps
 demo: deps all
 	$(Q)B=$(B) tests/demo
 
+# What `NETCONF=` on the command line leaves out is not installed, either.
 deps:
-	$(Q)tests/deps
+	$(Q)WITHOUT_NETCONF=$(if $(NETCONF),,$(filter command,$(origin NETCONF))) tests/deps
 
 # -- fuzzing ----------------------------------------------------------------
 

@@ -46,6 +46,7 @@ struct peer {
 	struct session agent;
 	int64_t used_ms;    /* clock_ms() of the last time */
 	bool holds_running; /* the agent's lock */
+	int64_t locked_ms;  /* when it was last taken */
 };
 
 struct gateway {

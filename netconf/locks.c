@@ -75,6 +75,7 @@ lock_running(struct request *rq)
 	if (e)
 		let_go(gw, &gw->running_lock, rq->peer->id);
 	rq->peer->holds_running = !e;
+	rq->peer->locked_ms = clock_ms();
 	return e;
 }
 
@@ -187,7 +188,7 @@ locks_release_all(struct peer *p)
 /* -- keeping ------------------------------------------------------------------------
  */
 
-enum { AGAIN_MS = 60000 };
+enum { AGAIN_MS = 30000 };
 
 static void
 keep(void *arg, struct peer *p)
@@ -195,8 +196,8 @@ keep(void *arg, struct peer *p)
 	struct msg msg;
 	const bool *now = arg;
 	pthread_mutex_lock(&p->lock);
-	if (p->holds_running && (*now || clock_ms() - p->used_ms > AGAIN_MS)) {
-		p->used_ms = clock_ms();
+	if (p->holds_running && (*now || clock_ms() - p->locked_ms > AGAIN_MS)) {
+		p->locked_ms = p->used_ms = clock_ms();
 		enum err e = p->agent.x
 				 ? order_send(&p->agent, "lock", NULL, 0, NULL, &msg)
 				 : ERR_CLOSED;
