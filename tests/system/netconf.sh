@@ -101,6 +101,24 @@ netconf_up() {
 	PIDS+=("$NETCONF_PID")
 	until_ok 20 netconf_ready $((before + 1)) || fail "nsherd-netconfd does not start"
 }
+# As its unit does, only sooner: started again when it has ended. $T/netconfd.pid is its
+# process, $T/netconfd.ends has a line for each end.
+netconf_keep() {
+	write_netconf
+	(
+		trap 'kill "$(cat "$T/netconfd.pid")"; wait; exit 0' TERM
+		while :; do
+			netconf_run &
+			echo $! >"$T/netconfd.pid"
+			wait $!
+			echo "status=$?" >>"$T/netconfd.ends"
+			sleep 0.2
+		done
+	) &
+	NETCONF_PID=$!
+	PIDS+=("$NETCONF_PID")
+	until_ok 20 netconf_ready 1 || fail "nsherd-netconfd does not start"
+}
 netconf_down() {
 	kill "$NETCONF_PID" || fail "nsherd-netconfd is gone already"
 	wait "$NETCONF_PID"
