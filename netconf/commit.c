@@ -294,6 +294,7 @@ static enum commit_end
 lost(struct commit *c, enum err e, bool may_be_done)
 {
 	let_go(c);
+	c->fault->broken = true;
 	if (may_be_done)
 		fault_set(c->fault, NC_ERR_OP_FAILED,
 		    "the agent's answer was not seen: all of it was changed, or nothing "

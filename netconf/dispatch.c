@@ -105,7 +105,7 @@ static struct nc_server_reply *
 try_once(struct request *rq, request_fn *run)
 {
 	struct nc_server_reply *reply = run(rq);
-	if (rq->fault.lost) {
+	if (rq->fault.lost || rq->fault.broken) {
 		exchange_close(rq->peer->agent.x);
 		rq->peer->agent.x = NULL;
 	}

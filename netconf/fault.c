@@ -218,9 +218,8 @@ fault_refused(struct fault *f, const struct msg *msg)
 }
 
 enum err
-fault_unreachable(struct fault *f, const struct session *s, enum err e)
+fault_aside(struct fault *f, const struct session *s, enum err e)
 {
-	bool was_free = f->tag == 0;
 	const char *why = s->error[0] ? s->error : err_str(e);
 	size_t n = strlen(s->server);
 	/* Who it was that refused is clear. */
@@ -229,7 +228,14 @@ fault_unreachable(struct fault *f, const struct session *s, enum err e)
 		why += n + 2;
 	fault_set(f, e == ERR_DENIED ? NC_ERR_ACCESS_DENIED : NC_ERR_OP_FAILED, "%s",
 	    why);
-	if (was_free)
-		f->lost = session_is_lost(e);
 	return e;
+}
+
+enum err
+fault_unreachable(struct fault *f, const struct session *s, enum err e)
+{
+	if (f->tag == 0)
+		f->lost = session_is_lost(e);
+	f->broken = f->broken || (e != ERR_DENIED && e != ERR_SPACE);
+	return fault_aside(f, s, e);
 }

@@ -20,6 +20,7 @@ struct fault {
 	char message[1100];
 	uint32_t session_id; /* of lock-denied */
 	bool lost;           /* the agent's connection; nothing was changed */
+	bool broken;         /* the connection is good for nothing any more */
 };
 
 /* The first fault stays. Returns ERR_INVALID, so that it can be returned. */
@@ -41,6 +42,8 @@ struct session;
 struct msg;
 enum err fault_refused(struct fault *f, const struct msg *msg);
 enum err fault_unreachable(struct fault *f, const struct session *s, enum err e);
+/* The same of a connection beside the session's own, which is not to suffer. */
+enum err fault_aside(struct fault *f, const struct session *s, enum err e);
 /* "reason=WORD ..." -> is it that word? */
 bool fault_is_reason(const struct msg *msg, const char *word);
 /* The number behind KEY= in the text; 0: there is none. */

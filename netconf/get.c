@@ -161,7 +161,7 @@ read_head(struct get *g, struct elem *top)
 	if (e == ERR_DENIED && g->filter.all)
 		e = OK; /* it may see its own zones alone: the rest is not there */
 	if (e)
-		fault_unreachable(&rq->fault, &s, e);
+		fault_aside(&rq->fault, &s, e);
 	session_close(&s);
 	return e;
 }
@@ -177,7 +177,7 @@ read_audit(struct get *g, struct elem *top)
 		e = audit_read(&s, rq->gw->conf->audit_lines, &rq->pool,
 		    tree_add(&rq->pool, top, NULL, "audit", NULL));
 	if (e)
-		fault_unreachable(&rq->fault, &s, e);
+		fault_aside(&rq->fault, &s, e);
 	session_close(&s);
 	return e;
 }

@@ -337,7 +337,7 @@ by_transfer(struct printer *p)
 	else if (e == ERR_SPACE)
 		too_big(v);
 	else if (e)
-		fault_unreachable(&v->rq->fault, &b->s, e);
+		fault_aside(&v->rq->fault, &b->s, e);
 	if (!e && b->records.n > 1)
 		qsort(b->records.items, b->records.n, sizeof(*b->records.items),
 		    compare_records);
