@@ -25,8 +25,7 @@ struct act {
 	size_t n;
 };
 
-/* -- the verb -----------------------------------------------------------------------
- */
+/* -- the verb ------------------------------------------------------------- */
 
 /* Names that do not fit below _command.C go by their ids. */
 static enum err
@@ -131,8 +130,7 @@ run(struct act *a)
 	return reply;
 }
 
-/* -- what is asked for ----------------------------------------------------------------
- */
+/* -- what is asked for ---------------------------------------------------- */
 
 static const char *
 input(const struct lyd_node *node, const char *name)
@@ -219,8 +217,7 @@ act_release(struct request *rq)
 	return run_for_all(rq, "release", NULL);
 }
 
-/* -- the right admin ------------------------------------------------------------------
- */
+/* -- the right admin ------------------------------------------------------ */
 
 enum err
 act_check_admin(struct request *rq)

@@ -29,7 +29,7 @@ struct audit {
 	size_t room, n; /* n: how many there were */
 };
 
-/* -- one record ----------------------------------------------------------------- */
+/* -- one record ----------------------------------------------------------- */
 
 /* "key=value", with what follows in "key+=..." behind it; false: the end. */
 static bool
@@ -106,7 +106,7 @@ put_line(const struct audit *a, const struct line *l, unsigned nth)
 		put_word(a, e, word);
 }
 
-/* -- the transfer ------------------------------------------------------------------ */
+/* -- the transfer --------------------------------------------------------- */
 
 static enum err
 ask_serial(struct session *s, const struct dname *log, uint32_t *serial)

@@ -72,7 +72,7 @@ candidate_copy(struct candidate *c, struct zset *set)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* -- reading -------------------------------------------------------------------- */
+/* -- reading -------------------------------------------------------------- */
 
 /* The zones of an edit as running has them. */
 static enum err
@@ -99,7 +99,7 @@ read_running(struct edit *edit, struct zset *set, struct session *session,
 	return e;
 }
 
-/* -- running -------------------------------------------------------------------- */
+/* -- running -------------------------------------------------------------- */
 
 static bool
 same_before(const struct zset *a, const struct zset *b)
@@ -144,7 +144,7 @@ candidate_edit_running(struct edit *edit, struct session *session, bool test_onl
 	return e ? e : end == COMMIT_DONE ? OK : ERR_INVALID;
 }
 
-/* -- the candidate -------------------------------------------------------------- */
+/* -- the candidate -------------------------------------------------------- */
 
 /* Running as the changes so far leave it. */
 static void

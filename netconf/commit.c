@@ -29,7 +29,7 @@ struct commit {
 	size_t n_parts, room, n_answered;
 };
 
-/* -- records -------------------------------------------------------------------- */
+/* -- records -------------------------------------------------------------- */
 
 static void
 put(struct wire_out *out, enum msg_section section, const struct dname *owner,
@@ -213,7 +213,7 @@ put_zones(const struct commit *c, const struct part *part, struct wire_out *out)
 			put_zone_updates(c->changes[i], &node, out);
 }
 
-/* -- messages --------------------------------------------------------------------- */
+/* -- messages ------------------------------------------------------------- */
 
 static enum err
 send_part(struct commit *c, struct part *part)
@@ -234,7 +234,7 @@ send_part(struct commit *c, struct part *part)
 	}
 }
 
-/* -- what went wrong -------------------------------------------------------------- */
+/* -- what went wrong ------------------------------------------------------ */
 
 /* Which zone has the nth record, from 1, of that section (header's count at). */
 static const struct zone_edit *
@@ -305,7 +305,7 @@ lost(struct commit *c, enum err e, bool may_be_done)
 	return COMMIT_FAILED;
 }
 
-/* -- the whole -------------------------------------------------------------------- */
+/* -- the whole ------------------------------------------------------------ */
 
 static bool
 is_later(const struct msg *msg, unsigned *n)

@@ -36,7 +36,7 @@ struct setting {
 	bool repeats;
 };
 
-/* -- faults ------------------------------------------------------------------- */
+/* -- faults --------------------------------------------------------------- */
 
 PRINTF(3, 4)
 static void
@@ -68,7 +68,7 @@ value_fault(struct reader *r, const char *what, const char *value)
 	fault(r->conf, r->line, "%s: \"%.100s\": %s", r->name, value, what);
 }
 
-/* -- values ------------------------------------------------------------------- */
+/* -- values --------------------------------------------------------------- */
 
 static void
 set_text(char **out, const char *value)
@@ -109,7 +109,7 @@ set_duration(struct reader *r, unsigned *out, unsigned min, unsigned max,
 	value_fault(r, what, value);
 }
 
-/* -- [netconf] ---------------------------------------------------------------- */
+/* -- [netconf] ------------------------------------------------------------ */
 
 struct listing {
 	struct reader *r;
@@ -273,7 +273,7 @@ static const struct setting netconf_settings[] = {
     {NULL, NULL, false},
 };
 
-/* -- [user NAME] -------------------------------------------------------------- */
+/* -- [user NAME] ---------------------------------------------------------- */
 
 static void
 set_user_key(struct reader *r, const char *value)
@@ -327,7 +327,7 @@ static const struct setting user_settings[] = {
     {NULL, NULL, false},
 };
 
-/* -- lines -------------------------------------------------------------------- */
+/* -- lines ---------------------------------------------------------------- */
 
 static void
 start_user(struct reader *r, const char *name)
@@ -394,7 +394,7 @@ on_line(void *arg, const char *section, const char *name, const char *value,
 	return OK; /* to find the other faults too */
 }
 
-/* -- the whole ---------------------------------------------------------------- */
+/* -- the whole ------------------------------------------------------------ */
 
 static void
 check_file(struct conf *conf, const char *setting, const char *path)

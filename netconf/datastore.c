@@ -8,8 +8,9 @@
 #include "netconf/candidate.h"
 #include "netconf/edit.h"
 #include "netconf/locks.h"
+#include "netconf/schema.h"
 
-/* -- what the client sent ------------------------------------------------------- */
+/* -- what the client sent ------------------------------------------------- */
 
 static const struct lyd_node *
 child(const struct lyd_node *node, const char *name)
@@ -88,7 +89,7 @@ no_such(struct request *rq, const char *name)
 	    "that is not a %s for this operation", name);
 }
 
-/* -- changing a datastore --------------------------------------------------------- */
+/* -- changing a datastore ------------------------------------------------- */
 
 static enum err
 apply(struct request *rq, struct edit *edit, enum datastore target, bool test_only)
@@ -169,8 +170,7 @@ replace(struct request *rq, enum datastore target)
 		return e;
 	struct edit edit = {.config = config, .default_op = EDIT_REPLACE};
 	if (!config->child) /* an empty one: all zones go */
-		tree_add(&rq->pool, config, "urn:nsherd:params:xml:ns:yang:nsherd",
-		    "dns-server", NULL);
+		tree_add(&rq->pool, config, SCHEMA_NS, "dns-server", NULL);
 	return apply(rq, &edit, target, false);
 }
 

@@ -18,8 +18,7 @@
 
 enum { LONG_MS = 500 };
 
-/* -- kill-session ---------------------------------------------------------------------
- */
+/* -- kill-session --------------------------------------------------------- */
 
 static struct nc_server_reply *
 kill_session(struct request *rq)
@@ -49,8 +48,7 @@ kill_session(struct request *rq)
 	return e ? NULL : nc_server_reply_ok();
 }
 
-/* -- the table ------------------------------------------------------------------------
- */
+/* -- the table ------------------------------------------------------------ */
 
 static const struct operation {
 	const char *module, *name;
@@ -98,8 +96,7 @@ dispatch_claim(const struct ly_ctx *ctx)
 		memcpy(&((struct lysc_node *)(uintptr_t)node)->priv, &run, sizeof(run));
 }
 
-/* -- running --------------------------------------------------------------------------
- */
+/* -- running -------------------------------------------------------------- */
 
 static struct nc_server_reply *
 try_once(struct request *rq, request_fn *run)

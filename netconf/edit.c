@@ -7,7 +7,7 @@
 #include "netconf/schema.h"
 #include "netconf/text.h"
 
-/* -- elements ----------------------------------------------------------------- */
+/* -- elements ------------------------------------------------------------- */
 
 static const char *const path_of[] = {"/nsherd:dns-server",
     "/nsherd:dns-server/nsherd:zones"};
@@ -50,7 +50,7 @@ is_level(const struct elem *e, unsigned depth)
 	return strcmp(e->ns, SCHEMA_NS) == 0 && strcmp(e->name, names[depth]) == 0;
 }
 
-/* -- which zones ---------------------------------------------------------------- */
+/* -- which zones ---------------------------------------------------------- */
 
 struct walk {
 	struct edit *edit;

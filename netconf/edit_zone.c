@@ -20,7 +20,7 @@ struct work {
 	char zone[DNAME_TEXT_MAX];
 };
 
-/* -- operations ----------------------------------------------------------------- */
+/* -- operations ----------------------------------------------------------- */
 
 enum err
 edit_zone_op(const struct elem *e, enum edit_op *op, struct fault *fault)
@@ -68,7 +68,7 @@ decide(enum edit_op op, bool exists, bool *keep, const char *what, struct fault 
 	return OK;
 }
 
-/* -- faults ----------------------------------------------------------------------- */
+/* -- faults --------------------------------------------------------------- */
 
 static enum err
 refuse_child(const struct work *w, const struct elem *e, const char *below)
@@ -104,8 +104,7 @@ is_ours(const struct elem *e, const char *name)
 	return strcmp(e->ns, SCHEMA_NS) == 0 && strcmp(e->name, name) == 0;
 }
 
-/* -- the key ------------------------------------------------------------------------
- */
+/* -- the key -------------------------------------------------------------- */
 
 enum err
 edit_zone_name(const struct elem *e, struct dname *zone, struct fault *fault)
@@ -131,8 +130,7 @@ edit_zone_name(const struct elem *e, struct dname *zone, struct fault *fault)
 	    key->value ? key->value : "");
 }
 
-/* -- patterns -----------------------------------------------------------------------
- */
+/* -- patterns ------------------------------------------------------------- */
 
 static struct props_group **
 find_group(struct props *props, const struct buf *text)
@@ -175,8 +173,7 @@ apply_pattern(struct work *w, const struct elem *e, enum edit_op op)
 	return err;
 }
 
-/* -- parameters ---------------------------------------------------------------------
- */
+/* -- parameters ----------------------------------------------------------- */
 
 static struct props_param **
 find_param(struct props *props, const struct label *name, const struct buf *value)
@@ -303,8 +300,7 @@ apply_param(struct work *w, const struct elem *e, enum edit_op op)
 	    w->zone, key->value);
 }
 
-/* -- a zone ---------------------------------------------------------------------------
- */
+/* -- a zone --------------------------------------------------------------- */
 
 static enum err
 apply_children(struct work *w, const struct elem *e, enum edit_op op)

@@ -57,7 +57,7 @@ fault_path(struct fault *f, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* -- as a reply --------------------------------------------------------------- */
+/* -- as a reply ----------------------------------------------------------- */
 
 /* Not by nc_err(): its elements do not come in the order of the RFC's schema, and the
  * prefix in error-path must be declared. */
@@ -150,7 +150,7 @@ fault_reply(const struct ly_ctx *ctx, const struct fault *f)
 	return nc_server_reply_err(e);
 }
 
-/* -- what the agent says ------------------------------------------------------ */
+/* -- what the agent says -------------------------------------------------- */
 
 static const struct {
 	const char *reason;

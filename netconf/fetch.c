@@ -11,7 +11,7 @@
 
 enum { WINDOW = 256 };
 
-/* -- many questions ----------------------------------------------------------- */
+/* -- many questions ------------------------------------------------------- */
 
 /* Sends the question of zone i. ERR_NOTFOUND: there is none. */
 typedef enum err send_fn(struct fetch *f, size_t i, uint16_t *id);
@@ -92,7 +92,7 @@ each_record(struct fetch *f, const struct msg *msg, observed_fn *fn, void *arg)
 	return e == ERR_NOTFOUND ? OK : e;
 }
 
-/* -- the status --------------------------------------------------------------- */
+/* -- the status ----------------------------------------------------------- */
 
 struct reading {
 	struct fetch *f;
@@ -159,7 +159,7 @@ take_status(struct fetch *f, size_t i, const struct msg *msg)
 	return e;
 }
 
-/* -- names that their status cannot carry --------------------------------------- */
+/* -- names that their status cannot carry --------------------------------- */
 
 static enum err
 take_ptr(void *arg, const struct rr *rr)
@@ -199,7 +199,7 @@ find_odd(struct fetch *f)
 	return e ? e : ask(f, send_odd_status, take_status);
 }
 
-/* -- the members -------------------------------------------------------------- */
+/* -- the members ---------------------------------------------------------- */
 
 static enum err
 send_node(struct fetch *f, size_t i, uint16_t *id)

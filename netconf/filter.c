@@ -21,7 +21,7 @@ fits(const struct elem *f, const char *ns, const char *name)
 	       !f->has_attrs;
 }
 
-/* -- marking ------------------------------------------------------------------ */
+/* -- marking -------------------------------------------------------------- */
 
 static bool
 has_equal_child(const struct elem *data, const struct elem *match)
@@ -102,7 +102,7 @@ filter_mark(const struct filter *f, struct elem *root)
 	}
 }
 
-/* -- planning ----------------------------------------------------------------- */
+/* -- planning ------------------------------------------------------------- */
 
 /* Containers have no values: one that a filter compares with is not there. */
 static bool
@@ -169,7 +169,7 @@ filter_match(const struct elem *entry, const char *ns, const char *name)
 	return NULL;
 }
 
-/* -- XPath -------------------------------------------------------------------- */
+/* -- XPath ---------------------------------------------------------------- */
 
 struct parser {
 	const char *at;

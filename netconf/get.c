@@ -28,8 +28,7 @@ struct get {
 	struct buf out;
 };
 
-/* -- the filter -----------------------------------------------------------------------
- */
+/* -- the filter ----------------------------------------------------------- */
 
 static const struct lyd_node *
 find_child(const struct lyd_node *rpc, const char *name)
@@ -105,17 +104,13 @@ read_filter(struct get *g)
 	return OK;
 }
 
-/* Does it ask for something of that path of the module, and not for all of it? */
+/* Does it ask for something at or below that path, or for all above? */
 static bool
-asks(const struct get *g, const char *ns, const char *const *path, size_t n,
-    bool *named)
+asks(const struct get *g, const char *ns, const char *const *path, size_t n)
 {
 	const struct elem *found;
 	bool whole;
-	size_t some = filter_at(&g->filter, ns, path, n, &found, 1, &whole);
-	if (named)
-		*named = some > 0;
-	return whole || some > 0;
+	return filter_at(&g->filter, ns, path, n, &found, 1, &whole) > 0 || whole;
 }
 
 /* -- the agent's state
@@ -182,30 +177,32 @@ read_audit(struct get *g, struct elem *top)
 	return e;
 }
 
+/* The history is large: only who names it is to have it. */
+static bool
+names_audit(const struct get *g)
+{
+	for (const struct elem *c = g->filter.root.child; c; c = c->next) {
+		const struct elem *a = tree_find(c, "audit");
+		if (a && (!*a->ns || strcmp(a->ns, SCHEMA_NS) == 0))
+			return true;
+	}
+	return false;
+}
+
 static enum err
 read_state(struct get *g)
 {
 	static const char *const paths[][2] = {{"dns-server", "patterns"},
 	    {"dns-server", "backends"}, {"dns-server", "catalogs"}};
-	static const char *const audit[] = {"dns-server", "audit"};
-	struct request *rq = g->rq;
-	bool some = false, named = false;
+	struct elem *top =
+	    tree_add(&g->rq->pool, &g->root, SCHEMA_NS, "dns-server", NULL);
 	enum err e = OK;
-	struct elem *top = tree_add(&rq->pool, &g->root, SCHEMA_NS, "dns-server", NULL);
+	bool some = false;
 	for (size_t i = 0; i < 3; i++)
-		some = some || asks(g, SCHEMA_NS, paths[i], 2, NULL);
+		some = some || asks(g, SCHEMA_NS, paths[i], 2);
 	if (some)
 		e = read_head(g, top);
-	asks(g, SCHEMA_NS, audit, 2, &named);
-	bool whole_audit = false;
-	for (const struct elem *c = g->filter.root.child; c; c = c->next) {
-		const struct elem *a = tree_find(c, "audit");
-		whole_audit =
-		    whole_audit || (a && (!*a->ns || strcmp(a->ns, SCHEMA_NS) == 0));
-	}
-	if (e || (!named && !whole_audit))
-		return e;
-	return read_audit(g, top);
+	return !e && names_audit(g) ? read_audit(g, top) : e;
 }
 
 static void
@@ -225,7 +222,7 @@ read_own(struct get *g)
 	bool done = false;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
 		const char *path[] = {all[i].name};
-		if (!asks(g, all[i].ns, path, 1, NULL))
+		if (!asks(g, all[i].ns, path, 1))
 			continue;
 		/* The library makes both of its trees at once. */
 		if (all[i].read == monitor_library || !all[i].read) {

@@ -43,7 +43,7 @@ let_go(struct gateway *gw, uint32_t *holder, uint32_t id)
 	pthread_mutex_unlock(&gw->lock);
 }
 
-/* -- running ---------------------------------------------------------------------- */
+/* -- running -------------------------------------------------------------- */
 
 static enum err
 lock_agent(struct request *rq)
@@ -97,7 +97,7 @@ unlock_running(struct request *rq)
 	return OK;
 }
 
-/* -- the candidate ---------------------------------------------------------------- */
+/* -- the candidate -------------------------------------------------------- */
 
 static enum err
 lock_candidate(struct request *rq)
@@ -126,7 +126,7 @@ unlock_candidate(struct request *rq)
 	return OK;
 }
 
-/* -- operations ------------------------------------------------------------------- */
+/* -- operations ----------------------------------------------------------- */
 
 struct nc_server_reply *
 locks_lock(struct request *rq)
@@ -185,8 +185,7 @@ locks_release_all(struct peer *p)
 	let_go(gw, &gw->running_lock, p->id);
 }
 
-/* -- keeping ------------------------------------------------------------------------
- */
+/* -- keeping -------------------------------------------------------------- */
 
 enum { AGAIN_MS = 30000 };
 

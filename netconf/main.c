@@ -45,8 +45,7 @@ struct threads {
 	size_t n;
 };
 
-/* -- threads ------------------------------------------------------------------------
- */
+/* -- threads -------------------------------------------------------------- */
 
 static void
 welcome(struct gateway *gw, struct nc_session *nc)
@@ -168,8 +167,7 @@ start_threads(struct gateway *gw, struct threads *t, void *(*run)(void *), size_
 	}
 }
 
-/* -- the gateway --------------------------------------------------------------------
- */
+/* -- the gateway ---------------------------------------------------------- */
 
 static void
 gateway_init(struct gateway *gw, struct conf *conf, struct ly_ctx *ctx)

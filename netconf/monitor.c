@@ -13,7 +13,7 @@
 #define NCM          "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 #define NCM_DECLARED " xmlns:ncm=\"" NCM "\""
 
-/* -- netconf-state ---------------------------------------------------------------- */
+/* -- netconf-state -------------------------------------------------------- */
 
 static void
 put_capabilities(struct request *rq, struct elem *state)
@@ -152,7 +152,7 @@ monitor_state(struct request *rq, struct elem *root)
 	put_statistics(rq, state);
 }
 
-/* -- the library of modules ------------------------------------------------------- */
+/* -- the library of modules ----------------------------------------------- */
 
 void
 monitor_library(struct request *rq, struct elem *root)
@@ -178,8 +178,7 @@ monitor_streams(struct request *rq, struct elem *root)
 	tree_leaf(&rq->pool, e, "replaySupport", "false");
 }
 
-/* -- get-schema ---------------------------------------------------------------------
- */
+/* -- get-schema ----------------------------------------------------------- */
 
 static const char *
 input(const struct lyd_node *rpc, const char *name)

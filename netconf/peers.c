@@ -11,7 +11,7 @@
 
 enum { IDLE_MS = 20000 };
 
-/* -- the agent ---------------------------------------------------------------- */
+/* -- the agent ------------------------------------------------------------ */
 
 void
 peer_configure(struct session *s, const struct conf *conf, struct key *key)
@@ -46,7 +46,7 @@ request_agent(struct request *rq)
 	return NULL;
 }
 
-/* -- the table ---------------------------------------------------------------- */
+/* -- the table ------------------------------------------------------------ */
 
 struct peer *
 peers_add(struct gateway *gw, struct nc_session *nc)

@@ -19,8 +19,7 @@ struct subscription {
 	struct pool pool;
 };
 
-/* -- creating -------------------------------------------------------------------------
- */
+/* -- creating ------------------------------------------------------------- */
 
 static const struct lyd_node *
 find_child(const struct lyd_node *rpc, const char *name)

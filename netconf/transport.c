@@ -24,8 +24,7 @@ static const char *const netconf_capabilities[] = {
     "urn:ietf:params:netconf:capability:interleave:1.0",
 };
 
-/* -- callbacks ----------------------------------------------------------------------
- */
+/* -- callbacks ------------------------------------------------------------ */
 
 static int
 on_host_key(const char *name, void *arg, char **path, char **data,
@@ -92,8 +91,7 @@ on_trusted(const char *name, void *arg, char ***paths, int *n_paths, char ***dat
 	return 0;
 }
 
-/* -- endpoints ----------------------------------------------------------------------
- */
+/* -- endpoints ------------------------------------------------------------ */
 
 static enum err
 start_ssh(const struct conf *conf, size_t i, struct err_where *where)
@@ -222,8 +220,7 @@ start_endpoints(const struct conf *conf, struct err_where *where)
 	return e;
 }
 
-/* -- the library --------------------------------------------------------------------
- */
+/* -- the library ---------------------------------------------------------- */
 
 static void
 on_message(const struct nc_session *session, NC_VERB_LEVEL level, const char *text)
@@ -283,8 +280,7 @@ transport_accept(int timeout_ms, struct nc_session **session)
 	return TRANSPORT_NOTHING;
 }
 
-/* -- the way out --------------------------------------------------------------------
- */
+/* -- the way out ---------------------------------------------------------- */
 
 static bool
 is_peer(int fd, const char *host, uint16_t port)

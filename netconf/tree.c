@@ -6,7 +6,7 @@
 
 #include <libyang/libyang.h>
 
-/* -- making ----------------------------------------------------------------- */
+/* -- making --------------------------------------------------------------- */
 
 struct elem *
 tree_add(struct pool *pool, struct elem *parent, const char *ns, const char *name,
@@ -59,7 +59,7 @@ tree_value(const struct elem *parent, const char *name)
 	return e ? e->value : NULL;
 }
 
-/* -- from libyang ------------------------------------------------------------- */
+/* -- from libyang --------------------------------------------------------- */
 
 static bool
 is_blank(const char *text)
@@ -156,7 +156,7 @@ tree_take(struct pool *pool, struct elem *parent, const struct lyd_node *first)
 			take_unknown(pool, parent, n);
 }
 
-/* -- printing --------------------------------------------------------------- */
+/* -- printing ------------------------------------------------------------- */
 
 void
 tree_escape(const char *text, struct buf *out)

@@ -17,7 +17,7 @@ enum {
 	ZONE_TEXT_LEAST = 50 /* octets of the text of any zone */
 };
 
-/* -- planning --------------------------------------------------------------------- */
+/* -- planning ------------------------------------------------------------- */
 
 static const char *const zone_path[] = {"dns-server", "zones", "zone"};
 
@@ -65,8 +65,7 @@ view_fini(struct view *v)
 	free(v->keys);
 }
 
-/* -- one zone -----------------------------------------------------------------------
- */
+/* -- one zone ------------------------------------------------------------- */
 
 struct record {
 	const uint8_t *key; /* of the zone */
@@ -137,8 +136,7 @@ put_zone(struct printer *p, const struct dname *name, const struct props *props,
 	return v->out->err ? too_big(v) : OK;
 }
 
-/* -- zones by name ------------------------------------------------------------------
- */
+/* -- zones by name -------------------------------------------------------- */
 
 struct by_name {
 	struct view *v;
@@ -253,8 +251,7 @@ by_name(struct printer *p)
 	return e;
 }
 
-/* -- all zones ----------------------------------------------------------------------
- */
+/* -- all zones ------------------------------------------------------------ */
 
 struct by_transfer {
 	struct view *v;

@@ -40,7 +40,7 @@ struct watch {
 	bool lost;
 };
 
-/* -- notifications ---------------------------------------------------------------- */
+/* -- notifications -------------------------------------------------------- */
 
 /* Both forms of an event, leaf by leaf. */
 struct event {
@@ -112,7 +112,7 @@ tell_change(void *arg, const struct zone_change *c)
 	event_send(w, &event);
 }
 
-/* -- alarms ----------------------------------------------------------------------- */
+/* -- alarms --------------------------------------------------------------- */
 
 static struct alarm *
 find_alarm(struct watch *w, const char *kind, const char *resource)
@@ -169,7 +169,7 @@ take_facts(struct watch *w, enum observed_kind kind, const struct dname *name,
 		    why);
 }
 
-/* -- the transfer ----------------------------------------------------------------- */
+/* -- the transfer --------------------------------------------------------- */
 
 static enum err
 take_rr(void *arg, const struct rr *rr)

@@ -7,7 +7,7 @@
 #include "netconf/schema.h"
 #include "netconf/text.h"
 
-/* -- the configuration ------------------------------------------------------------ */
+/* -- the configuration ---------------------------------------------------- */
 
 static bool
 is_plain_name(const struct label *name)
@@ -56,7 +56,7 @@ zonetree_zone(struct pool *pool, struct elem *parent, const char *domain,
 	return zone;
 }
 
-/* -- records of the status -------------------------------------------------------- */
+/* -- records of the status ------------------------------------------------ */
 
 static const char *
 get(const struct rr *rr, const char *key, char value[static OBSERVED_VALUE_MAX])

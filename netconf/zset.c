@@ -68,7 +68,7 @@ zone_edit_is_change(const struct zone_edit *z)
 	return z->has && !props_equal(&z->was, &z->is);
 }
 
-/* -- from the catalog --------------------------------------------------------- */
+/* -- from the catalog ----------------------------------------------------- */
 
 static void
 take_entry(struct zset *s, struct zone_edit *z, const struct memberlist_entry *m)
