@@ -87,7 +87,7 @@ N
 	done >>"$T/netconf.conf"
 }
 netconf_run() {
-	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1 \
+	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1${NETCONF_ASAN:+:$NETCONF_ASAN} \
 	UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 TSAN_OPTIONS=log_path=$T/san \
 		exec "$NETCONFD" -c "$T/netconf.conf" 2>>"$T/netconfd.log"
 }
