@@ -119,6 +119,7 @@ class Agent:
 
     def changes(self):
         """Processor seconds of the agent and seconds, both for each of some UPDATEs."""
+        self.connect()  # anew, as the agent closes one that is not used
         wires = []
         for _ in range(CHANGES):
             self.next += 1
@@ -148,6 +149,7 @@ class Agent:
 
     def ixfr(self):
         """Seconds of a transfer of the last change."""
+        self.connect()
         soa = dns.query.udp(self.message(C, "SOA"), "127.0.0.1", 30, self.port).answer[0][0]
         q = dns.message.make_query(C, "IXFR", flags=0)
         rr = dns.rrset.from_text(C + ".", 0, "IN", "SOA", f"invalid. invalid. {soa.serial - 1} 0 0 0 0")
@@ -201,7 +203,6 @@ def main():
         for a in agents:
             a.start()
             a.load()
-            a.connect()
         for a in agents:
             line(f"{a.n} members: resident memory that is no mapped file, MB", [a.resident()], "after they were added")
         costs = {a.n: [] for a in agents}
@@ -217,9 +218,6 @@ def main():
                     f"{statistics.median(x[nr] for x in costs[a.n]) * 1e6:.0f} {unit} : {statistics.median(x[nr] for x in first) * 1e6:.0f}",
                 )
         against("IXFR of one change", agents, Agent.ixfr, 1000, "ms", 5 * rounds)
-        for a in agents:
-            a.s.close()
-
         def again(a):
             a.stop()
             return a.start()
