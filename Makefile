@@ -8,6 +8,7 @@
 #   make lint       layers, headers that compile alone, formatting
 #   make fuzz       libFuzzer on every parser, FUZZ_TIME seconds each (60)
 #   make bench      one line per figure, each a ratio of one run (bench/README.md)
+#   make bench-million  what is large: a million members, 100,000 zones
 #   make install    into DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc)
 #   make uninstall  removes exactly what install put there
 #   make deps       what demo, check and bench call first: installs with apt
@@ -84,7 +85,8 @@ archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agen
 
 PROGRAMS := $(B)/nsherdd $(B)/nsherdctl $(if $(NETCONF),$(B)/nsherd-netconfd)
 
-.PHONY: all nsherdd nsherdctl nsherd-netconfd help demo check check-unit check-system lint fuzz bench \
+.PHONY: all nsherdd nsherdctl nsherd-netconfd help demo check check-unit check-system lint fuzz \
+        bench bench-million \
         install uninstall clean deps FORCE
 
 all: $(PROGRAMS)
@@ -207,6 +209,9 @@ $(B)/bench/%: $(B)/bench/%.o $(call archives,$(ROOMS))
 
 bench: deps all $(BENCHES)
 	$(Q)B=$(B) bench/run
+
+bench-million: deps all $(BENCHES)
+	$(Q)B=$(B) bench/run million
 
 # -- lint -------------------------------------------------------------------
 

@@ -4,12 +4,15 @@ the agent, against the server's fastest native ways and a shell loop of its own
 tool. In turn, in one run, with the same names and the same zone file, each time
 on a server and an agent that begin anew and serve one zone.
 
-    servers.py KIND COUNT...
+    servers.py KIND served COUNT...    COUNT zones until served
+    servers.py KIND single COUNT       one more where so many are served
+    servers.py KIND lost COUNT         so many added and removed amid 5,000 queries a second
 
 When the last zone is served is asked of the server itself (served.c). What the
 environment is to hold is in bench/run.
 """
-import atexit, os, shutil, signal, statistics, subprocess, sys, time
+import atexit, os, shutil, signal, socket, statistics, struct, subprocess, sys, time
+import dns.tsigkeyring, dns.update
 
 from native import KINDS
 
@@ -153,12 +156,113 @@ def compare(server, n):
     line(server, n, f"loop of {server.tool}", ours, loops, k)
 
 
+class Client:
+    """One that is there already, with a connection to the agent."""
+
+    def __init__(self):
+        text = open(env["NSHERD_KEY"]).read()
+        self.name = text.split('key "')[1].split('"')[0]
+        self.ring = dns.tsigkeyring.from_text({self.name: ("hmac-sha256", text.split('secret "')[1].split('"')[0])})
+        host, port = env["NSHERD_SERVER"].split("@")
+        self.s = socket.create_connection((host, int(port)), timeout=30)
+        self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def add(self, zone):
+        """Returns when it was sent and when it was accepted, in ns."""
+        u = dns.update.UpdateMessage(env["NSHERD_CATALOG"], keyring=self.ring, keyname=self.name)
+        node = zone.split(".")[0]
+        u.add(f"{node}.zones", 0, "PTR", zone + ".")
+        u.add(f"group.{node}.zones", 0, "TXT", "shared")
+        wire = u.to_wire()
+        sent = time.monotonic_ns()
+        self.s.sendall(struct.pack("!H", len(wire)) + wire)
+        reply = self.s.recv(4096)
+        now = time.monotonic_ns()
+        assert len(reply) > 14 and reply[5] & 15 == 0, reply
+        return sent, now
+
+
+def single(server, n):
+    """One zone where n are served: from our NOERROR, or when the others begin, until it is served."""
+    samples = int(env.get("SAMPLES", 15))
+    ways = {f"one {server.tool}": server.loop, "its bare protocol": server.single}
+    ours, whole, theirs = [], [], {w: [] for w in ways}
+    server.start()
+    running.append(server.child)
+    Watch(server, ["static.example"]).served()
+    with Agent(server) as add:
+        zones = [f"s{i:07d}.bench.example" for i in range(n)]
+        print(f"# {server.name}: {n} zones are served after {timed(server, zones, add(zones)):.1f} s", flush=True)
+        subprocess.run([f"{build}/nsherdctl", "wait", "--timeout", "600"], check=True, stdout=subprocess.DEVNULL)
+        client = Client()
+        for i in range(samples):
+            zone = f"one{i:04d}.bench.example"
+            watch = Watch(server, [zone])
+            sent, accepted = client.add(zone)
+            served = watch.served()
+            ours.append(max(served - accepted, 1) / 1e9)
+            whole.append((served - sent) / 1e9)
+            time.sleep(0.5)
+            for nr, (way, method) in enumerate(ways.items()):
+                zone = [f"by{nr}x{i:04d}.bench.example"]
+                theirs[way].append(timed(server, zone, method(zone)))
+                time.sleep(0.2)
+    running.remove(server.child)
+    server.stop()
+    for way in ways:
+        ratios = sorted(o / t for o, t in zip(ours, theirs[way]))
+        print(
+            f"{f'{server.name}, one zone where {n} are served, NOERROR to served / {way}':<76} {statistics.median(ratios):7.2f}"
+            f"  ({ratios[0]:.2f} .. {ratios[-1]:.2f})  {statistics.median(ours) * 1e3:.1f} ms : {statistics.median(theirs[way]) * 1e3:.1f}"
+            f", from the UPDATE on {statistics.median(whole) * 1e3:.1f}",
+            flush=True,
+        )
+
+
+def lost(server, n):
+    """No answer within 1 s, of 5,000 queries a second for a zone that stays."""
+    server.start()
+    running.append(server.child)
+    Watch(server, ["static.example"]).served()
+    with open(f"{work}/queries", "w") as f:
+        f.write("static.example SOA\n")
+    with Agent(server) as add:
+        zones = names(n, 0)
+        act = add(zones)
+        perf = subprocess.Popen(
+            ["dnsperf", "-s", "127.0.0.1", "-p", str(server.port), "-d", f"{work}/queries", "-Q", "5000", "-l", "3600", "-t", "1", "-c", "2"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )
+        running.append(perf)
+        time.sleep(1)
+        seconds = timed(server, zones, act)
+        begun = time.monotonic()
+        with open(f"{work}/gone", "w") as f:
+            f.writelines(f"{z}\n" for z in zones)
+        subprocess.run([f"{build}/nsherdctl", "del", "--from", f"{work}/gone", "--wait=900"], check=True, stdout=subprocess.DEVNULL)
+        gone = time.monotonic() - begun
+        perf.send_signal(signal.SIGINT)
+        out = perf.communicate()[0]
+        running.remove(perf)
+    running.remove(server.child)
+    server.stop()
+    fields = dict((k.strip(), v.split("(")[0].strip()) for k, _, v in (x.partition(":") for x in out.splitlines()))
+    sent = int(fields["Queries sent"])
+    latency = fields.get("Average Latency (s)", "?")
+    slowest = out.split("max ")[1].split(")")[0] if "max " in out else "?"
+    print(
+        f"{f'{server.name}, queries lost at 5,000 q/s, {n} zones added and removed':<76} {int(fields['Queries lost']):7d}"
+        f"  (of {sent})  answered in {latency} s, slowest {slowest}; added in {seconds:.1f} s, removed in {gone:.1f} s",
+        flush=True,
+    )
+
+
 def main():
     atexit.register(stop_all)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     server = KINDS[sys.argv[1]](env["SERVER_DIR"], int(env["SERVER_PORT"]), int(env["SERVER_CONTROL"]), env["CONTROL_SECRET"])
-    for n in sys.argv[2:]:
-        compare(server, int(n))
+    for n in sys.argv[3:]:
+        {"served": compare, "single": single, "lost": lost}[sys.argv[2]](server, int(n))
 
 
 if __name__ == "__main__":

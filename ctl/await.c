@@ -105,8 +105,12 @@ is_serving(const struct rr *rr)
 bool
 await_is_there(const struct rr *rr, const struct order *o, enum await_end end)
 {
+	char error[OBSERVED_VALUE_MAX];
 	bool ours = has_id(rr, o);
-	return end == AWAIT_GONE ? !ours : ours && is_serving(rr);
+	if (end == AWAIT_GONE)
+		return !ours;
+	return ours && is_serving(rr) &&
+	       (end != AWAIT_CHANGED || !observed_get(rr, "error", error));
 }
 
 static void
@@ -449,6 +453,8 @@ say_missing(const struct await_missing *m, const char *to)
 	const char *why = m->error  ? m->error
 			  : applied ? "but it has not answered for it yet"
 				    : "";
+	if (m->state && strcmp(m->state, "serving") == 0 && m->error)
+		to = "not changed";
 	const char *agent = m->agent ? m->agent : "", *colon = m->agent ? ": " : "";
 	if (!m->zone)
 		say_error("%s%s%s", agent, colon, m->error);

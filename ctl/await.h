@@ -16,7 +16,9 @@
  * transfer for many, at first every 20 ms and at last once a second.
  */
 
-enum await_end { AWAIT_SERVING, AWAIT_GONE };
+/* CHANGED: served, and as the catalog says. What cannot be had, a pattern that is not
+ * there say, leaves a zone as it was, which is served and has an error. */
+enum await_end { AWAIT_SERVING, AWAIT_CHANGED, AWAIT_GONE };
 
 /* What was not as it should be when time was up. Each but error may be NULL: what is
  * missing then is not about an agent of many, one zone, one backend. */
@@ -27,7 +29,7 @@ struct await_missing {
 struct await {
 	struct session *s;
 	struct orders *orders; /* NULL: every zone of the catalog. Only done orders
-				* count, for AWAIT_SERVING open ones too */
+				* count, and but for AWAIT_GONE open ones */
 	enum await_end end;
 	unsigned timeout_s;
 	/* Not before the agent's catalog has that serial. */

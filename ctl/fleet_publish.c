@@ -100,6 +100,10 @@ publish(struct ctl *ctl)
 			say_error("%s: %s", where.file, where.what);
 		rc = where.line ? EXIT_USAGE : EXIT_FAILED;
 	}
+	if (!rc && nodes.n == 0) { /* a file that came to nothing is to remove nobody */
+		say_error("%s: no agents", ctl->opt->from);
+		rc = EXIT_USAGE;
+	}
 	if (!rc)
 		rc = connect_open(&s, ctl);
 	if (!rc)

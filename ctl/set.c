@@ -38,7 +38,7 @@ set_run(struct ctl *ctl)
 	    .change = &change,
 	    .lines = ORDERS_ZONES,
 	    .ids = ask_ids,
-	    .end = AWAIT_SERVING,
+	    .end = AWAIT_CHANGED,
 	};
 	if (!(ctl->opt->given & (OPTION_PATTERN | OPTION_PARAM))) {
 		say_error("set what? -p PATTERN or -P NAME=VALUE");

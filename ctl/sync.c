@@ -70,7 +70,7 @@ wait_for(struct plan *plan, struct ctl *ctl, bool gone)
 	struct orders orders;
 	struct await a = {.s = &plan->s,
 	    .orders = &orders,
-	    .end = gone ? AWAIT_GONE : AWAIT_SERVING,
+	    .end = gone ? AWAIT_GONE : AWAIT_CHANGED,
 	    .timeout_s = ctl->opt->wait_s};
 	enum exit_status rc = EXIT_DONE;
 

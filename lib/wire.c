@@ -255,6 +255,20 @@ wire_put_name_plain(struct wire_out *out, const struct dname *name)
 	wire_put_bytes(out, name->wire, name->size);
 }
 
+/* The second is in lower case; and so is mostly the first. */
+static bool
+is_label(const uint8_t *there, const uint8_t *label, size_t size)
+{
+	if (memcmp(there, label, size) == 0)
+		return true;
+	for (size_t i = 0; i < size; i++) {
+		uint8_t o = there[i];
+		if ((o >= 'A' && o <= 'Z' ? o | 0x20 : o) != label[i])
+			return false;
+	}
+	return true;
+}
+
 /*
  * Is the name at offset `at` of the message this one? The bytes decide, never
  * the hash, and case does not (a question may stand there as it was asked).
@@ -277,11 +291,8 @@ stands_at(const struct wire_out *out, size_t at, const uint8_t *name)
 			return false;
 		if (c == 0)
 			return true;
-		for (unsigned i = 1; i <= c; i++) {
-			uint8_t o = out->msg[at + i];
-			if ((o >= 'A' && o <= 'Z' ? o | 0x20 : o) != name[i])
-				return false;
-		}
+		if (!is_label(out->msg + at + 1, name + 1, c))
+			return false;
 		at += 1 + (size_t)c;
 		name += 1 + c;
 	}
@@ -292,19 +303,20 @@ stands_at(const struct wire_out *out, size_t at, const uint8_t *name)
  * apex and "zones", which every record needs. The second takes the newest: the
  * member whose properties follow.
  */
-static uint16_t *
-pair_of(struct wire_out *out, uint32_t hash)
+static size_t
+pair_of(uint32_t hash)
 {
-	return &out->names[(hash ^ hash >> 16) % (WIRE_NAMES_MAX / 2) * 2];
+	return (hash >> 16) % (WIRE_NAMES_MAX / 2) * 2;
 }
 
 static size_t
-find_name(struct wire_out *out, uint32_t hash, const uint8_t *name)
+find_name(const struct wire_out *out, uint32_t hash, const uint8_t *name)
 {
-	const uint16_t *pair = pair_of(out, hash);
-	for (unsigned i = 0; i < 2; i++)
-		if (pair[i] != 0 && stands_at(out, pair[i], name))
-			return pair[i];
+	size_t first = pair_of(hash);
+	for (size_t i = first; i < first + 2; i++)
+		if (out->names[i] != 0 && out->prints[i] == (uint16_t)hash &&
+		    stands_at(out, out->names[i], name))
+			return out->names[i];
 	return 0;
 }
 
@@ -313,8 +325,28 @@ learn_name(struct wire_out *out, uint32_t hash, size_t at)
 {
 	if (at == 0 || at > POINTER_MAX)
 		return;
-	uint16_t *pair = pair_of(out, hash);
-	pair[pair[0] == 0 ? 0 : 1] = (uint16_t)at;
+	size_t i = pair_of(hash);
+	if (out->names[i] != 0)
+		i++;
+	out->names[i] = (uint16_t)at;
+	out->prints[i] = (uint16_t)hash;
+}
+
+/* Eight octets at a time: a transfer of a million members is four million names. */
+static uint32_t
+hash_label(uint32_t before, const uint8_t *label)
+{
+	uint64_t h = before;
+	for (size_t left = 1 + (size_t)*label; left > 0;) {
+		uint64_t octets = 0;
+		size_t n = left < sizeof(octets) ? left : sizeof(octets);
+		memcpy(&octets, label, n);
+		h = (h ^ octets) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+		label += n;
+		left -= n;
+	}
+	return (uint32_t)h;
 }
 
 void
@@ -329,13 +361,9 @@ wire_put_name(struct wire_out *out, const struct dname *name)
 		return;
 	for (unsigned i = 0; name->wire[i] != 0; i += 1 + name->wire[i])
 		at[n++] = (uint8_t)i;
-	uint32_t h = 2166136261u; /* FNV-1a */
-	for (unsigned i = n; i > 0; i--) {
-		const uint8_t *label = name->wire + at[i - 1];
-		for (unsigned j = 0; j <= *label; j++)
-			h = (h ^ label[j]) * 16777619u;
-		hash[i - 1] = h;
-	}
+	for (unsigned i = n; i > 0; i--)
+		hash[i - 1] =
+		    hash_label(i < n ? hash[i] : 2166136261u, name->wire + at[i - 1]);
 	for (; known < n; known++) {
 		target = find_name(out, hash[known], name->wire + at[known]);
 		if (target != 0)

@@ -48,8 +48,9 @@ struct wire_out {
 	uint8_t *msg;
 	size_t room;
 	size_t size;
-	enum err err;                   /* OK or ERR_SPACE */
-	uint16_t names[WIRE_NAMES_MAX]; /* offsets of known names by hash; 0: none */
+	enum err err;                    /* OK or ERR_SPACE */
+	uint16_t names[WIRE_NAMES_MAX];  /* offsets of known names by hash; 0: none */
+	uint16_t prints[WIRE_NAMES_MAX]; /* more of the hash of each */
 };
 
 void wire_out_init(struct wire_out *out, uint8_t *msg, size_t room);

@@ -2,18 +2,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "agent/backend/drivers.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 
 /*
  * A name server that is none: it takes every zone and remembers its name. For
- * tests of what stands above the drivers, and for measuring that.
+ * tests of what stands above the drivers, and for measuring that. So its list lies in
+ * shared mappings, as it would in another process: what the agent itself has is its
+ * anonymous memory.
  */
+
+enum { BLOCK_ZONES = 256 };
 
 struct zone {
 	struct dname name;
 	char mark[128];
+	struct zone *next; /* when it is free */
+};
+
+struct block {
+	struct block *next;
+	struct zone zones[BLOCK_ZONES];
 };
 
 /* Open addressing; a removed zone leaves a tombstone (size 0 with used set). */
@@ -26,7 +38,42 @@ struct null {
 	int cancel_fd;
 	struct slot *slots;
 	size_t n_slots, n_used, n_zones;
+	struct block *blocks;
+	struct zone *free_zones;
 };
+
+static void *
+map(size_t size)
+{
+	void *p =
+	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		log_fatal("null", "no memory");
+	return p;
+}
+
+static void
+give_zone(struct null *null, struct zone *zone)
+{
+	zone->next = null->free_zones;
+	null->free_zones = zone;
+}
+
+static struct zone *
+take_zone(struct null *null)
+{
+	if (null->free_zones == NULL) {
+		struct block *block = map(sizeof(*block));
+		block->next = null->blocks;
+		null->blocks = block;
+		for (size_t i = BLOCK_ZONES; i > 0; i--)
+			give_zone(null, &block->zones[i - 1]);
+	}
+	struct zone *zone = null->free_zones;
+	null->free_zones = zone->next;
+	return zone;
+}
 
 static size_t
 hash(const struct dname *name)
@@ -68,7 +115,7 @@ grow(struct null *null)
 		return;
 	while (null->n_zones * 2 >= null->n_slots)
 		null->n_slots *= 2;
-	null->slots = mem_zalloc(null->n_slots * sizeof(null->slots[0]));
+	null->slots = map(null->n_slots * sizeof(null->slots[0]));
 	null->n_used = null->n_zones;
 	for (size_t i = 0; i < n_old; i++) {
 		struct slot *slot;
@@ -79,7 +126,7 @@ grow(struct null *null)
 		slot->used = true;
 		slot->zone = old[i].zone;
 	}
-	free(old);
+	munmap(old, n_old * sizeof(old[0]));
 }
 
 static enum err
@@ -98,7 +145,7 @@ null_open(const struct backend_conf *conf, struct err_where *where, void **ctx)
 	(void)where;
 	null->cancel_fd = conf->cancel_fd;
 	null->n_slots = 64;
-	null->slots = mem_zalloc(null->n_slots * sizeof(null->slots[0]));
+	null->slots = map(null->n_slots * sizeof(null->slots[0]));
 	*ctx = null;
 	return OK;
 }
@@ -110,9 +157,11 @@ null_close(void *ctx)
 
 	if (null == NULL)
 		return;
-	for (size_t i = 0; i < null->n_slots; i++)
-		free(null->slots[i].zone);
-	free(null->slots);
+	for (struct block *b = null->blocks, *next; b != NULL; b = next) {
+		next = b->next;
+		munmap(b, sizeof(*b));
+	}
+	munmap(null->slots, null->n_slots * sizeof(null->slots[0]));
 	free(null);
 }
 
@@ -199,7 +248,7 @@ put_zone(struct null *null, struct backend_op *op)
 
 	null_mark_of(null, op->settings, op->mark);
 	if (slot->zone == NULL) {
-		slot->zone = mem_zalloc(sizeof(*slot->zone));
+		slot->zone = take_zone(null);
 		slot->zone->name = op->zone;
 		null->n_used += !slot->used;
 		slot->used = true;
@@ -219,7 +268,7 @@ remove_zone(struct null *null, const struct dname *name)
 
 	if (slot->zone == NULL)
 		return RESULT_ALREADY;
-	free(slot->zone);
+	give_zone(null, slot->zone);
 	slot->zone = NULL;
 	null->n_zones--;
 	return RESULT_OK;

@@ -89,6 +89,7 @@ rc 0 fctl fleet nodes
 [ "$(cut -d' ' -f1 "$T/out" | xargs)" = "ams1 ams2 ams3 hub relay" ] || { cat "$T/out"; fail "fleet nodes"; }
 grep -q key= "$T/out" && fail "a path went into the catalog"
 rc 0 fctl fleet nodes --from "$T/fleet"
+rc 2 fctl fleet nodes --from <(echo '# nobody')
 before=$(serial hub)
 rc 0 fctl fleet nodes --from "$T/fleet"
 [ "$(serial hub)" = "$before" ] || fail "the same nodes are a change"
@@ -120,11 +121,15 @@ says_out '^no differences'
 rc 0 fctl fleet status a.example
 [ "$(grep -c '^a.example .*serving' "$T/out")" = 3 ] || { cat "$T/out"; fail "fleet status ZONE"; }
 # without -s, the file knows the hub
-SERVER='' rc 0 fctl fleet set a.example -p primary -P contact=4711 --fleet "$T/fleet" --wait=60
+SERVER='' rc 0 fctl fleet set a.example -p primary --fleet "$T/fleet" --wait=60
 sed -i 's/ hub$//' "$T/fleet"
 SERVER='' rc 2 fctl fleet del a.example --fleet "$T/fleet"
 says_err 'which agent is the hub?'
 SERVER='' rc 0 fctl fleet status --fleet "$T/fleet"
+# what cannot be had is not done, though all serve the zone as it was
+rc 4 fctl fleet set a.example -p nosuch --wait=3
+says_err '^nsherdctl: ams1: a.example: not changed by nsd-ams1: serving, no such pattern: nosuch'
+rc 0 fctl fleet set a.example -p primary --wait=60
 rc 0 fctl fleet del e.example --wait=60
 for n in ams1 ams2 ams3; do of $n "e.example._status.$C" TXT | grep -q . && fail "$n has e.example yet"; done
 rc 0 fctl health
