@@ -217,7 +217,27 @@ act_release(struct request *rq)
 	return run_for_all(rq, "release", NULL);
 }
 
-/* -- the right admin ------------------------------------------------------ */
+/* -- rights --------------------------------------------------------------- */
+
+/* By an UPDATE that changes nothing. */
+enum err
+act_check_update(struct request *rq)
+{
+	struct msg msg;
+	uint16_t id;
+	struct session *s = request_agent(rq);
+	if (!s)
+		return ERR_INVALID;
+	enum err e =
+	    session_send(s, session_begin(s, OPCODE_UPDATE, &s->catalog, RR_SOA), &id);
+	if (!e)
+		e = session_receive(s, &msg);
+	if (e)
+		return fault_unreachable(&rq->fault, s, e);
+	if (msg_rcode(&msg) == RCODE_NOERROR || fault_is_reason(&msg, "locked"))
+		return OK;
+	return fault_refused(&rq->fault, &msg);
+}
 
 enum err
 act_check_admin(struct request *rq)

@@ -8,6 +8,11 @@
 
 request_fn act_on_zone, act_zone_command, act_reconcile, act_reconfigure, act_release;
 
+/*
+ * Has the user the right update? Else the fault. Who has not must not change the
+ * candidate either, which somebody else would commit, with the rights of his.
+ */
+NODISCARD enum err act_check_update(struct request *rq);
 /* Has the user the right admin? Else the fault. */
 NODISCARD enum err act_check_admin(struct request *rq);
 

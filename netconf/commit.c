@@ -449,6 +449,7 @@ run_transaction(struct commit *c)
 		return end;
 	session_allow_ms(c->s, COMMIT_MS);
 	enum err e = order_send(c->s, "commit", NULL, 0, NULL, &msg);
+	session_allow_ms(c->s, SESSION_TIMEOUT_MS);
 	if (e)
 		return lost(c, e, true);
 	return msg_rcode(&msg) == RCODE_NOERROR ? COMMIT_DONE : refused(c, &msg, 0);

@@ -5,6 +5,7 @@
 
 #include <libyang/libyang.h>
 
+#include "netconf/act.h"
 #include "netconf/candidate.h"
 #include "netconf/edit.h"
 #include "netconf/locks.h"
@@ -97,6 +98,8 @@ apply(struct request *rq, struct edit *edit, enum datastore target, bool test_on
 	struct session *s = NULL;
 	enum err e = locks_check(rq,
 	    target == DATASTORE_RUNNING ? LOCKS_RUNNING : LOCKS_CANDIDATE);
+	if (!e && target == DATASTORE_CANDIDATE)
+		e = act_check_update(rq);
 	if (!e)
 		s = request_agent(rq);
 	if (!s)
@@ -149,6 +152,8 @@ static enum err
 discard(struct request *rq)
 {
 	enum err e = locks_check(rq, LOCKS_CANDIDATE);
+	if (!e)
+		e = act_check_update(rq);
 	if (!e)
 		candidate_discard(rq->gw->candidate);
 	return e;

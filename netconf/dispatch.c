@@ -43,6 +43,8 @@ kill_session(struct request *rq)
 		nc_session_set_term_reason(victim->nc, NC_SESSION_TERM_KILLED);
 		nc_session_set_killed_by(victim->nc, rq->peer->id);
 		nc_session_set_status(victim->nc, NC_STATUS_INVALID);
+		/* Who kills it mostly wants its locks, and at once. */
+		locks_release_now(victim);
 	}
 	peers_put(victim);
 	return e ? NULL : nc_server_reply_ok();
@@ -98,6 +100,31 @@ dispatch_claim(const struct ly_ctx *ctx)
 
 /* -- running -------------------------------------------------------------- */
 
+/* Whom this thread replies to. When the library returns from that, its session may
+ * be another thread's already, and have ended: it is not to be looked at. */
+static _Thread_local struct peer *replying;
+
+static void
+begin_reply(struct peer *p)
+{
+	peers_hold(p);
+	pthread_mutex_lock(&p->writing);
+	atomic_store(&p->replying_since, clock_ms());
+	replying = p;
+}
+
+void
+dispatch_end(void)
+{
+	struct peer *p = replying;
+	if (!p)
+		return;
+	replying = NULL;
+	atomic_store(&p->replying_since, 0);
+	pthread_mutex_unlock(&p->writing);
+	peers_put(p);
+}
+
 static struct nc_server_reply *
 try_once(struct request *rq, request_fn *run)
 {
@@ -106,7 +133,8 @@ try_once(struct request *rq, request_fn *run)
 		exchange_close(rq->peer->agent.x);
 		rq->peer->agent.x = NULL;
 	}
-	rq->peer->used_ms = clock_ms();
+	if (rq->asked_agent) /* or it may be idle for longer than it looks */
+		rq->peer->used_ms = clock_ms();
 	return reply;
 }
 
@@ -123,7 +151,11 @@ lose_lock(struct request *rq)
 static struct nc_server_reply *
 run_locked(struct request *rq, request_fn *run)
 {
-	struct nc_server_reply *reply = try_once(rq, run);
+	struct nc_server_reply *reply = NULL;
+	if (nc_session_get_status(rq->peer->nc) != NC_STATUS_RUNNING)
+		fault_set(&rq->fault, NC_ERR_OP_FAILED, "the session was ended");
+	else
+		reply = try_once(rq, run);
 	if (rq->peer->holds_running && !rq->peer->agent.x) {
 		lose_lock(rq);
 	} else if (!reply && rq->fault.lost) {
@@ -172,8 +204,8 @@ dispatch_run(struct lyd_node *rpc, struct nc_session *session)
 	log_debug("rpc", "session=%u user=%s op=%s error=\"%s\"", peer->id,
 	    peer->user->name, rpc->schema->name, rq.fault.message);
 	pool_fini(&rq.pool);
-	atomic_store(&peer->replying_since, clock_ms());
 	if (clock_ms() - began > LONG_MS) /* it was large */
 		mem_trim();
+	begin_reply(peer);
 	return reply;
 }

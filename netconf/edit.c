@@ -77,11 +77,6 @@ apply_zone(struct walk *w, const struct elem *e, enum edit_op op)
 	if (err)
 		return err;
 	struct zone_edit *z = zset_find(w->set, &zone);
-	if (!z && w->edit->whole) { /* none of the catalog's */
-		zset_add(w->set, &zone);
-		zset_sort(w->set);
-		z = zset_find(w->set, &zone);
-	}
 	return edit_zone_apply(e, op, z, &w->set->pool, w->fault);
 }
 

@@ -219,7 +219,15 @@ take_node(struct fetch *f, size_t i, const struct msg *msg)
 	struct rr rr;
 	struct buf rdata;
 	enum err e;
+	unsigned rcode = msg_rcode(msg);
 	(void)i;
+	if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN &&
+	    rcode != RCODE_REFUSED) {
+		char why[SESSION_REASON_MAX];
+		snprintf(f->session->error, sizeof(f->session->error), "%s: %s",
+		    f->session->server, session_reason(msg, why));
+		return ERR_FORM;
+	}
 	buf_init(&rdata, MSG_MAX);
 	msg_walk(msg, MSG_ANSWER, &c);
 	while (!(e = msg_next(&c, &rdata, &rr))) {

@@ -35,18 +35,21 @@ struct peer {
 	uint32_t id;
 	const struct conf_user *user;
 	struct peer *next;
-	unsigned refs; /* gateway.lock: the table's, and of those who send to it */
+	unsigned refs; /* gateway.lock: the table's, and of those who work with it */
 	bool is_dead;  /* the same: is not to be found any more */
 	struct subscription *sub; /* the same; NULL: none */
 	struct counters count;
 	/* clock_ms() at which something began to be written to it; 0: nothing is. */
 	atomic_llong replying_since, notifying_since;
+	/* Of who writes to it: of two, the library would give up the one. Held while
+	 * nothing else is taken. */
+	pthread_mutex_t writing;
 
 	pthread_mutex_t lock; /* of what follows: an RPC, or who keeps the lock */
 	struct session agent;
 	int64_t used_ms;    /* clock_ms() of the last time */
 	bool holds_running; /* the agent's lock */
-	int64_t locked_ms;  /* when it was last taken */
+	int64_t locked_ms;  /* clock_ms() of when that was taken, or taken anew */
 };
 
 struct gateway {
@@ -66,6 +69,7 @@ struct gateway {
 	/* Who holds the locks; 0: nobody. */
 	uint32_t running_lock, candidate_lock;
 	time_t running_since, candidate_since;
+	bool is_lock_doubted; /* locks_keep()'s alone */
 	struct candidate *candidate;
 	struct watch *watch;
 };
@@ -76,6 +80,7 @@ struct request {
 	struct peer *peer;
 	struct lyd_node *rpc;
 	struct pool pool; /* for the time of the RPC */
+	bool asked_agent; /* on the peer's connection */
 	struct fault fault;
 };
 

@@ -5,6 +5,7 @@
 
 #include "lib/clock.h"
 #include "lib/order.h"
+#include "netconf/act.h"
 #include "netconf/candidate.h"
 #include "netconf/datastore.h"
 #include "netconf/peers.h"
@@ -79,21 +80,28 @@ lock_running(struct request *rq)
 	return e;
 }
 
-static enum err
-unlock_running(struct request *rq)
+/* The caller has the peer's lock. */
+static void
+release_running(struct peer *p)
 {
 	struct msg msg;
-	struct peer *p = rq->peer;
-	if (!p->holds_running)
-		return fault_set(&rq->fault, NC_ERR_OP_FAILED,
-		    "this session does not have that lock");
-	enum err e = order_send(&p->agent, "unlock", NULL, 0, NULL, &msg);
-	p->holds_running = false;
-	let_go(rq->gw, &rq->gw->running_lock, p->id);
-	if (e) { /* with the connection goes the lock */
+	session_allow_ms(&p->agent, SESSION_TIMEOUT_MS);
+	if (!p->agent.x || order_send(&p->agent, "unlock", NULL, 0, NULL, &msg)) {
+		/* with the connection goes the lock */
 		exchange_close(p->agent.x);
 		p->agent.x = NULL;
 	}
+	p->holds_running = false;
+	let_go(p->gw, &p->gw->running_lock, p->id);
+}
+
+static enum err
+unlock_running(struct request *rq)
+{
+	if (!rq->peer->holds_running)
+		return fault_set(&rq->fault, NC_ERR_OP_FAILED,
+		    "this session does not have that lock");
+	release_running(rq->peer);
 	return OK;
 }
 
@@ -103,7 +111,9 @@ static enum err
 lock_candidate(struct request *rq)
 {
 	struct gateway *gw = rq->gw;
-	enum err e = take(rq, &gw->candidate_lock, &gw->candidate_since);
+	enum err e = act_check_update(rq);
+	if (!e)
+		e = take(rq, &gw->candidate_lock, &gw->candidate_since);
 	if (!e && candidate_is_changed(gw->candidate)) {
 		let_go(gw, &gw->candidate_lock, rq->peer->id);
 		return denied(rq, 0,
@@ -185,18 +195,29 @@ locks_release_all(struct peer *p)
 	let_go(gw, &gw->running_lock, p->id);
 }
 
+void
+locks_release_now(struct peer *p)
+{
+	if (pthread_mutex_trylock(&p->lock) != 0)
+		return;
+	if (p->holds_running)
+		release_running(p);
+	locks_release_all(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* -- keeping -------------------------------------------------------------- */
 
 enum { AGAIN_MS = 30000 };
 
+/* What else is sent on the connection does not prolong the lock. */
 static void
-keep(void *arg, struct peer *p)
+keep(struct peer *p, bool now)
 {
 	struct msg msg;
-	const bool *now = arg;
-	pthread_mutex_lock(&p->lock);
-	if (p->holds_running && (*now || clock_ms() - p->locked_ms > AGAIN_MS)) {
+	if (p->holds_running && (now || clock_ms() - p->locked_ms > AGAIN_MS)) {
 		p->locked_ms = p->used_ms = clock_ms();
+		session_allow_ms(&p->agent, SESSION_TIMEOUT_MS);
 		enum err e = p->agent.x
 				 ? order_send(&p->agent, "lock", NULL, 0, NULL, &msg)
 				 : ERR_CLOSED;
@@ -210,15 +231,23 @@ keep(void *arg, struct peer *p)
 			nc_session_set_status(p->nc, NC_STATUS_INVALID);
 		}
 	}
-	pthread_mutex_unlock(&p->lock);
 }
 
 void
 locks_keep(struct gateway *gw, bool now)
 {
 	pthread_mutex_lock(&gw->lock);
-	bool some = gw->running_lock != 0;
+	uint32_t holder = gw->running_lock;
 	pthread_mutex_unlock(&gw->lock);
-	if (some)
-		peers_each(gw, keep, &now);
+	struct peer *p = holder ? peers_get(gw, holder) : NULL;
+	if (!p)
+		return;
+	/* Busy, it is asked again soon, and may take its time: others wait for us. */
+	gw->is_lock_doubted = gw->is_lock_doubted || now;
+	if (pthread_mutex_trylock(&p->lock) == 0) {
+		keep(p, gw->is_lock_doubted);
+		gw->is_lock_doubted = false;
+		pthread_mutex_unlock(&p->lock);
+	}
+	peers_put(p);
 }

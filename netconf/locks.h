@@ -18,6 +18,8 @@ NODISCARD enum err locks_check(struct request *rq, enum locks_store store);
 
 /* The session has ended. */
 void locks_release_all(struct peer *peer);
+/* The session is to end: they are released now, unless it is busy. */
+void locks_release_now(struct peer *peer);
 /* The agent forgets a lock after some minutes: it is taken anew, all the time. now: the
  * agent may be another, whoever has a lock is to know whether he still has it. */
 void locks_keep(struct gateway *gw, bool now);

@@ -24,6 +24,7 @@
 #include "lib/mem.h"
 #include "lib/version.h"
 #include "netconf/candidate.h"
+#include "netconf/dispatch.h"
 #include "netconf/peers.h"
 #include "netconf/schema.h"
 #include "netconf/transport.h"
@@ -97,16 +98,12 @@ bid_farewell(struct gateway *gw, struct nc_session *nc)
 static void
 count_bad(struct gateway *gw, struct nc_session *nc)
 {
-	struct peer *p = nc ? nc_session_get_data(nc) : NULL;
+	struct peer *p = nc ? peers_of(gw, nc) : NULL;
 	atomic_fetch_add(&gw->count.in_bad_rpcs, 1);
-	if (p)
-		atomic_fetch_add(&p->count.in_bad_rpcs, 1);
-}
-
-static void
-end_reply(struct peer *p)
-{
-	atomic_store(&p->replying_since, 0);
+	if (!p)
+		return;
+	atomic_fetch_add(&p->count.in_bad_rpcs, 1);
+	peers_put(p);
 }
 
 /* A peer that does not read what is sent to it would keep a thread for ever. */
@@ -137,8 +134,7 @@ run_worker(void *arg)
 	while (!atomic_load(&gw->is_stopping)) {
 		struct nc_session *nc = NULL;
 		int what = nc_ps_poll(gw->ps, 0, &nc);
-		if (nc && nc_session_get_data(nc))
-			end_reply(nc_session_get_data(nc));
+		dispatch_end();
 		if (what & NC_PSPOLL_BAD_RPC)
 			count_bad(gw, nc);
 		if (what & NC_PSPOLL_SESSION_TERM)

@@ -8,6 +8,7 @@
 #include "lib/mem.h"
 #include "netconf/locks.h"
 #include "netconf/subscribe.h"
+#include "netconf/transport.h"
 
 enum { IDLE_MS = 20000 };
 
@@ -36,6 +37,7 @@ request_agent(struct request *rq)
 	/* The agent lets go of idle connections: not just when we write. */
 	bool stale = p->agent.x && !p->holds_running && now - p->used_ms > IDLE_MS;
 	p->used_ms = now;
+	rq->asked_agent = true;
 	session_allow_ms(&p->agent, SESSION_TIMEOUT_MS);
 	if (p->agent.x && !stale)
 		return &p->agent;
@@ -64,6 +66,7 @@ peers_add(struct gateway *gw, struct nc_session *nc)
 	p->user = user;
 	p->refs = 1;
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->writing, NULL);
 	peer_configure(&p->agent, gw->conf, user->key);
 	memcpy(p->agent.origin, user->name, sizeof(p->agent.origin));
 
@@ -79,6 +82,7 @@ peers_add(struct gateway *gw, struct nc_session *nc)
 		log_warn("session", "user=%s refused=max-sessions", user->name);
 		session_close(&p->agent);
 		pthread_mutex_destroy(&p->lock);
+		pthread_mutex_destroy(&p->writing);
 		free(p);
 		return NULL;
 	}
@@ -98,6 +102,27 @@ peers_get(struct gateway *gw, uint32_t id)
 		p->refs++;
 	pthread_mutex_unlock(&gw->lock);
 	return p;
+}
+
+struct peer *
+peers_of(struct gateway *gw, const struct nc_session *nc)
+{
+	pthread_mutex_lock(&gw->lock);
+	struct peer *p = gw->peers;
+	while (p && (p->nc != nc || p->is_dead))
+		p = p->next;
+	if (p)
+		p->refs++;
+	pthread_mutex_unlock(&gw->lock);
+	return p;
+}
+
+void
+peers_hold(struct peer *p)
+{
+	pthread_mutex_lock(&p->gw->lock);
+	p->refs++;
+	pthread_mutex_unlock(&p->gw->lock);
 }
 
 void
@@ -151,6 +176,9 @@ peers_remove(struct gateway *gw, struct nc_session *nc)
 	if (!p)
 		return;
 	nc_session_set_data(nc, NULL);
+	/* Dead, it is cut off by nobody else; and who writes to it is waited for. */
+	if (atomic_load(&p->notifying_since) || atomic_load(&p->replying_since))
+		transport_cut(nc);
 	wait_alone(gw, p);
 	subscribe_end(p);
 	locks_release_all(p);
@@ -158,5 +186,6 @@ peers_remove(struct gateway *gw, struct nc_session *nc)
 	log_info("session", "id=%u user=%s end=%d", p->id, p->user->name,
 	    (int)nc_session_get_term_reason(nc));
 	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->writing);
 	free(p);
 }

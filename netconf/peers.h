@@ -18,6 +18,9 @@ struct peer *peers_add(struct gateway *gw, struct nc_session *nc);
 void peers_remove(struct gateway *gw, struct nc_session *nc);
 /* NULL: no such session. */
 struct peer *peers_get(struct gateway *gw, uint32_t id);
+/* Of the library's session, which is only compared; NULL: it has ended. */
+struct peer *peers_of(struct gateway *gw, const struct nc_session *nc);
+void peers_hold(struct peer *peer); /* once more */
 void peers_put(struct peer *peer);
 
 /* Each peer, borrowed for the call, without gateway.lock. */

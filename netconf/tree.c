@@ -158,13 +158,59 @@ tree_take(struct pool *pool, struct elem *parent, const struct lyd_node *first)
 
 /* -- printing ------------------------------------------------------------- */
 
+/* Octets of the character at the start, of UTF-8 and more than ASCII, that XML has
+ * room for (XML 1.0 section 2.2); 0: it is none. */
+static size_t
+wide_size(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (n == 0 || p[0] > 0xf4)
+		return 0;
+	unsigned long c = p[0] & (0x7f >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	bool shortest = c >= (n == 2 ? 0x80 : n == 3 ? 0x800 : 0x10000);
+	bool is_char =
+	    c < 0xd800 || (c > 0xdfff && c < 0xfffe) || (c > 0xffff && c < 0x110000);
+	return shortest && is_char ? n : 0;
+}
+
+static size_t
+plain_size(const char *text)
+{
+	size_t n = 0;
+	for (;;) {
+		unsigned char c = (unsigned char)text[n];
+		size_t wide = c < 0x80 ? 0 : wide_size(text + n);
+		if (c < ' ' || (c < 0x80 && strchr("<>&\"", c)) || (c >= 0x80 && !wide))
+			return n;
+		n += wide ? wide : 1;
+	}
+}
+
+char *
+tree_clean(struct pool *pool, const char *text)
+{
+	char *copy = pool_strdup(pool, text);
+	for (char *p = copy; *p;) {
+		unsigned char c = (unsigned char)*p;
+		size_t wide = c < 0x80 ? 1 : wide_size(p);
+		if (wide == 0 || (c < ' ' && c != '\n' && c != '\t'))
+			*p = '?';
+		p += wide ? wide : 1;
+	}
+	return copy;
+}
+
 void
 tree_escape(const char *text, struct buf *out)
 {
 	for (;;) {
-		size_t n = 0;
-		while ((unsigned char)text[n] >= ' ' && !strchr("<>&\"", text[n]))
-			n++;
+		size_t n = plain_size(text);
 		buf_put(out, text, n);
 		text += n;
 		switch (*text++) {

@@ -57,6 +57,8 @@ const char *tree_name(const struct lyd_node *node);
 /* Append the XML of an element and what is marked in it, or all if its mark says so.
  * outer_ns: the namespace it stands in. */
 void tree_print(const struct elem *e, const char *outer_ns, struct buf *out);
+/* The same text, with '?' for what is no UTF-8 or no character of XML. */
+char *tree_clean(struct pool *pool, const char *text);
 /* Text with what XML has a meaning for replaced; what XML has no room for becomes '?'.
  */
 void tree_escape(const char *text, struct buf *out);

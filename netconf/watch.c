@@ -61,9 +61,12 @@ event_begin(struct watch *w, struct event *event, const char *name)
 static void
 event_put(struct event *event, const char *leaf, const char *value)
 {
-	if (value && event->tree &&
-	    !lyd_new_term(event->tree, NULL, leaf, value, 0, NULL))
-		tree_leaf(&event->pool, event->e, leaf, value);
+	if (!value || !event->tree)
+		return;
+	/* The library prints it as it is. */
+	const char *clean = tree_clean(&event->pool, value);
+	if (!lyd_new_term(event->tree, NULL, leaf, clean, 0, NULL))
+		tree_leaf(&event->pool, event->e, leaf, clean);
 }
 
 static void

@@ -117,9 +117,26 @@ zset_fetch(struct zset *s, struct session *session, const struct dname **refused
 	return e;
 }
 
+/* Those of the names that the sorted set has not. */
+static void
+add_missing(struct zset *s, const struct dname *zones, size_t n)
+{
+	struct zset sorted = *s;
+	for (size_t i = 0; i < n; i++)
+		if (!zset_find(&sorted, &zones[i])) {
+			zset_add(s, &zones[i]);
+			sorted.items = s->items;
+		}
+	zset_sort(s);
+}
+
 enum err
 zset_fetch_all(struct zset *s, struct session *session)
 {
+	size_t n = s->n;
+	struct dname *zones = mem_alloc((n + 1) * sizeof(*zones));
+	for (size_t i = 0; i < n; i++)
+		zones[i] = s->items[i].zone;
 	zset_fini(s);
 	enum err e = memberlist_load(session, &s->members, NULL, NULL);
 	for (size_t i = 0; i < s->members.n && !e; i++) {
@@ -129,5 +146,7 @@ zset_fetch_all(struct zset *s, struct session *session)
 		take_entry(s, &s->items[i], &s->members.items[i]);
 	}
 	zset_sort(s); /* its order is that of keys, the same */
+	add_missing(s, zones, n);
+	free(zones);
 	return e;
 }

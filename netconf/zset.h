@@ -47,7 +47,7 @@ bool zone_edit_is_change(const struct zone_edit *z);
  */
 NODISCARD enum err zset_fetch(struct zset *s, struct session *session,
     const struct dname **refused);
-/* All zones of the catalog, in place of what was in the set. */
+/* The same for all zones of the catalog, and for those of the set that are none. */
 NODISCARD enum err zset_fetch_all(struct zset *s, struct session *session);
 
 #endif
