@@ -14,10 +14,14 @@ auth-timeout  = 3s
 write-timeout = 3s
 acceptors     = 4
 workers       = 4"
-# What is lethal here is so in the library: no reports of that.
-NETCONF_ASAN=handle_segv=0:handle_abort=0
 netconf_keep
 agent=$AGENT_PID
 nc netconf_hostile.py || fail "hostile clients"
 [ "$agent" = "$AGENT_PID" ] && kill -0 "$agent" || fail "the agent is gone"
-cat "$T/netconfd.ends" 2>/dev/null | sort | uniq -c
+sort "$T/netconfd.ends" | uniq -c
+# Of a sanitizer's reports, those in which the libraries die are no fault of ours.
+for f in "$T"/san.*; do
+	[ -f "$f" ] || continue
+	where=$(grep -E '^ +#[0-9]+ ' "$f" | grep -v -m 1 interceptor)
+	case $(head -n 3 "$f")$where in *SEGV*libnetconf2.so* | *SEGV*libyang.so*) rm "$f" ;; esac
+done
