@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <libssh/libssh.h>
+
 #include "lib/inifile.h"
 #include "lib/mem.h"
 
@@ -404,6 +406,29 @@ check_file(struct conf *conf, const char *setting, const char *path)
 }
 
 static void
+check_host_key(struct conf *conf, const char *path)
+{
+	ssh_key key = NULL;
+	if (access(path, R_OK) != 0)
+		fault(conf, 0, "host-key: %s cannot be read", path);
+	else if (ssh_pki_import_privkey_file(path, "", NULL, NULL, &key) != SSH_OK)
+		fault(conf, 0, "host-key: %s: no private key of SSH", path);
+	ssh_key_free(key);
+}
+
+/* The library would read them for the first session. */
+static void
+check_tls(struct conf *conf)
+{
+	const struct tls_files files = {conf->tls_cert, conf->tls_key, conf->tls_ca};
+	struct err_where where = {0};
+	struct tls_ctx *ctx = NULL;
+	if (tls_server_new(&files, &where, &ctx))
+		fault_where(conf, 0, &where);
+	tls_ctx_unref(ctx);
+}
+
+static void
 check_transports(struct conf *conf)
 {
 	if (conf->n_ssh == 0 && conf->n_tls == 0)
@@ -412,11 +437,10 @@ check_transports(struct conf *conf)
 		fault(conf, 0, "listen-ssh without a host-key");
 	if (conf->n_tls > 0 && (!conf->tls_cert || !conf->tls_key || !conf->tls_ca))
 		fault(conf, 0, "listen-tls without tls-cert, tls-key and tls-ca");
+	else if (conf->n_tls > 0)
+		check_tls(conf);
 	for (size_t i = 0; i < conf->n_host_keys; i++)
-		check_file(conf, "host-key", conf->host_keys[i]);
-	check_file(conf, "tls-cert", conf->tls_cert);
-	check_file(conf, "tls-key", conf->tls_key);
-	check_file(conf, "tls-ca", conf->tls_ca);
+		check_host_key(conf, conf->host_keys[i]);
 	check_file(conf, "yang-dir", conf->yang_dir);
 }
 

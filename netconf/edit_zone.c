@@ -8,7 +8,9 @@
 #include "netconf/schema.h"
 #include "netconf/text.h"
 
-enum { PATTERN_MAX = 255 };
+/* The module's max-elements, and more records than the agent has room for in one zone:
+ * what is to be compared with all the others must be few. */
+enum { PATTERN_MAX = 255, LIST_MAX = 1000, RECORDS_MAX = 4000 };
 
 #define ZONE_PATH "/nsherd:dns-server/nsherd:zones/nsherd:zone"
 
@@ -324,6 +326,47 @@ apply_children(struct work *w, const struct elem *e, enum edit_op op)
 	return OK;
 }
 
+static enum err
+refuse_many(const struct work *w, const char *what)
+{
+	fault_path(w->fault, ZONE_PATH "[nsherd:domain='%s']%s", w->zone, what);
+	w->fault->app_tag = "too-many-elements"; /* RFC 7950 section 15.2 */
+	return fault_set(w->fault, NC_ERR_OP_FAILED, "%s: too many of them", w->zone);
+}
+
+static enum err
+check_sizes(const struct work *w)
+{
+	size_t n_groups = 0, n_values = 0, n_params = 0;
+	const struct props *is = &w->z->is;
+	for (const struct props_group *g = is->groups; g; g = g->next)
+		n_groups++;
+	for (const struct props_param *p = is->params, *last = NULL; p; p = p->next) {
+		n_values =
+		    last && label_equal(&last->name, &p->name) ? n_values + 1 : 1;
+		n_params++;
+		last = p;
+		if (n_values > LIST_MAX)
+			return refuse_many(w, "/nsherd:parameter/nsherd:value");
+	}
+	if (n_groups > LIST_MAX)
+		return refuse_many(w, "/nsherd:pattern");
+	return n_params > RECORDS_MAX ? refuse_many(w, "/nsherd:parameter") : OK;
+}
+
+/* Before any is looked for among those that are there. */
+static enum err
+check_elements(const struct work *w, const struct elem *e)
+{
+	size_t n = 0;
+	for (const struct elem *c = e->child; c; c = c->next) {
+		n++;
+		for (const struct elem *v = c->child; v; v = v->next)
+			n++;
+	}
+	return n > 4 * RECORDS_MAX ? refuse_many(w, "") : OK;
+}
+
 enum err
 edit_zone_apply(const struct elem *e, enum edit_op op, struct zone_edit *z,
     struct pool *pool, struct fault *fault)
@@ -342,8 +385,10 @@ edit_zone_apply(const struct elem *e, enum edit_op op, struct zone_edit *z,
 	if (!keep)
 		return OK;
 	bool anew = op == EDIT_REPLACE || op == EDIT_CREATE;
-	err = apply_children(&w, e, anew ? EDIT_MERGE : op);
+	err = check_elements(&w, e);
+	if (!err)
+		err = apply_children(&w, e, anew ? EDIT_MERGE : op);
 	props_sort(&z->is);
 	z->is.has_groups = true;
-	return err;
+	return err ? err : check_sizes(&w);
 }

@@ -58,6 +58,7 @@ struct gateway {
 	struct nc_pollsession *ps;
 	pthread_mutex_t adding; /* to ps */
 	atomic_bool is_stopping;
+	atomic_uint n_running; /* threads, not the main one */
 	time_t started;
 	struct counters count;
 	atomic_uint n_in_sessions, n_dropped, n_bad_hellos;

@@ -39,7 +39,7 @@ static const char usage[] =
     "  -h       this\n";
 
 enum { EXIT_USAGE = 2, ACCEPT_MS = 300, PAUSE_LEAST_US = 200, PAUSE_MOST_US = 20000 };
-enum { TICK_S = 1 };
+enum { TICK_S = 1, HURRY_MS = 2000 };
 
 struct threads {
 	pthread_t *ids;
@@ -81,6 +81,7 @@ run_acceptor(void *arg)
 		case TRANSPORT_NOTHING: break;
 		}
 	nc_thread_destroy();
+	atomic_fetch_sub(&gw->n_running, 1);
 	return NULL;
 }
 
@@ -112,6 +113,8 @@ cut_if_stuck(void *arg, struct peer *p)
 {
 	int64_t now = *(const int64_t *)arg;
 	int64_t limit_ms = INT64_C(1000) * p->gw->conf->write_timeout_s;
+	if (atomic_load(&p->gw->is_stopping) && limit_ms > HURRY_MS)
+		limit_ms = HURRY_MS;
 	int64_t reply = atomic_load(&p->replying_since),
 		notification = atomic_load(&p->notifying_since);
 	if ((reply && now - reply > limit_ms) ||
@@ -148,6 +151,7 @@ run_worker(void *arg)
 		pause_us = pause_us < PAUSE_MOST_US / 2 ? 2 * pause_us : PAUSE_MOST_US;
 	}
 	nc_thread_destroy();
+	atomic_fetch_sub(&gw->n_running, 1);
 	return NULL;
 }
 
@@ -156,6 +160,7 @@ start_threads(struct gateway *gw, struct threads *t, void *(*run)(void *), size_
 {
 	t->ids = mem_realloc(t->ids, (t->n + n) * sizeof(*t->ids));
 	for (size_t i = 0; i < n; i++) {
+		atomic_fetch_add(&gw->n_running, 1);
 		int e = pthread_create(&t->ids[t->n], NULL, run, gw);
 		if (e)
 			log_fatal("main", "no thread: %s", mem_errno_text(e));
@@ -210,6 +215,17 @@ wait_for_end(struct gateway *gw, const sigset_t *signals)
 	}
 }
 
+/* One may be writing to a peer that does not read. */
+static void
+wait_for_threads(struct gateway *gw)
+{
+	while (atomic_load(&gw->n_running) > 0) {
+		int64_t now = clock_ms();
+		peers_each(gw, cut_if_stuck, &now);
+		usleep(PAUSE_MOST_US);
+	}
+}
+
 static enum err
 run(struct conf *conf, struct ly_ctx *ctx, const sigset_t *signals)
 {
@@ -229,6 +245,7 @@ run(struct conf *conf, struct ly_ctx *ctx, const sigset_t *signals)
 		log_error("main", "%s: %s", where.file, where.what);
 	}
 	atomic_store(&gw.is_stopping, true);
+	wait_for_threads(&gw);
 	watch_stop(gw.watch);
 	for (size_t i = 0; i < threads.n; i++)
 		pthread_join(threads.ids[i], NULL);

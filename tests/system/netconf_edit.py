@@ -308,6 +308,33 @@ def candidate__of_two_sessions__is_one_and_is_committed_at_once():
         want(serial(), start + 3)
 
 
+def candidate__and_who_may_not_update__are_kept_apart():
+    with Session("bob") as b, Session() as s, Session() as k:
+        fresh(s)
+        want_ok(s.edit(zone("y.example"), target="candidate"))
+        copy = "<copy-config><target><candidate/></target><source><running/></source></copy-config>"
+        for refused in (lambda: b.edit(zone("x.example"), target="candidate"), lambda: b.lock("candidate"),
+                        lambda: b.rpc("<discard-changes/>"), lambda: b.rpc("<commit/>"), lambda: b.rpc(copy)):
+            want_error(refused(), "access-denied")
+        want(names(s.get_config(source="candidate")), ["y.example"])
+        want_ok(s.rpc("<discard-changes/>"))
+        for store in ("running", "candidate"):
+            want_ok(s.lock(store))
+        # who kills a session for its locks has them at once
+        want_ok(k.rpc(f"<kill-session><session-id>{s.id}</session-id></kill-session>"))
+        for store in ("running", "candidate"):
+            want_ok(k.lock(store))
+
+
+def lists__with_more_than_the_module_has__are_refused():
+    with Session() as s:
+        fresh(s)
+        unchanged(lambda: s.edit(zone("m.example", *(f"p{i}" for i in range(1001)))), "operation-failed",
+                  path=at("m.example"))
+        unchanged(lambda: s.edit(zone("m.example", "p", params=[("k", *(f"v{i}" for i in range(1001)))])),
+                  "operation-failed", path=at("m.example"))
+
+
 def candidate__on_what_others_changed__is_not_committed():
     with Session() as a, Session() as b:
         fresh(a, zone("a.example", "primary") + zone("b.example", "primary"))
@@ -355,5 +382,6 @@ run(operations__on_zones__by_existence_and_default, operations__on_patterns_and_
     names__of_every_form__are_taken_or_refused, values__of_any_octets__come_back_as_they_were,
     edits__of_thousands__are_one_serial_or_nothing, rights__of_the_key__bound_the_edit,
     refusals__of_many_questions__leave_no_answers_behind, zones__too_large_for_a_message__are_refused_and_nothing_else,
+    lists__with_more_than_the_module_has__are_refused, candidate__and_who_may_not_update__are_kept_apart,
     candidate__of_two_sessions__is_one_and_is_committed_at_once, candidate__on_what_others_changed__is_not_committed,
     writers__of_one_zone_at_once__lose_nothing)
