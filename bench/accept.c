@@ -6,9 +6,11 @@
  * The two are measured in turn, round by round, on the same file system; each
  * line is the median of the rounds with the smallest and largest.
  *
- *   accept [-l LINE]... [-a AGENT-PID] PORT TLS-PORT CA-FILE KEYFILE CATALOG
- *       STATE-DIR SCRATCH-DIR
+ *   accept [-l LINE]... [-a AGENT-PID] [-p NAME@PORT]... PORT TLS-PORT CA-FILE
+ *       KEYFILE CATALOG STATE-DIR SCRATCH-DIR
  *
+ * -p: only against these peers, other servers that are primary for the catalog as an
+ * ordinary zone and let the key update it.
  * -l: only these lines (their first words, below), else all but those of a
  * million. -a: the processor time of that process stands beside the rate, and that
  * of LMDB alone.
@@ -31,7 +33,7 @@
 #include "lib/mem.h"
 #include "lib/tls.h"
 
-enum { ROUNDS = 5, CONNECTIONS_MAX = 64, ONLY_MAX = 16 };
+enum { ROUNDS = 5, CONNECTIONS_MAX = 64, ONLY_MAX = 16, PEERS_MAX = 4 };
 
 enum way { WAY_TCP, WAY_TLS, WAY_UDP };
 
@@ -68,6 +70,13 @@ static const struct line lines[] = {
 	true, true},
 };
 
+/* A window that the peers' quotas let through. */
+static const struct line peer_lines[] = {
+    {"one", "one durable UPDATE", 100, 1, 1, 1, ROUNDS, WAY_TCP, false, false},
+    {"window", "pipelined, window 32", 2000, 1, 1, 32, ROUNDS, WAY_TCP, false, false},
+    {"bulk", "bulk, 500 zones a message", 20, 500, 1, 4, ROUNDS, WAY_TCP, false, false},
+};
+
 struct bench {
 	struct exchange_conf conf;
 	struct addr tls;
@@ -79,6 +88,8 @@ struct bench {
 	bool unsorted; /* unless this is set */
 	const char *only[ONLY_MAX];
 	size_t n_only;
+	const char *peers[PEERS_MAX];
+	size_t n_peers;
 };
 
 static void
@@ -450,6 +461,33 @@ fdatasync_line(struct bench *b)
 	    "");
 }
 
+/* peer: NAME@PORT */
+static void
+peer_line(struct bench *b, const char *peer, const struct line *l)
+{
+	double ratios[ROUNDS], best = 0, theirs = 0;
+	char name[32], note[64];
+	const char *port = strchr(peer, '@');
+	struct addr ours = b->conf.server, other;
+	unsigned n = l->messages * l->zones;
+	if (port == NULL || addr_parse("127.0.0.1", (uint16_t)atoi(port + 1), &other))
+		die("peer", peer);
+	snprintf(name, sizeof(name), "%.*s", (int)(port - peer), peer);
+	for (unsigned r = 0; r < l->rounds; r++) {
+		double seconds = run_agent(b, l);
+		if (n / seconds > best)
+			best = n / seconds;
+		b->conf.server = other;
+		double peers = run_agent(b, l);
+		b->conf.server = ours;
+		ratios[r] = seconds / peers;
+		if (n / peers > theirs)
+			theirs = n / peers;
+	}
+	snprintf(note, sizeof(note), " : %.0f", theirs);
+	print_line(l->what, name, ratios, l->rounds, best, note);
+}
+
 static bool
 is_wanted(const struct bench *b, const struct line *l)
 {
@@ -464,14 +502,16 @@ take_arguments(struct bench *b, int argc, char **argv)
 {
 	int option;
 	struct err_where where = {0};
-	while ((option = getopt(argc, argv, "l:a:")) != -1) {
+	while ((option = getopt(argc, argv, "l:a:p:")) != -1) {
 		if (option == 'a')
 			b->agent = atoi(optarg);
+		else if (option == 'p' && b->n_peers < PEERS_MAX)
+			b->peers[b->n_peers++] = optarg;
 		else if (option == 'l' && b->n_only < ONLY_MAX)
 			b->only[b->n_only++] = optarg;
 		else
 			die("usage",
-			    "accept [-l LINE]... [-a PID] PORT TLS-PORT CA-FILE "
+			    "accept [-l LINE]... [-a PID] [-p NAME@PORT]... PORT TLS-PORT CA-FILE "
 			    "KEYFILE CATALOG STATE-DIR SCRATCH-DIR");
 	}
 	argv += optind;
@@ -496,6 +536,11 @@ main(int argc, char **argv)
 {
 	static struct bench b = {.next = 1};
 	take_arguments(&b, argc, argv);
+	for (size_t p = 0; p < b.n_peers; p++)
+		for (size_t i = 0; i < sizeof(peer_lines) / sizeof(peer_lines[0]); i++)
+			peer_line(&b, b.peers[p], &peer_lines[i]);
+	if (b.n_peers > 0)
+		return 0;
 	MDB_env *env = open_lmdb(&b);
 	if (b.n_only == 0)
 		fdatasync_line(&b);

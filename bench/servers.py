@@ -193,7 +193,7 @@ def single(server, n):
     with Agent(server) as add:
         zones = [f"s{i:07d}.bench.example" for i in range(n)]
         print(f"# {server.name}: {n} zones are served after {timed(server, zones, add(zones)):.1f} s", flush=True)
-        subprocess.run([f"{build}/nsherdctl", "wait", "--timeout", "600"], check=True, stdout=subprocess.DEVNULL)
+        time.sleep(3)  # the agent has them confirmed by and by, as on any server
         client = Client()
         for i in range(samples):
             zone = f"one{i:04d}.bench.example"

@@ -336,16 +336,18 @@ learn_name(struct wire_out *out, uint32_t hash, size_t at)
 static uint32_t
 hash_label(uint32_t before, const uint8_t *label)
 {
-	uint64_t h = before;
-	for (size_t left = 1 + (size_t)*label; left > 0;) {
-		uint64_t octets = 0;
-		size_t n = left < sizeof(octets) ? left : sizeof(octets);
-		memcpy(&octets, label, n);
+	uint64_t h = before, octets;
+	size_t left = 1 + (size_t)*label;
+	for (; left >= sizeof(octets);
+	     left -= sizeof(octets), label += sizeof(octets)) {
+		memcpy(&octets, label, sizeof(octets));
 		h = (h ^ octets) * UINT64_C(0x9e3779b97f4a7c15);
 		h ^= h >> 32;
-		label += n;
-		left -= n;
 	}
+	for (octets = left; left > 0; left--)
+		octets = octets << 8 | *label++;
+	h = (h ^ octets) * UINT64_C(0x9e3779b97f4a7c15);
+	h ^= h >> 32;
 	return (uint32_t)h;
 }
 
