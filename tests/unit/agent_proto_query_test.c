@@ -338,6 +338,44 @@ query__narrowed_key__then_its_own_names_alone(void **state)
 	}
 }
 
+/* A query of all at and below a node, by the option of doc/protocol.md section 2. */
+static unsigned
+query_node(struct world *w, int key, const char *owner, struct msg *msg)
+{
+	struct wire_out out;
+	struct dname name = owner_of(owner);
+	wire_out_init(&out, w->wire, sizeof(w->wire));
+	msg_start(&out, 7, 0);
+	msg_put_question(&out, &name, RR_ANY, CLASS_IN);
+	msg_put_opt_option(&out, 1232, OPTION_NODE, "", 0);
+	world_sign(w, &out, key);
+	return world_exchange(w, w->tcp, true, msg);
+}
+
+static void
+query__node_option__then_all_of_a_member_that_the_key_may_see(void **state)
+{
+	struct world *w = *state;
+	struct msg msg;
+	assert_int_equal(UPDATE(w, "add a.zones PTR a.mine.example.",
+			     "add group.a.zones TXT p", "add x.ext.a.zones TXT 1",
+			     "add y.x.ext.a.zones TXT 2", "add f.zones PTR f.example.",
+			     "add group.f.zones TXT p"),
+	    RCODE_NOERROR);
+	assert_int_equal(query_node(w, KEY_FULL, "a.zones", &msg), RCODE_NOERROR);
+	assert_int_equal(msg.count[MSG_ANSWER], 4);
+	assert_int_equal(query_node(w, KEY_FULL, "none.zones", &msg), RCODE_NXDOMAIN);
+	/* of any other name it is a query as without it */
+	assert_int_equal(query_node(w, KEY_FULL, "group.a.zones", &msg), RCODE_NOERROR);
+	assert_int_equal(msg.count[MSG_ANSWER], 1);
+	assert_int_equal(query_node(w, KEY_FULL, "zones", &msg), RCODE_NOERROR);
+	assert_int_equal(msg.count[MSG_ANSWER], 0);
+	assert_int_equal(query_node(w, KEY_ZONES, "a.zones", &msg), RCODE_NOERROR);
+	assert_int_equal(msg.count[MSG_ANSWER], 4);
+	assert_int_equal(query_node(w, KEY_ZONES, "f.zones", &msg), RCODE_REFUSED);
+	assert_int_equal(msg.count[MSG_ANSWER], 0);
+}
+
 int
 main(void)
 {
@@ -356,6 +394,7 @@ main(void)
 	    TEST(query__answer_does_not_fit_udp__then_truncated_but_signed),
 	    TEST(query__signature_fills_the_datagram__then_it_is_sent_all_the_same),
 	    TEST(query__narrowed_key__then_its_own_names_alone),
+	    TEST(query__node_option__then_all_of_a_member_that_the_key_may_see),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,6 +245,32 @@ msg_get_ede__other_options__are_passed_over(void **state)
 	assert_string_equal(text, "x");
 }
 
+static void
+msg_get_option__what_was_put__comes_back(void **state)
+{
+	struct wire_out out;
+	struct msg msg;
+	const uint8_t *data;
+	size_t size;
+	(void)state;
+	wire_out_init(&out, wire, sizeof(wire));
+	msg_start(&out, 7, 0);
+	msg_put_question(&out, &dname_root, RR_SOA, CLASS_IN);
+	msg_put_opt_option(&out, 1232, OPTION_ORIGIN, "alice", 5);
+	assert_int_equal(out.err, OK);
+	assert_int_equal(msg_frame(wire, out.size, &msg), OK);
+	assert_int_equal(msg.udp_size, 1232);
+	assert_int_equal(msg_get_option(&msg, OPTION_ORIGIN, &data, &size), OK);
+	assert_int_equal(size, 5);
+	assert_memory_equal(data, "alice", 5);
+	assert_int_equal(msg_get_option(&msg, OPTION_NODE, &data, &size), ERR_NOTFOUND);
+	/* a length that goes past the record */
+	wire[out.size - 6]++;
+	assert_int_equal(msg_frame(wire, out.size, &msg), OK);
+	assert_int_equal(msg_get_option(&msg, OPTION_ORIGIN, &data, &size),
+	    ERR_NOTFOUND);
+}
+
 /* -- a second opinion ---------------------------------------------------- */
 
 static void
@@ -364,6 +390,7 @@ main(void)
 	    cmocka_unit_test(msg_put_rr__no_room__leaves_the_message_before_it),
 	    cmocka_unit_test(msg_put_opt__extended_error__is_found_again),
 	    cmocka_unit_test(msg_get_ede__other_options__are_passed_over),
+	    cmocka_unit_test(msg_get_option__what_was_put__comes_back),
 	    cmocka_unit_test(msg__built_here__is_read_the_same_by_ldns),
 	    cmocka_unit_test(msg__built_by_ldns__is_read_the_same_here),
 	};
