@@ -437,10 +437,15 @@ check_transports(struct conf *conf)
 		fault(conf, 0, "listen-ssh without a host-key");
 	if (conf->n_tls > 0 && (!conf->tls_cert || !conf->tls_key || !conf->tls_ca))
 		fault(conf, 0, "listen-tls without tls-cert, tls-key and tls-ca");
-	else if (conf->n_tls > 0)
-		check_tls(conf);
 	for (size_t i = 0; i < conf->n_host_keys; i++)
 		check_host_key(conf, conf->host_keys[i]);
+	size_t before = conf->faults.size;
+	check_file(conf, "tls-cert", conf->tls_cert);
+	check_file(conf, "tls-key", conf->tls_key);
+	check_file(conf, "tls-ca", conf->tls_ca);
+	bool there = conf->tls_cert && conf->tls_key && conf->tls_ca;
+	if (conf->n_tls > 0 && there && conf->faults.size == before)
+		check_tls(conf);
 	check_file(conf, "yang-dir", conf->yang_dir);
 }
 

@@ -125,6 +125,8 @@ s/^log .*/workers = 9/|from 1 to 4
 s/^certificate.*/certificate = 01:02/|SHA-256
 s/^log .*/cert-to-name = common-name/|one of the two
 s/^tls-ca.*/tls-ca = nonesuch/|cannot be read
+s!^host-key.*!host-key = /etc/passwd!|no private key of SSH
+s!^tls-cert.*!tls-cert = /etc/passwd!|no certificate
 s/^yang-dir.*/yang-dir = nonesuch/|nonesuch
 N
 chmod 644 "$T/alice.key.example.key"

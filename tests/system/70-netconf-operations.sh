@@ -19,3 +19,24 @@ done
 nc netconf_operations.py || fail "operations"
 nc netconf_filters.py || fail "filters"
 netconf_down
+
+# users by the names in their certificates, and TLS to the agent, too
+AGENT_TLS=$(free_port)
+sed -i "s|^listen .*|&\nlisten-tls = 127.0.0.1@$AGENT_TLS\ntls-cert = $T/nc-server.pem\ntls-key = $T/nc-server.tlskey|" "$T/nsherd.conf"
+agent_down
+agent_up
+netconf_cert mallory mallory
+NETCONF_BY_NAME=1
+NETCONF_SERVER="server = 127.0.0.1@$AGENT_TLS
+server-tls = localhost
+server-tls-ca = $T/nc-ca.pem"
+for name in common-name san-dns; do
+	NETCONF_EXTRA="cert-to-name = $name"
+	netconf_up
+	nc netconf_names.py || fail "users by $name"
+	netconf_down
+done
+NETCONF_SERVER="${NETCONF_SERVER/= localhost/= other.example}"
+netconf_up
+nc netconf_names.py --other && fail "an agent by another name"
+netconf_down

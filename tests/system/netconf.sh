@@ -49,7 +49,8 @@ netconf_user() {
 	printf '[key %s]\nfile = %s\n%s\n' "$1.key.example" "$T/$1.key.example.key" "$2"
 }
 
-# NETCONF_EXTRA: more lines for [netconf].
+# NETCONF_EXTRA: more lines for [netconf]. NETCONF_SERVER: those that lead to the agent.
+# NETCONF_BY_NAME: no fingerprints; NETCONF_EXTRA has cert-to-name.
 write_netconf() {
 	NETCONF_SSH=${NETCONF_SSH:-$(free_port)}
 	NETCONF_TLS=${NETCONF_TLS:-$(free_port)}
@@ -70,7 +71,7 @@ host-key   = $T/host
 tls-cert   = $T/nc-server.pem
 tls-key    = $T/nc-server.tlskey
 tls-ca     = $T/nc-ca.pem
-server     = 127.0.0.1@$AGENT_PORT
+${NETCONF_SERVER:-server = 127.0.0.1@$AGENT_PORT}
 catalog    = $C
 key        = $T/gate.example.key
 yang-dir   = $YANG
@@ -82,7 +83,7 @@ N
 [user $k]
 key             = $T/$k.key.example.key
 authorized-keys = $T/$k.pub
-certificate     = $(netconf_print "$k")
+${NETCONF_BY_NAME:+#}certificate     = $(netconf_print "$k")
 N
 	done >>"$T/netconf.conf"
 }
@@ -109,7 +110,7 @@ netconf_keep() {
 		trap 'kill "$(cat "$T/netconfd.pid")"; wait; exit 0' TERM
 		while :; do
 			netconf_run &
-			echo $! >"$T/netconfd.pid"
+			echo $! >"$T/netconfd.pid.new" && mv "$T/netconfd.pid.new" "$T/netconfd.pid"
 			wait $!
 			echo "status=$?" >>"$T/netconfd.ends"
 			sleep 0.2

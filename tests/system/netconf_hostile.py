@@ -37,8 +37,23 @@ def again(user="alice"):
 def is_well():
     want(os.path.exists(f"/proc/{os.environ['AGENT_PID']}"), True, "the agent")
     serial()
-    with again() as s:
-        names(s.get_config(zones_filter("<domain>acked.example</domain>")))
+    end = time.monotonic() + PATIENCE
+    while True:  # it may be dying just now
+        try:
+            with again() as s:
+                return names(s.get_config(zones_filter("<domain>acked.example</domain>")))
+        except (Gone, OSError):
+            assert time.monotonic() < end
+
+
+def killed(by):
+    """by() ends the gateway, and it is started again."""
+    before = gateway()
+    by()
+    end = time.monotonic() + PATIENCE
+    while gateway() == before:
+        assert time.monotonic() < end, "it lives on"
+        time.sleep(0.02)
 
 
 def send(data, versions=("1.0", "1.1"), hello=True):
@@ -221,12 +236,10 @@ def locks__of_the_dead__are_released():
     s.sock.close()  # a reset
     s = again()
     lock_again(s)
-    os.kill(gateway(), signal.SIGKILL)
-    time.sleep(0.2)
+    killed(lambda: os.kill(gateway(), signal.SIGKILL))
     t = again()
     lock_again(t)
-    t.raw(b"\n##\n")  # the library dies, with the lock
-    time.sleep(0.2)
+    killed(lambda: t.raw(b"\n##\n"))  # the library dies, with the lock
     with again() as u:
         lock_again(u)
         want_ok(u.unlock())
@@ -247,7 +260,7 @@ def gateway__killed_in_an_edit__has_done_all_or_nothing():
         with again() as s:
             s.ask(edit("".join(zone(f"k{j}.example", "primary") for j in range(N))))
             time.sleep(rng.random() * whole)
-            os.kill(gateway(), signal.SIGKILL)
+            killed(lambda: os.kill(gateway(), signal.SIGKILL))
             try:
                 acknowledged = s.reply(patience=30).find("nc:ok", NS) is not None
             except (Gone, AssertionError, TimeoutError, OSError):
@@ -276,7 +289,7 @@ def acknowledged__while_the_gateway_dies__is_there():
     killer = threading.Thread(target=kill)
     killer.start()
     s = again()
-    while time.monotonic() < end:
+    while time.monotonic() < end or not acked:
         pair = f"p{tried}a.example", f"p{tried}b.example"
         tried += 1
         try:
