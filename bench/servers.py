@@ -219,40 +219,61 @@ def single(server, n):
         )
 
 
+class Load:
+    """5,000 queries a second for a zone that stays."""
+
+    def __init__(self, server):
+        path = f"{work}/queries"
+        with open(path, "w") as f:
+            f.write("static.example SOA\n")
+        command = ["dnsperf", "-s", "127.0.0.1", "-p", str(server.port), "-d", path]
+        command += ["-Q", "5000", "-l", "3600", "-t", "1", "-c", "2"]
+        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        running.append(self.child)
+        time.sleep(1)
+
+    def end(self):
+        """How many had no answer within 1 s, of how many, and the slowest."""
+        self.child.send_signal(signal.SIGINT)
+        out = self.child.communicate()[0]
+        running.remove(self.child)
+        fields = dict((k.strip(), v) for k, _, v in (x.partition(":") for x in out.splitlines()))
+        slowest = out.split("max ")[1].split(")")[0] if "max " in out else "?"
+        return int(fields["Queries lost"].split()[0]), int(fields["Queries sent"].split()[0]), slowest
+
+
 def lost(server, n):
-    """No answer within 1 s, of 5,000 queries a second for a zone that stays."""
+    """Amid queries, through the agent; by the server's own way; and while nothing is done."""
     server.start()
     running.append(server.child)
     Watch(server, ["static.example"]).served()
-    with open(f"{work}/queries", "w") as f:
-        f.write("static.example SOA\n")
+    zones = names(n, 0)
     with Agent(server) as add:
-        zones = names(n, 0)
         act = add(zones)
-        perf = subprocess.Popen(
-            ["dnsperf", "-s", "127.0.0.1", "-p", str(server.port), "-d", f"{work}/queries", "-Q", "5000", "-l", "3600", "-t", "1", "-c", "2"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )
-        running.append(perf)
-        time.sleep(1)
+        load = Load(server)
         seconds = timed(server, zones, act)
-        begun = time.monotonic()
+        added = load.end()
         with open(f"{work}/gone", "w") as f:
             f.writelines(f"{z}\n" for z in zones)
+        load = Load(server)
+        begun = time.monotonic()
         subprocess.run([f"{build}/nsherdctl", "del", "--from", f"{work}/gone", "--wait=900"], check=True, stdout=subprocess.DEVNULL)
         gone = time.monotonic() - begun
-        perf.send_signal(signal.SIGINT)
-        out = perf.communicate()[0]
-        running.remove(perf)
+        removed = load.end()
+    load = Load(server)
+    time.sleep(seconds + gone)
+    nothing = load.end()
+    more = names(n, 1)
+    act = next(iter(server.ways.values()))(more)
+    load = Load(server)
+    timed(server, more, act)
+    native = load.end()
     running.remove(server.child)
     server.stop()
-    fields = dict((k.strip(), v.split("(")[0].strip()) for k, _, v in (x.partition(":") for x in out.splitlines()))
-    sent = int(fields["Queries sent"])
-    latency = fields.get("Average Latency (s)", "?")
-    slowest = out.split("max ")[1].split(")")[0] if "max " in out else "?"
     print(
-        f"{f'{server.name}, queries lost at 5,000 q/s, {n} zones added and removed':<76} {int(fields['Queries lost']):7d}"
-        f"  (of {sent})  answered in {latency} s, slowest {slowest}; added in {seconds:.1f} s, removed in {gone:.1f} s",
+        f"{f'{server.name}, queries lost at 5,000 q/s, {n} zones added and removed':<76} {added[0] + removed[0]:7d}"
+        f"  (added in {seconds:.1f} s: {added[0]} of {added[1]}; removed in {gone:.1f} s: {removed[0]} of {removed[1]});"
+        f" nothing done: {nothing[0]} of {nothing[1]}; {next(iter(server.ways))}, added only: {native[0]} of {native[1]}",
         flush=True,
     )
 
