@@ -37,8 +37,9 @@ def operations__on_zones__by_existence_and_default():
                   "remove": (None, None), None: (merged, new)},
         "none": {"create": ("data-exists", new), "merge": (merged, new), "replace": (new, new), "delete": (None, none),
                  "remove": (None, None), None: (none, none)},
-        # all there was is gone, and what is given is there
-        "replace": {"merge": (new, new), "replace": (new, new), "remove": (None, None), None: (new, new)},
+        # all there was is gone, and operations are of what is left of it
+        "replace": {"create": (new, new), "delete": (none, none), "merge": (new, new), "replace": (new, new),
+                    "remove": (None, None), None: (new, new)},
     }
     with Session() as s:
         for default, rows in table.items():
