@@ -258,27 +258,44 @@ zone_of_record(const struct commit *c, const struct part *part, unsigned nth,
 	return found;
 }
 
+/* There is a zone of that name, of which the key may not know. */
+static bool
+refuse_hidden(struct commit *c, const struct zone_edit *z)
+{
+	char zone[DNAME_TEXT_MAX];
+	for (size_t i = 0; i < c->n && !z; i++)
+		if (c->changes[i]->hidden)
+			z = c->changes[i];
+	if (!z || !z->hidden)
+		return false;
+	dname_print_short(&z->zone, zone);
+	fault_set(c->fault, NC_ERR_ACCESS_DENIED,
+	    "%s: it is there, and not for this key", zone);
+	fault_path(c->fault,
+	    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain='%s']", zone);
+	return true;
+}
+
 static enum commit_end
 refused(struct commit *c, const struct msg *msg, size_t nth_part)
 {
 	enum { AT_PREREQS = 6, AT_UPDATES = 8 };
 	unsigned rr = fault_number(msg, "rr"), number = fault_number(msg, "msg");
 	bool prereq = fault_is_reason(msg, "prerequisite");
-	if (prereq || fault_is_reason(msg, "duplicate-zone"))
-		return COMMIT_MOVED;
-	fault_refused(c->fault, msg);
+	const struct zone_edit *z = NULL;
+	char zone[DNAME_TEXT_MAX];
 	if (number == 0)
 		number = (unsigned)nth_part;
-	if (rr > 0 && number > 0 && number <= c->n_parts) {
-		const struct zone_edit *z = zone_of_record(c, &c->parts[number - 1], rr,
+	if (rr > 0 && number > 0 && number <= c->n_parts)
+		z = zone_of_record(c, &c->parts[number - 1], rr,
 		    prereq ? AT_PREREQS : AT_UPDATES);
-		char zone[DNAME_TEXT_MAX];
-		if (z)
-			fault_path(c->fault,
-			    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain="
-			    "'%s']",
-			    dname_print_short(&z->zone, zone));
-	}
+	if (prereq || fault_is_reason(msg, "duplicate-zone"))
+		return refuse_hidden(c, z) ? COMMIT_FAILED : COMMIT_MOVED;
+	fault_refused(c->fault, msg);
+	if (z)
+		fault_path(c->fault,
+		    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain='%s']",
+		    dname_print_short(&z->zone, zone));
 	return COMMIT_FAILED;
 }
 

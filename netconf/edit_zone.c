@@ -372,9 +372,15 @@ edit_zone_apply(const struct elem *e, enum edit_op op, struct zone_edit *z,
     struct pool *pool, struct fault *fault)
 {
 	struct work w = {.z = z, .pool = pool, .fault = fault};
-	bool keep;
+	bool keep = false;
 	dname_print_short(&z->zone, w.zone);
-	enum err err = decide(op, z->has, &keep, w.zone, fault);
+	enum err err;
+	/* What is new there is for the agent to permit or to refuse. */
+	if (z->hidden && !z->has && (takes_away(op) || op == EDIT_NONE))
+		err = fault_set(fault, NC_ERR_ACCESS_DENIED,
+		    "%s: this key may not know whether it is there", w.zone);
+	else
+		err = decide(op, z->has, &keep, w.zone, fault);
 	if (err) {
 		fault_path(fault, ZONE_PATH "[nsherd:domain='%s']", w.zone);
 		return err;

@@ -8,6 +8,7 @@
 #include "lib/catz.h"
 #include "lib/mem.h"
 #include "lib/observed.h"
+#include "netconf/fault.h"
 
 enum { WINDOW = 256 };
 
@@ -154,6 +155,10 @@ take_status(struct fetch *f, size_t i, const struct msg *msg)
 {
 	struct reading r = {.f = f, .i = i};
 	enum err e = each_record(f, msg, take_status_rr, &r);
+	if (e == ERR_DENIED && f->hidden && fault_is_reason(msg, "not-permitted")) {
+		f->hidden[i] = true;
+		return OK;
+	}
 	if (e == ERR_DENIED)
 		f->refused = &f->zones[i];
 	return e;

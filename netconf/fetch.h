@@ -2,6 +2,7 @@
 #ifndef NETCONF_FETCH_H
 #define NETCONF_FETCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/dname.h"
@@ -25,6 +26,8 @@ struct fetch {
 	struct memberlist *members; /* filled; those that are none are missing */
 	struct label *held_ids; /* NULL, or n: ids that servers have of zones that the
 				 * guard holds: to come back under */
+	bool *hidden; /* NULL, or n: set for those that the key may not know of, which
+		       * are ERR_DENIED without it */
 	fetch_status_fn *on_status; /* NULL: nobody wants to know */
 	void *arg;
 	/* set by fetch_zones() */

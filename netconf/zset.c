@@ -89,6 +89,7 @@ zset_fetch(struct zset *s, struct session *session, const struct dname **refused
 {
 	struct dname *zones = mem_alloc((s->n + 1) * sizeof(*zones));
 	struct label *held = mem_zalloc((s->n + 1) * sizeof(*held));
+	bool *hidden = mem_zalloc((s->n + 1) * sizeof(*hidden));
 	enum err e = ERR_DENIED;
 	*refused = NULL;
 	for (size_t i = 0; i < s->n; i++)
@@ -102,18 +103,21 @@ zset_fetch(struct zset *s, struct session *session, const struct dname **refused
 		    .zones = zones,
 		    .n = s->n,
 		    .members = &s->members,
-		    .held_ids = held};
+		    .held_ids = held,
+		    .hidden = hidden};
 		e = fetch_zones(&f);
 		if (f.refused)
 			*refused = &s->items[f.refused - zones].zone;
 	}
 	for (size_t i = 0; i < s->n && !e; i++) {
 		take_entry(s, &s->items[i], memberlist_find(&s->members, &zones[i]));
+		s->items[i].hidden = hidden[i];
 		if (!s->items[i].had)
 			s->items[i].id = held[i];
 	}
 	free(zones);
 	free(held);
+	free(hidden);
 	return e;
 }
 

@@ -19,6 +19,7 @@
 struct zone_edit {
 	struct dname zone;
 	bool had, has;
+	bool hidden;     /* the key may not know whether it is there; had is false */
 	bool odd;        /* it has records that props cannot say */
 	struct label id; /* of the member; of one that is new: what it will be */
 	struct props was, is;

@@ -37,8 +37,9 @@ def operations__on_zones__by_existence_and_default():
                   "remove": (None, None), None: (merged, new)},
         "none": {"create": ("data-exists", new), "merge": (merged, new), "replace": (new, new), "delete": (None, none),
                  "remove": (None, None), None: (none, none)},
-        # all there was is gone, and what is given is there
-        "replace": {"merge": (new, new), "replace": (new, new), "remove": (None, None), None: (new, new)},
+        # all there was is gone, and operations are of what is left of it
+        "replace": {"create": (new, new), "delete": (none, none), "merge": (new, new), "replace": (new, new),
+                    "remove": (None, None), None: (new, new)},
     }
     with Session() as s:
         for default, rows in table.items():
@@ -242,7 +243,13 @@ def rights__of_the_key__bound_the_edit():
         want(names(carol.get_config(zones_filter("<domain>b.team.example</domain>"))), ["b.team.example"])
         assert carol.get_config(zones_filter("<domain>shop.example</domain>")).find(".//n:zone", NS) is None
         unchanged(lambda: dave.edit(zone("d.example", "primary")), "access-denied", path=at("d.example"))
-        # want_ok(dave.edit(zone("d.example", "secondary"))): what is not there is refused to such a key
+        want_ok(dave.edit(zone("d.example", "secondary") + zone("e.example", "secondary")))
+        for op in ("delete", "remove", "merge", "replace", "create"):
+            unchanged(lambda: dave.edit(zone("shop.example", *([] if op in ("delete", "remove") else ["secondary"]), op=op)), "access-denied",
+                      path=at("shop.example"))
+            unchanged(lambda: carol.edit(zone("shop.example", op=op)), "access-denied", path=at("shop.example"))
+        unchanged(lambda: dave.edit(zone("none.example"), op="none"), "access-denied")
+        want_ok(dave.edit(zone("e.example", op="delete")))
         want_ok(s.edit(zone("zone.test", "primary")))  # outside of accept-zones: a state, no refusal
         end = time.monotonic() + PATIENCE
         while not any("accept" in (t or "") for t in leaves(zones_of(s.get(zones_filter(
@@ -254,13 +261,13 @@ def refusals__of_many_questions__leave_no_answers_behind():
     """The next operation once took an answer that was still to come for its own."""
     with Session() as s, Session("carol") as carol:
         fresh(s, zone("a.team.example", "primary"))
-        many_of_others = "".join(zone(f"t{i}.example") for i in range(300))
+        of_others = subtree(server("".join(f"<zone><domain>t{i}.example</domain></zone>" for i in range(300))))
         for _ in range(3):
             want_ok(carol.edit(zone("c.team.example"), target="candidate"))
-            want_error(carol.edit(many_of_others), "access-denied")
+            want_error(carol.get_config(of_others), "access-denied")
             want_ok(carol.rpc("<commit/>"))
             want(sorted(catalog()), ["a.team.example", "c.team.example"])
-            want_error(carol.edit(many_of_others), "access-denied")
+            want_error(carol.get_config(of_others), "access-denied")
             want_error(carol.rpc(f'<action xmlns="{NS["y"]}">{server("<zone><domain>a.team.example</domain><notify/></zone>")}'
                                  "</action>"), "access-denied")
             want_ok(carol.edit(zone("c.team.example", op="delete")))
