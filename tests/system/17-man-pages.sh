@@ -50,7 +50,7 @@ keys_for() {
 	done
 }
 check() {
-	ASAN_OPTIONS=log_path=$T/san UBSAN_OPTIONS=log_path=$T/san TSAN_OPTIONS=log_path=$T/san \
+	ASAN_OPTIONS=log_path=$T/san UBSAN_OPTIONS=log_path=$T/san TSAN_OPTIONS=$TSAN \
 		"$NSHERDD" -t -c "$1" >"$T/out" 2>&1
 }
 

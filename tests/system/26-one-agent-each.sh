@@ -45,7 +45,7 @@ $*"
 		"$T/nsherd.conf" >"$own.conf"
 	chmod 600 "$own.conf"
 	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1 UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 \
-		TSAN_OPTIONS=log_path=$T/san "$NSHERDD" -c "$own.conf" 2>>"$own.agent.log" &
+		TSAN_OPTIONS=$TSAN "$NSHERDD" -c "$own.conf" 2>>"$own.agent.log" &
 	AGENT_PID=$!
 	PIDS+=("$AGENT_PID")
 	until_ok 20 ask $C SOA || fail "the agent $name does not answer"

@@ -72,7 +72,7 @@ notify = 127.0.0.1@${VIA[down.$a]} key xfr.example"
 }
 launch() { # as up(), and does not wait
 	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1 UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 \
-		TSAN_OPTIONS=log_path=$T/san "$NSHERDD" -c "$T/$1.conf" 2>>"$T/agent-$1.log" &
+		TSAN_OPTIONS=$TSAN "$NSHERDD" -c "$T/$1.conf" 2>>"$T/agent-$1.log" &
 	PID[$1]=$!
 	PIDS+=($!)
 }

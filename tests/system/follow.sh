@@ -61,7 +61,7 @@ N
 }
 up() {
 	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1 UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 \
-	TSAN_OPTIONS=log_path=$T/san "$NSHERDD" -c "$T/$1.conf" 2>>"$T/$1.log" &
+	TSAN_OPTIONS=$TSAN "$NSHERDD" -c "$T/$1.conf" 2>>"$T/$1.log" &
 	PID[$1]=$!
 	PIDS+=("${PID[$1]}")
 	until_ok 20 of "$1" "_status.$C" SOA || fail "$1 does not answer"

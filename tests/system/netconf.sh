@@ -89,7 +89,7 @@ N
 }
 netconf_run() {
 	ASAN_OPTIONS=log_path=$T/san:detect_leaks=1${NETCONF_ASAN:+:$NETCONF_ASAN} \
-	UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 TSAN_OPTIONS=log_path=$T/san \
+	UBSAN_OPTIONS=log_path=$T/san:print_stacktrace=1 TSAN_OPTIONS=$TSAN \
 		exec "$NETCONFD" -c "$T/netconf.conf" 2>>"$T/netconfd.log"
 }
 netconf_ready() { [ "$(grep -c ' ready' "$T/netconfd.log")" -ge "$1" ]; }
