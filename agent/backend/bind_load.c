@@ -95,35 +95,38 @@ tell(struct bind *b, bool *loaded, struct backend_error *why)
 	return OK;
 }
 
-/* By a key that is in the file if there is one, else by the include statements. */
-static bool
-has_include(const struct bind *b, const struct bind_config *c, const struct dname *key)
+static char *
+include_path(const struct bind *b)
 {
-	char *include, *newer;
-	bool included = false;
+	return mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
+}
 
-	if (key != NULL)
-		return bind_config_has_name(c, "key", key);
-	include = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
-	newer = bind_config_newer(b->config_path, c->directory, b->conf.config_dir,
-	    INT64_MAX, include, &included);
-	free(newer);
+/*
+ * Does named.conf include our file? By a key that is in the file if there is one, else
+ * by the include statements. *newer: one of its files that was changed after ms, or
+ * NULL; free it.
+ */
+static bool
+has_include(const struct bind *b, const struct bind_config *c, const struct dname *key,
+    int64_t ms, char **newer)
+{
+	char *include = include_path(b);
+	bool included;
+
+	*newer = bind_config_newer(b->config_path, c->directory, b->conf.config_dir, ms,
+	    include, &included);
 	free(include);
-	return included;
+	return key != NULL ? bind_config_has_name(c, "key", key) : included;
 }
 
 static enum err
 check_included(struct bind *b, const struct bind_config *c, const struct dname *key,
     struct backend_error *why)
 {
-	char *include = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
-	int64_t ms = read_at_ms(b);
-	bool ignored;
-	char *newer = bind_config_newer(b->config_path, c->directory,
-	    b->conf.config_dir, ms, include, &ignored);
+	char *include = include_path(b), *newer;
 	enum err err = OK;
 
-	if (!has_include(b, c, key))
+	if (!has_include(b, c, key, read_at_ms(b), &newer))
 		err = backend_fail(why, ERR_INVALID,
 		    "named.conf does not include our file: it needs include \"%.120s\";",
 		    include);
@@ -244,11 +247,13 @@ is_included(struct bind *b, const struct bind_include *next)
 	struct bind_config c;
 	struct backend_error why = {""};
 	struct dname name;
-	bool included = false;
+	char *newer;
+	bool included;
 
 	if (bind_config_read(&r, &c, &why) != OK)
 		return false;
-	included = has_include(b, &c, any_key(next, &name));
+	included = has_include(b, &c, any_key(next, &name), INT64_MAX, &newer);
+	free(newer);
 	bind_config_fini(&c);
 	return included;
 }
@@ -271,7 +276,7 @@ is_loaded(struct bind *b, const struct bind_include *next, const char *text)
 	if (strcmp(digest, b->loaded_digest) == 0 &&
 	    strcmp(b->process, b->loaded_process) == 0)
 		return true;
-	path = mem_printf("%s/%s", b->conf.config_dir, bind_include_name);
+	path = include_path(b);
 	before = stat(path, &st) == 0 &&
 		 (int64_t)st.st_mtim.tv_sec * 1000 + 1000 < b->boot_ms;
 	free(path);
