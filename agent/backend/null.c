@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "agent/backend/drivers.h"
+#include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -75,23 +76,13 @@ take_zone(struct null *null)
 	return zone;
 }
 
-static size_t
-hash(const struct dname *name)
-{
-	uint64_t h = 14695981039346656037U;
-
-	for (size_t i = 0; i < name->size; i++)
-		h = (h ^ name->wire[i]) * 1099511628211U;
-	return (size_t)(h ^ h >> 32);
-}
-
 /* The slot of name, or the one to put it into. */
 static struct slot *
 find(struct null *null, const struct dname *name)
 {
 	struct slot *free_slot = NULL;
 
-	for (size_t i = hash(name);; i++) {
+	for (size_t i = hash_octets(name->wire, name->size);; i++) {
 		struct slot *slot = &null->slots[i & (null->n_slots - 1)];
 
 		if (!slot->used)

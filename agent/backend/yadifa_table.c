@@ -5,21 +5,12 @@
 #include <string.h>
 
 #include "agent/backend/yadifa_native.h"
+#include "lib/hash.h"
 #include "lib/mem.h"
 
 /* Open addressing with linear probing; a removal moves up what came after. */
 
 enum { SLOTS_MIN = 64 };
-
-static size_t
-hash(const uint8_t *wire, size_t size)
-{
-	uint64_t h = 14695981039346656037U;
-
-	for (size_t i = 0; i < size; i++)
-		h = (h ^ wire[i]) * 1099511628211U;
-	return (size_t)(h ^ h >> 32);
-}
 
 void
 yadifa_table_init(struct yadifa_table *t)
@@ -53,7 +44,7 @@ yadifa_table_fini(struct yadifa_table *t)
 static size_t
 place(const struct yadifa_table *t, const uint8_t *wire, size_t size)
 {
-	size_t mask = t->n_slots - 1, i = hash(wire, size) & mask;
+	size_t mask = t->n_slots - 1, i = hash_octets(wire, size) & mask;
 
 	while (t->slots[i] != NULL && (t->slots[i]->size != size ||
 					  memcmp(t->slots[i]->wire, wire, size) != 0))
@@ -122,7 +113,7 @@ yadifa_table_drop(struct yadifa_table *t, const struct dname *name)
 	t->slots[hole] = NULL;
 	t->n--;
 	for (size_t i = (hole + 1) & mask; t->slots[i] != NULL; i = (i + 1) & mask) {
-		size_t home = hash(t->slots[i]->wire, t->slots[i]->size) & mask;
+		size_t home = hash_octets(t->slots[i]->wire, t->slots[i]->size) & mask;
 
 		/* It stays if its home is behind the hole. */
 		if (((i - home) & mask) < ((i - hole) & mask))

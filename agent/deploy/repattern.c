@@ -9,6 +9,7 @@
 #include "agent/deploy/roster.h"
 #include "agent/store/holds.h"
 #include "agent/store/members.h"
+#include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -31,10 +32,7 @@ struct repattern {
 static char **
 slot_of(const struct repattern *rp, const char *mark)
 {
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-	for (const char *c = mark; *c != '\0'; c++)
-		h = (h ^ (uint8_t)*c) * UINT64_C(1099511628211);
-	size_t at = (size_t)(h ^ (h >> 32)) & (rp->n_slots - 1);
+	size_t at = hash_octets(mark, strlen(mark)) & (rp->n_slots - 1);
 	while (rp->slots[at] != NULL && strcmp(rp->slots[at], mark) != 0)
 		at = (at + 1) & (rp->n_slots - 1);
 	return &rp->slots[at];

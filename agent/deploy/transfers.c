@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/addr.h"
+#include "lib/hash.h"
 #include "lib/mem.h"
 
 enum { SLOTS_MIN = 64 };
@@ -26,23 +27,13 @@ struct transfer {
 
 /* -- primaries --------------------------------------------------------------- */
 
-static size_t
-hash(const void *data, size_t size)
-{
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-	const uint8_t *p = data;
-	for (size_t i = 0; i < size; i++)
-		h = (h ^ p[i]) * UINT64_C(1099511628211);
-	return (size_t)(h ^ (h >> 32));
-}
-
 /* Where the group of that primary is, or would be. */
 static struct transfer_group **
 find_group(struct transfers *t, const struct addr *primary)
 {
 	char text[ADDR_TEXT_MAX];
 	addr_print(primary, text);
-	size_t slot = hash(text, strlen(text)) % TRANSFER_GROUP_SLOTS;
+	size_t slot = hash_octets(text, strlen(text)) % TRANSFER_GROUP_SLOTS;
 	struct transfer_group **at = &t->groups[slot];
 	while (*at != NULL && !addr_equal(&(*at)->primary, primary))
 		at = &(*at)->chain;
@@ -75,7 +66,7 @@ leave_group(struct transfers *t, struct transfer_group *g)
 static struct transfer **
 slot_of(const struct transfers *t, const struct dname *zone)
 {
-	return &t->slots[hash(zone->wire, zone->size) & (t->n_slots - 1)];
+	return &t->slots[hash_octets(zone->wire, zone->size) & (t->n_slots - 1)];
 }
 
 static struct transfer **

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "lib/hash.h"
 #include "lib/mem.h"
 
 enum { SLOTS_MIN = 256 };
@@ -11,10 +12,7 @@ enum { SLOTS_MIN = 256 };
 static size_t
 slot_of(const struct watch_table *t, const struct dname *zone)
 {
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-	for (size_t i = 0; i < zone->size; i++)
-		h = (h ^ zone->wire[i]) * UINT64_C(1099511628211);
-	return (size_t)(h ^ (h >> 32)) & (t->n_slots - 1);
+	return hash_octets(zone->wire, zone->size) & (t->n_slots - 1);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
 #include "lib/mem.h"
 
 enum { SLOTS_MIN = 64 };
@@ -80,10 +81,7 @@ heap_add(struct ask_queue *q, struct ask *ask)
 static struct ask **
 slot_of(struct ask_queue *q, const struct ask *ask)
 {
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-	for (size_t i = 0; i < ask->size; i++)
-		h = (h ^ ask->wire[i]) * UINT64_C(1099511628211);
-	return &q->slots[(size_t)(h ^ (h >> 32)) & (q->n_slots - 1)];
+	return &q->slots[hash_octets(ask->wire, ask->size) & (q->n_slots - 1)];
 }
 
 static void
