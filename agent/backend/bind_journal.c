@@ -10,6 +10,7 @@
 
 #include "agent/backend/bind.h"
 #include "agent/backend/spool.h"
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -192,22 +193,6 @@ bind_journal_read(struct bind *b)
 
 /* -- writing ------------------------------------------------------------------ */
 
-static bool
-write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return false;
-		data += n;
-		size -= (size_t)n;
-	}
-	return true;
-}
-
 /* All of it, or nothing: half of it might have a deletion, and not what came after. */
 static bool
 append(struct bind *b, const struct bind_lines *lines)
@@ -222,8 +207,8 @@ append(struct bind *b, const struct bind_lines *lines)
 	there = fstat(fd, &st) == 0;
 	/* A line that was cut short must not swallow the first of ours. */
 	good = there && (st.st_size == 0 || pread(fd, &last, 1, st.st_size - 1) == 1) &&
-	       (last == '\n' || write_all(fd, "\n", 1)) &&
-	       write_all(fd, buf_text(&lines->text), lines->text.size) &&
+	       (last == '\n' || file_write(fd, "\n", 1)) &&
+	       file_write(fd, buf_text(&lines->text), lines->text.size) &&
 	       (!lines->sync || fdatasync(fd) == 0);
 	if (!good) {
 		int saved = errno;

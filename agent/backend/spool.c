@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/file.h"
 #include "lib/mem.h"
 
 /*
@@ -173,22 +174,6 @@ unlink_quietly(int dir_fd, const char *name)
 
 /* -- writing --------------------------------------------------------------- */
 
-static bool
-write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return false;
-		data += n;
-		size -= (size_t)n;
-	}
-	return true;
-}
-
 /* A new file in the target's directory, whole; on disk if sync. */
 static enum err
 write_aside(const struct place *p, char aside[static ASIDE_MAX], const void *data,
@@ -211,7 +196,7 @@ write_aside(const struct place *p, char aside[static ASIDE_MAX], const void *dat
 	 * that cannot have that group makes the mode alone count. */
 	if (fstat(p->fd, &st) == 0 && fchown(fd, (uid_t)-1, st.st_gid) == -1)
 		errno = 0;
-	if (!write_all(fd, data, size) || fchmod(fd, mode) == -1 ||
+	if (!file_write(fd, data, size) || fchmod(fd, mode) == -1 ||
 	    (sync && fsync(fd) == -1))
 		err = from_errno();
 	close_quietly(fd);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/file.h"
 #include "lib/mem.h"
 
 extern char **environ;
@@ -65,20 +66,14 @@ tool_cut(void *arg, const char *data, size_t size)
 static int
 open_input(const struct tool *tool)
 {
-	size_t done = 0;
 	int fd;
 
 	if (tool->input == NULL)
 		return open("/dev/null", O_RDONLY | O_CLOEXEC);
 	fd = memfd_create("nsherd", MFD_CLOEXEC);
-	while (fd != -1 && done < tool->input_size) {
-		ssize_t n = write(fd, tool->input + done, tool->input_size - done);
-
-		if (n == -1 && errno != EINTR) {
-			close(fd);
-			return -1;
-		}
-		done += n > 0 ? (size_t)n : 0;
+	if (fd != -1 && !file_write(fd, tool->input, tool->input_size)) {
+		close(fd);
+		return -1;
 	}
 	if (fd != -1)
 		lseek(fd, 0, SEEK_SET);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/file.h"
 #include "lib/mem.h"
 
 /* -- writing ----------------------------------------------------------------- */
@@ -56,15 +57,8 @@ put_report(struct buf *out, const struct health_report *r)
 static enum err
 write_all(int fd, const struct buf *data)
 {
-	size_t done = 0;
-	while (done < data->size) {
-		ssize_t n = write(fd, data->data + done, data->size - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO;
-		done += (size_t)n;
-	}
+	if (!file_write(fd, data->data, data->size))
+		return errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO;
 	/* Whatever the umask is: it is there to be read. */
 	return fchmod(fd, 0644) == 0 ? OK : ERR_IO;
 }
