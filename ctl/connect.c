@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/connect.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "ctl/orders.h"

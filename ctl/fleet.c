@@ -45,7 +45,6 @@ read_file(struct fleet *f, const char *path)
 	struct err_where where = {0};
 	enum err e = nodes_read(&f->nodes, path, &where);
 
-	f->is_from_file = true;
 	if (e && where.line)
 		say_error("%s:%u: %s", where.file, where.line, where.what);
 	else if (e)
@@ -72,7 +71,6 @@ take_records(struct fleet *f, const struct dname *owner, const struct msg *msg)
 		if (rr.type != RR_TXT || !dname_equal(&rr.owner, owner) ||
 		    !nodes_take_txt(&f->nodes, &rr, &where))
 			continue;
-		say_printable(where.what);
 		say_error("nodes.nsherd.ext.%s: a record is left out: %s",
 		    f->hub_session.catalog_text, where.what);
 		f->n_bad++;
@@ -266,7 +264,7 @@ static enum err
 begin_look(void *arg, struct session *s)
 {
 	struct peer *p = arg;
-	view_reset(&p->next);
+	view_fini(&p->next);
 	p->reading = (struct observed_reading){.status = &s->status,
 	    .fn = take_head,
 	    .arg = p,

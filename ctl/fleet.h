@@ -43,7 +43,6 @@ struct fleet {
 	struct peer *peers;         /* the hub first, if the inventory has it not */
 	size_t n;
 	struct peer *hub; /* one of them; NULL: there is none */
-	bool is_from_file;
 	size_t n_bad; /* records of the inventory that are no nodes; said on stderr */
 	/* The version of the catalog that all should have: the hub's, or else the
 	 * newest that any has. */

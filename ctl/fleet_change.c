@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <string.h>
-
 #include "ctl/commands.h"
 #include "ctl/fleet.h"
 #include "ctl/fleet_zones.h"

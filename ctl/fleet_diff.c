@@ -64,7 +64,7 @@ static enum err
 begin(void *arg, struct session *s)
 {
 	struct fetch *f = arg;
-	view_reset(&f->peer->next);
+	view_fini(&f->peer->next);
 	if (spool_begin(&f->side->spool))
 		return session_fail(s, ERR_IO, "temporary file: %s",
 		    mem_errno_text(errno));
@@ -98,7 +98,7 @@ end(void *arg, struct session *s, enum err e)
 		f->peer->next = (struct view){0};
 		view_end(&f->peer->view);
 	} else {
-		view_reset(&f->peer->next);
+		view_fini(&f->peer->next);
 		spool_fini(&f->side->spool);
 	}
 	return TALK_OVER;

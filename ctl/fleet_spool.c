@@ -27,7 +27,7 @@ struct head {
 	uint8_t state, flags, sizes[4];
 };
 
-enum { HAS_SERIAL = 1, IS_HELD = 2 };
+enum { HAS_SERIAL = 1 };
 enum { ERROR_AT = 3 }; /* of the texts */
 
 int
@@ -113,8 +113,6 @@ write_row(struct spool *s, const struct dname *zone, const struct rr *rr)
 		head.flags |= HAS_SERIAL;
 		head.serial = (uint32_t)strtoul(serial, NULL, 10);
 	}
-	if (observed_get(rr, "held", value))
-		head.flags |= IS_HELD;
 	head.state = (uint8_t)state_of(observed_get(rr, "state", value));
 	for (size_t i = 0; i < 4; i++)
 		if (observed_get(rr, keys[i], values[i]))
@@ -177,7 +175,6 @@ spool_next(struct spool *s, struct spool_row *row)
 	s->last_size = row->key_size;
 	row->state = (enum spool_state)head.state;
 	row->has_serial = head.flags & HAS_SERIAL;
-	row->is_held = head.flags & IS_HELD;
 	row->serial = head.serial;
 	return ok ? OK : ERR_IO;
 }

@@ -37,7 +37,7 @@ struct spool_row {
 	uint8_t key[DNAME_KEY_MAX]; /* dname_key() of the zone */
 	size_t key_size;
 	enum spool_state state;
-	bool has_serial, is_held; /* the guard holds something of it */
+	bool has_serial;
 	uint32_t serial;
 	/* "" if not told; for an error also what it waits for */
 	char backend[SPOOL_TEXT_MAX], pattern[SPOOL_TEXT_MAX], id[SPOOL_TEXT_MAX],

@@ -23,12 +23,6 @@ view_fini(struct view *v)
 	*v = (struct view){0};
 }
 
-void
-view_reset(struct view *v)
-{
-	view_fini(v);
-}
-
 static const char *
 get_text(struct view *v, const struct rr *rr, const char *key)
 {
@@ -110,7 +104,6 @@ take_agent(struct view *v, const struct rr *rr)
 	v->version = get_text(v, rr, "version");
 	v->role = get_text(v, rr, "role");
 	v->catalog = get_text(v, rr, "catalog");
-	v->primary = get_text(v, rr, "primary");
 	v->guard = get_text(v, rr, "guard");
 	v->guard_limit = get_text(v, rr, "guard-limit");
 	v->health = get_text(v, rr, "health");
@@ -134,7 +127,6 @@ take_backend(struct view *v, const struct dname *name, const struct rr *rr)
 	struct view_backend *b = &v->backends[v->n_backends++];
 	*b = (struct view_backend){
 	    .name = pool_strdup(&v->pool, dname_print_short(name, text)),
-	    .driver = get_text(v, rr, "driver"),
 	    .server = get_text(v, rr, "server"),
 	    .state = get_text(v, rr, "state"),
 	    .error = get_text(v, rr, "error"),
@@ -162,8 +154,6 @@ take_pattern(struct view *v, const struct dname *name, const struct rr *rr)
 	v->patterns[v->n_patterns++] = (struct view_pattern){
 	    .name = pool_strdup(&v->pool, dname_print_short(name, text)),
 	    .hash = get_text(v, rr, "hash"),
-	    .usable = get_text(v, rr, "usable"),
-	    .error = get_text(v, rr, "error"),
 	};
 	return OK;
 }

@@ -20,19 +20,19 @@ enum { VIEW_BACKENDS_MAX = 250, VIEW_PATTERNS_MAX = 10000 };
 
 /* Texts are of the view's pool; NULL: not told. */
 struct view_backend {
-	const char *name, *driver, *server, *state, *error;
+	const char *name, *server, *state, *error;
 	bool has_applied;
 	uint32_t applied;
 	uint64_t serving, pending, failed, conflict, unassigned, held, removing, queue;
 };
 
 struct view_pattern {
-	const char *name, *hash, *usable, *error;
+	const char *name, *hash;
 };
 
 struct view {
 	bool answered; /* the rest is from an answer */
-	const char *agent, *version, *role, *catalog, *primary, *guard, *health, *error;
+	const char *agent, *version, *role, *catalog, *guard, *health, *error;
 	const char *guard_limit;
 	const char **reasons; /* of health */
 	size_t n_reasons, reasons_room;
@@ -46,9 +46,8 @@ struct view {
 	struct pool pool;
 };
 
+/* Afterwards it is as new. */
 void view_fini(struct view *v);
-/* Forget all, as new. */
-void view_reset(struct view *v);
 
 /* A record of _status.C; those of zones are passed over. ERR_RANGE: more backends or
  * patterns than any agent has. */

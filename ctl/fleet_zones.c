@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/say.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
 
@@ -171,7 +170,7 @@ begin(void *arg, struct session *s)
 
 	pool_fini(&l->pool);
 	memset(l->marks, 0, z->orders->n / 4 + 1);
-	l->n_rows = l->n_asked = l->n_answered = l->n_there = 0;
+	l->n_rows = l->n_asked = l->n_answered = 0;
 	l->arrived = l->has_serial = l->answered = l->transferring = false;
 	l->begun_ms = clock_ms();
 	/* The SOA of C goes first: what comes later is of that version at least. */
@@ -281,12 +280,12 @@ static void
 judge(struct zone_look *l)
 {
 	const struct orders *orders = l->all->orders;
+	size_t n_there = 0;
 	if (l->n_rows > 1)
 		qsort(l->rows, l->n_rows, sizeof(*l->rows), compare_rows);
-	l->n_there = 0;
 	for (size_t i = 0; i < orders->n; i++)
-		l->n_there += is_wanted(&orders->items[i]) && is_there(l, i);
-	l->is_done = l->arrived && l->n_there == l->all->n_wanted;
+		n_there += is_wanted(&orders->items[i]) && is_there(l, i);
+	l->is_done = l->arrived && n_there == l->all->n_wanted;
 }
 
 static int64_t

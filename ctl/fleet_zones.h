@@ -32,7 +32,6 @@ struct zone_look {
 	uint32_t serial;       /* of C */
 	struct zone_row *rows; /* in order of zone and backend */
 	size_t n_rows, rows_room;
-	size_t n_there; /* zones that are as they should be */
 	uint8_t *marks; /* of each order: seen, wrong */
 	struct pool pool;
 	/* of the look that goes on */
