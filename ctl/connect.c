@@ -35,14 +35,9 @@ set_catalog(struct session *s, const char *text)
 }
 
 static enum exit_status
-say_where(const struct err_where *where)
+fail(const struct err_where *where)
 {
-	if (where->line)
-		say_error("%s:%u: %s", where->file, where->line, where->what);
-	else if (where->file[0])
-		say_error("%s: %s", where->file, where->what);
-	else
-		say_error("%s", where->what);
+	say_where(where);
 	return EXIT_FAILED;
 }
 
@@ -52,13 +47,13 @@ is_same(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* A name for the agent means TLS, and "-" means none although a file says so. */
 static char *
 copy(const char *text)
 {
 	return text ? mem_strdup(text) : NULL;
 }
 
+/* A name for the agent means TLS, and "-" means none although a file says so. */
 static enum exit_status
 configure_tls(struct session *s, const struct connect_way *way,
     const struct session *like)
@@ -79,7 +74,7 @@ configure_tls(struct session *s, const struct connect_way *way,
 	    is_same(files->cert, like->tls_cert) && is_same(files->key, like->tls_key))
 		s->conf.tls = tls_ctx_ref(like->conf.tls);
 	else if (tls_client_new(files, &where, &s->conf.tls))
-		return say_where(&where);
+		return fail(&where);
 	strcpy(s->tls_name, way->tls);
 	s->conf.tls_name = s->tls_name;
 	return EXIT_DONE;
@@ -97,7 +92,7 @@ configure_key(struct session *s, const struct connect_way *way,
 	if (like && like->key_file && strcmp(like->key_file, way->key_file) == 0)
 		s->conf.key = key_ref(like->conf.key);
 	else if (key_load(way->key_file, &s->conf.key, &where))
-		return say_where(&where);
+		return fail(&where);
 	return EXIT_DONE;
 }
 
@@ -189,7 +184,7 @@ find_word(const char *text, const char *key, char *out, size_t size)
 /*
  * Where the refusal says the primary is. By TLS if it says so, or if we were told to
  * use TLS: what is to be kept from others is not sent in the clear because somebody
- * says so. tls_new: a context made for this, to be let go of.
+ * says so. A conf->tls that is not the session's was made for this, to be let go of.
  */
 static bool
 read_move(struct session *s, const char *text, struct exchange_conf *conf,

@@ -39,19 +39,17 @@ fleet_pause(int64_t *pause_ms, int64_t took_ms)
 
 /* -- the inventory ---------------------------------------------------------- */
 
-static enum exit_status
-read_file(struct fleet *f, const char *path)
+enum exit_status
+fleet_read_file(struct nodes *nodes, const char *path)
 {
 	struct err_where where = {0};
-	enum err e = nodes_read(&f->nodes, path, &where);
+	enum err e = nodes_read(nodes, path, &where);
 
-	if (e && where.line)
-		say_error("%s:%u: %s", where.file, where.line, where.what);
-	else if (e)
-		say_error("%s: %s", where.file, where.what);
-	if (e)
+	if (e) {
+		say_where(&where);
 		return e == ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
-	if (f->nodes.n > 0)
+	}
+	if (nodes->n > 0)
 		return EXIT_DONE;
 	say_error("%s: no agents", path);
 	return EXIT_USAGE;
@@ -223,7 +221,7 @@ fleet_open(struct fleet *f, struct ctl *ctl)
 	bool is_named = !file || f->defaults.server;
 
 	if (!rc && file)
-		rc = read_file(f, file);
+		rc = fleet_read_file(&f->nodes, file);
 	if (!rc && is_named)
 		rc = connect_prepare(&f->hub_session, &f->way, NULL);
 	if (!rc && !file)

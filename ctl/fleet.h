@@ -59,6 +59,9 @@ struct fleet {
  */
 NODISCARD enum exit_status fleet_open(struct fleet *f, struct ctl *ctl);
 void fleet_close(struct fleet *f);
+/* The inventory that a file is; of nobody it is none. Anything but EXIT_DONE was said
+ * on stderr. */
+NODISCARD enum exit_status fleet_read_file(struct nodes *nodes, const char *path);
 
 /* Ask every agent for the head of its _status, once; sets views and serial. */
 void fleet_look(struct fleet *f);

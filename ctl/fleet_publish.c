@@ -87,23 +87,12 @@ send_records(struct session *s, const struct nodes *nodes)
 static enum exit_status
 publish(struct ctl *ctl)
 {
-	struct err_where where = {0};
 	struct nodes nodes = {0};
 	struct session s = {0};
 	char count[SAY_COUNT_MAX], line[128];
-	enum exit_status rc = EXIT_DONE;
+	/* A file that came to nothing is to remove nobody. */
+	enum exit_status rc = fleet_read_file(&nodes, ctl->opt->from);
 
-	if (nodes_read(&nodes, ctl->opt->from, &where)) {
-		if (where.line)
-			say_error("%s:%u: %s", where.file, where.line, where.what);
-		else
-			say_error("%s: %s", where.file, where.what);
-		rc = where.line ? EXIT_USAGE : EXIT_FAILED;
-	}
-	if (!rc && nodes.n == 0) { /* a file that came to nothing is to remove nobody */
-		say_error("%s: no agents", ctl->opt->from);
-		rc = EXIT_USAGE;
-	}
 	if (!rc)
 		rc = connect_open(&s, ctl);
 	if (!rc)

@@ -72,6 +72,17 @@ say_error(const char *fmt, ...)
 	free(text);
 }
 
+void
+say_where(const struct err_where *where)
+{
+	if (where->line)
+		say_error("%s:%u: %s", where->file, where->line, where->what);
+	else if (where->file[0])
+		say_error("%s: %s", where->file, where->what);
+	else
+		say_error("%s", where->what);
+}
+
 char *
 say_age(uint64_t unix_time, uint64_t unix_now, char out[static SAY_AGE_MAX])
 {

@@ -11,6 +11,8 @@
 
 /* "nsherdctl: text\n", after the progress bar was wiped away. */
 PRINTF(1, 2) void say_error(const char *fmt, ...);
+/* The same of a fault in a file, with its place. */
+void say_where(const struct err_where *where);
 
 /*
  * A bar on stderr when that is a terminal, at most ten times a second; nothing
