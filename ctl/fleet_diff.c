@@ -21,26 +21,12 @@ struct fetch {
 	struct observed_reading reading;
 };
 
-static bool
-is_wanted(const struct fetch *f, enum observed_kind kind, const struct dname *name,
-    const struct rr *rr)
-{
-	char text[DNAME_TEXT_MAX];
-	struct dname zone = *name;
-
-	if (!f->orders)
-		return true;
-	if (kind == OBSERVED_ID &&
-	    (!observed_zone(rr, text) || dname_parse(text, &zone)))
-		return false;
-	return orders_find(f->orders, &zone) != NULL;
-}
-
 static enum err
 take(void *arg, enum observed_kind kind, const struct dname *name, const struct rr *rr)
 {
 	struct fetch *f = arg;
 	struct session *s = &f->peer->s;
+	struct dname zone;
 	enum err e;
 
 	if (kind != OBSERVED_ZONE && kind != OBSERVED_ID) {
@@ -49,9 +35,10 @@ take(void *arg, enum observed_kind kind, const struct dname *name, const struct 
 			       s->server)
 			 : OK;
 	}
-	if (!is_wanted(f, kind, name, rr))
+	if (observed_zone_of(kind, name, rr, &zone) ||
+	    (f->orders && !orders_find(f->orders, &zone)))
 		return OK;
-	e = spool_put(&f->side->spool, kind, name, rr);
+	e = spool_put(&f->side->spool, &zone, rr);
 	if (e == ERR_INVALID)
 		return session_fail(s, e, "%s: its zones are not in order", s->server);
 	if (e == ERR_RANGE)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/mem.h"
+#include "lib/observed.h"
 
 static const char *const states[] = {
     [SPOOL_SERVING] = "serving",
@@ -92,8 +93,8 @@ n_same(const struct spool *s, const uint8_t *key, size_t size)
 	return n;
 }
 
-static enum err
-write_row(struct spool *s, const struct dname *zone, const struct rr *rr)
+enum err
+spool_put(struct spool *s, const struct dname *zone, const struct rr *rr)
 {
 	static const char *const keys[4] = {"backend", "pattern", "id", "error"};
 	char values[4][OBSERVED_VALUE_MAX], value[OBSERVED_VALUE_MAX];
@@ -128,19 +129,6 @@ write_row(struct spool *s, const struct dname *zone, const struct rr *rr)
 	s->last_size = size;
 	s->any = true;
 	return ok ? OK : ERR_IO;
-}
-
-enum err
-spool_put(struct spool *s, enum observed_kind kind, const struct dname *name,
-    const struct rr *rr)
-{
-	char text[DNAME_TEXT_MAX];
-	struct dname zone = *name;
-
-	if (kind == OBSERVED_ID &&
-	    (!observed_zone(rr, text) || dname_parse(text, &zone)))
-		return OK; /* of which zone it is, it does not tell */
-	return write_row(s, &zone, rr);
 }
 
 /* -- reading ---------------------------------------------------------------- */

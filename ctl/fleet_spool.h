@@ -9,7 +9,6 @@
 
 #include "lib/dname.h"
 #include "lib/err.h"
-#include "lib/observed.h"
 #include "lib/rr.h"
 
 /*
@@ -56,8 +55,8 @@ void spool_fini(struct spool *s);
 NODISCARD enum err spool_begin(struct spool *s);
 /* A record of a zone. ERR_IO (errno); ERR_INVALID: it should have come earlier.
  * ERR_RANGE: more of one zone than there can be backends. */
-NODISCARD enum err spool_put(struct spool *s, enum observed_kind kind,
-    const struct dname *name, const struct rr *rr);
+NODISCARD enum err spool_put(struct spool *s, const struct dname *zone,
+    const struct rr *rr);
 /* From writing to reading. ERR_IO. */
 NODISCARD enum err spool_rewind(struct spool *s);
 /* ERR_NOTFOUND: the end. ERR_IO. */

@@ -111,13 +111,9 @@ take_transferred(void *arg, enum observed_kind kind, const struct dname *name,
 {
 	struct zone_look *l = arg;
 	struct orders *orders = l->all->orders;
-	char text[DNAME_TEXT_MAX];
-	struct dname zone = *name;
+	struct dname zone;
 
-	if (kind != OBSERVED_ZONE && kind != OBSERVED_ID)
-		return OK;
-	if (kind == OBSERVED_ID &&
-	    (!observed_zone(rr, text) || dname_parse(text, &zone)))
+	if (observed_zone_of(kind, name, rr, &zone))
 		return OK;
 	const struct order *o = orders_find(orders, &zone);
 	if (o && is_wanted(o))

@@ -103,6 +103,19 @@ observed_zone(const struct rr *rr, char zone[static DNAME_TEXT_MAX])
 }
 
 enum err
+observed_zone_of(enum observed_kind kind, const struct dname *name, const struct rr *rr,
+    struct dname *zone)
+{
+	char text[DNAME_TEXT_MAX];
+	*zone = *name;
+	if (kind == OBSERVED_ZONE)
+		return OK;
+	if (kind == OBSERVED_ID && observed_zone(rr, text) && !dname_parse(text, zone))
+		return OK;
+	return ERR_NOTFOUND;
+}
+
+enum err
 observed_take(void *arg, const struct rr *rr)
 {
 	struct observed_reading *r = arg;

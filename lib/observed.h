@@ -42,6 +42,10 @@ const char *observed_get(const struct rr *rr, const char *key,
 
 /* The zone= of a record that stands under an id; NULL if it has none. */
 const char *observed_zone(const struct rr *rr, char zone[static DNAME_TEXT_MAX]);
+/* The zone that a record is about, by its name or by its zone=. ERR_NOTFOUND: it is
+ * about none, or does not tell which. */
+NODISCARD enum err observed_zone_of(enum observed_kind kind, const struct dname *name,
+    const struct rr *rr, struct dname *zone);
 
 /* Called for each TXT record; its error ends the reading and is returned. */
 typedef enum err observed_fn(void *arg, enum observed_kind kind,

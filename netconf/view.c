@@ -277,12 +277,8 @@ take_status(void *arg, enum observed_kind kind, const struct dname *name,
     const struct rr *rr)
 {
 	struct by_transfer *b = arg;
-	char text[DNAME_TEXT_MAX];
-	struct dname zone = *name;
-	if (kind == OBSERVED_ID &&
-	    (!observed_zone(rr, text) || dname_parse(text, &zone)))
-		return OK;
-	if (kind == OBSERVED_ZONE || kind == OBSERVED_ID)
+	struct dname zone;
+	if (!observed_zone_of(kind, name, rr, &zone))
 		keep_record(&b->records, &zone, rr);
 	return step(b, b->records.n);
 }

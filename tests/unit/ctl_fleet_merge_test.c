@@ -82,7 +82,7 @@ put_row(struct spool *spool, char *row)
 	const struct rr rr = {.type = RR_TXT,
 	    .rdata = rdata.data,
 	    .rdata_size = (uint16_t)rdata.size};
-	enum err e = spool_put(spool, OBSERVED_ZONE, &zone, &rr);
+	enum err e = spool_put(spool, &zone, &rr);
 	buf_fini(&rdata);
 	return e;
 }

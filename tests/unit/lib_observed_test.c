@@ -90,6 +90,14 @@ observed_zone__pieces__are_joined(void **state)
 	rr.rdata = rdata.data;
 	rr.rdata_size = (uint16_t)rdata.size;
 	assert_string_equal(observed_zone(&rr, zone), "x._tcp");
+	struct dname id, about;
+	assert_int_equal(dname_parse("a1", &id), OK);
+	assert_int_equal(observed_zone_of(OBSERVED_ID, &id, &rr, &about), OK);
+	assert_string_equal(dname_print_short(&about, zone), "x._tcp");
+	assert_int_equal(observed_zone_of(OBSERVED_ZONE, &id, &rr, &about), OK);
+	assert_true(dname_equal(&about, &id));
+	assert_int_equal(observed_zone_of(OBSERVED_BACKEND, &id, &rr, &about),
+	    ERR_NOTFOUND);
 	/* more than any name has */
 	memset(piece, 'a', 255);
 	memcpy(piece, "zone=", 5);
@@ -99,6 +107,7 @@ observed_zone__pieces__are_joined(void **state)
 	rr.rdata = rdata.data;
 	rr.rdata_size = (uint16_t)rdata.size;
 	assert_null(observed_zone(&rr, zone));
+	assert_int_equal(observed_zone_of(OBSERVED_ID, &id, &rr, &about), ERR_NOTFOUND);
 	buf_fini(&rdata);
 }
 
