@@ -182,19 +182,7 @@ begin(void *arg, struct session *s)
 static void
 take_serial(struct zone_look *l, const struct msg *msg)
 {
-	struct msg_cursor c;
-	struct buf rdata;
-	struct rr rr;
-	struct soa soa;
-
-	buf_init(&rdata, MSG_MAX);
-	msg_walk(msg, MSG_ANSWER, &c);
-	if (!msg_next(&c, &rdata, &rr) && rr.type == RR_SOA &&
-	    !soa_read(rr.rdata, rr.rdata_size, &soa)) {
-		l->serial = soa.serial;
-		l->has_serial = true;
-	}
-	buf_fini(&rdata);
+	l->has_serial = session_read_serial(msg, &l->serial) == OK;
 	l->arrived = !l->all->has_serial ||
 		     (l->has_serial && !serial_gt(l->all->serial, l->serial));
 }

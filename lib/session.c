@@ -369,26 +369,33 @@ session_query(struct session *s, const struct dname *name, uint16_t type,
 }
 
 enum err
-session_serial(struct session *s, const struct dname *zone, uint32_t *serial)
+session_read_serial(const struct msg *msg, uint32_t *serial)
 {
-	struct msg msg;
 	struct msg_cursor c;
 	struct rr rr;
 	struct soa soa;
 	struct buf rdata;
+	enum err e = ERR_NOTFOUND;
+	buf_init(&rdata, MSG_MAX);
+	msg_walk(msg, MSG_ANSWER, &c);
+	if (!msg_next(&c, &rdata, &rr) && rr.type == RR_SOA &&
+	    !soa_read(rr.rdata, rr.rdata_size, &soa)) {
+		*serial = soa.serial;
+		e = OK;
+	}
+	buf_fini(&rdata);
+	return e;
+}
+
+enum err
+session_serial(struct session *s, const struct dname *zone, uint32_t *serial)
+{
+	struct msg msg;
 	enum err e = session_query(s, zone, RR_SOA, &msg);
 	if (e)
 		return e;
-	buf_init(&rdata, MSG_MAX);
-	msg_walk(&msg, MSG_ANSWER, &c);
-	if (!msg_next(&c, &rdata, &rr) && rr.type == RR_SOA &&
-	    !soa_read(rr.rdata, rr.rdata_size, &soa))
-		*serial = soa.serial;
-	else
-		e = session_fail(s, ERR_NOTFOUND, "%s: the agent tells no serial",
-		    s->server);
-	buf_fini(&rdata);
-	return e;
+	e = session_read_serial(&msg, serial);
+	return e ? session_fail(s, e, "%s: the agent tells no serial", s->server) : OK;
 }
 
 /* A transfer was refused: exchange_error() is "address: RCODE[: text]". */

@@ -81,6 +81,8 @@ NODISCARD enum err session_query(struct session *s, const struct dname *name,
 /* The serial of a zone. ERR_NOTFOUND: the answer has none. */
 NODISCARD enum err session_serial(struct session *s, const struct dname *zone,
     uint32_t *serial);
+/* The same of an answer that was already received; s->error stays as it is. */
+NODISCARD enum err session_read_serial(const struct msg *msg, uint32_t *serial);
 /* AXFR. ERR_DENIED: refused. fn's own error is returned with s->error as fn
  * left it. */
 NODISCARD enum err session_transfer(struct session *s, const struct dname *zone,
