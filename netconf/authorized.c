@@ -2,7 +2,6 @@
 #include "netconf/authorized.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LINE_MAX_SIZE = 16384 };

@@ -515,10 +515,7 @@ conf_load(const char *path, struct conf **out)
 	buf_init(&conf->faults, 1 << 20);
 	*out = conf;
 	if (inifile_read(path, on_line, &r, &where)) {
-		if (where.line)
-			fault(conf, where.line, "%s", where.what);
-		else
-			fault(conf, 0, "%s", where.what);
+		fault(conf, where.line, "%s", where.what);
 	} else {
 		if (!conf->yang_dir)
 			conf->yang_dir = mem_strdup("/usr/share/nsherd/yang");

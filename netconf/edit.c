@@ -5,7 +5,6 @@
 
 #include "netconf/edit_zone.h"
 #include "netconf/schema.h"
-#include "netconf/text.h"
 
 /* -- elements ------------------------------------------------------------- */
 

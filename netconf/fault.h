@@ -34,10 +34,7 @@ PRINTF(2, 3) void fault_path(struct fault *f, const char *fmt, ...);
 
 struct nc_server_reply *fault_reply(const struct ly_ctx *ctx, const struct fault *f);
 
-/*
- * A refusal of the agent, or a failure to reach it: tag and message. reason is the
- * text of its Extended DNS Error, or "".
- */
+/* A refusal of the agent, or a failure to reach it: tag and message. */
 struct session;
 struct msg;
 enum err fault_refused(struct fault *f, const struct msg *msg);

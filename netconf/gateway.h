@@ -90,7 +90,7 @@ typedef struct nc_server_reply *request_fn(struct request *rq);
 
 /* The agent, connected; NULL and the fault. The caller has the peer's lock. */
 struct session *request_agent(struct request *rq);
-/* For its time the peer's connection is not let go because it is idle. */
+/* A connection to the agent with that key, not opened yet; to be closed. */
 void peer_configure(struct session *s, const struct conf *conf, struct key *key);
 
 #endif

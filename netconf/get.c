@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "netconf/get.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <libyang/libyang.h>

@@ -12,11 +12,9 @@
  * The library can be crashed by who has authenticated. So this is a program of its own,
  * with a user of its own, that is started again; the agent does not notice.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "lib/clock.h"

@@ -13,7 +13,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "lib/mem.h"
 #include "netconf/authorized.h"
 #include "netconf/dispatch.h"
 

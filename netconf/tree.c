@@ -52,13 +52,6 @@ tree_find(const struct elem *parent, const char *name)
 	return NULL;
 }
 
-const char *
-tree_value(const struct elem *parent, const char *name)
-{
-	const struct elem *e = tree_find(parent, name);
-	return e ? e->value : NULL;
-}
-
 /* -- from libyang --------------------------------------------------------- */
 
 static bool

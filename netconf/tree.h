@@ -44,8 +44,6 @@ struct elem *tree_leaf(struct pool *pool, struct elem *parent, const char *name,
 struct elem *tree_key(struct pool *pool, struct elem *parent, const char *name,
     const char *value);
 struct elem *tree_find(const struct elem *parent, const char *name);
-/* The value of the child of that name, or NULL. */
-const char *tree_value(const struct elem *parent, const char *name);
 
 /* Copies of a list of nodes, known to the schema or not, with all below them, as
  * children of parent. */

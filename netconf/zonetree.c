@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "netconf/zonetree.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "netconf/schema.h"
