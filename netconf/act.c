@@ -78,12 +78,9 @@ static enum err
 refused(struct act *a, const struct msg *msg)
 {
 	unsigned rr = fault_number(msg, "rr");
-	char zone[DNAME_TEXT_MAX];
 	fault_refused(&a->rq->fault, msg);
 	if (rr > 0 && rr <= a->n)
-		fault_path(&a->rq->fault,
-		    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain='%s']",
-		    dname_print_short(&a->zones[rr - 1], zone));
+		fault_zone(&a->rq->fault, &a->zones[rr - 1]);
 	return ERR_INVALID;
 }
 

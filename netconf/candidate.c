@@ -89,12 +89,8 @@ read_running(struct edit *edit, struct zset *set, struct session *session,
 	if (!e)
 		return OK;
 	fault_unreachable(fault, session, e);
-	if (refused) {
-		char zone[DNAME_TEXT_MAX];
-		fault_path(fault,
-		    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain='%s']",
-		    dname_print_short(refused, zone));
-	}
+	if (refused)
+		fault_zone(fault, refused);
 	return e;
 }
 
@@ -233,15 +229,11 @@ explain_moved(const struct candidate *c, struct session *session, bool *same,
 	*same = !e && same_before(&c->set, &now);
 	for (size_t i = 0; i < now.n && !e && !*same && !fault->path[0]; i++) {
 		struct zset a = c->set, b = now;
-		char zone[DNAME_TEXT_MAX];
 		a.items += i;
 		b.items += i;
 		a.n = b.n = 1;
 		if (!same_before(&a, &b))
-			fault_path(fault,
-			    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain="
-			    "'%s']",
-			    dname_print_short(&now.items[i].zone, zone));
+			fault_zone(fault, &now.items[i].zone);
 	}
 	zset_fini(&now);
 	return e ? fault_unreachable(fault, session, e) : OK;

@@ -270,8 +270,7 @@ refuse_hidden(struct commit *c, const struct zone_edit *z)
 	dname_print_short(&z->zone, zone);
 	fault_set(c->fault, NC_ERR_ACCESS_DENIED,
 	    "%s: it is there, and not for this key", zone);
-	fault_path(c->fault,
-	    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain='%s']", zone);
+	fault_zone(c->fault, &z->zone);
 	return true;
 }
 
@@ -282,7 +281,6 @@ refused(struct commit *c, const struct msg *msg, size_t nth_part)
 	unsigned rr = fault_number(msg, "rr"), number = fault_number(msg, "msg");
 	bool prereq = fault_is_reason(msg, "prerequisite");
 	const struct zone_edit *z = NULL;
-	char zone[DNAME_TEXT_MAX];
 	if (number == 0)
 		number = (unsigned)nth_part;
 	if (rr > 0 && number > 0 && number <= c->n_parts)
@@ -292,9 +290,7 @@ refused(struct commit *c, const struct msg *msg, size_t nth_part)
 		return refuse_hidden(c, z) ? COMMIT_FAILED : COMMIT_MOVED;
 	fault_refused(c->fault, msg);
 	if (z)
-		fault_path(c->fault,
-		    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain='%s']",
-		    dname_print_short(&z->zone, zone));
+		fault_zone(c->fault, &z->zone);
 	return COMMIT_FAILED;
 }
 
@@ -415,8 +411,7 @@ refuse_large(struct commit *c, const struct zone_edit *z)
 	fault_set(c->fault, NC_ERR_TOO_BIG,
 	    "%s: more than 64 kB of patterns and parameters, before and after it",
 	    zone);
-	fault_path(c->fault,
-	    "/nsherd:dns-server/nsherd:zones/nsherd:zone[nsherd:domain='%s']", zone);
+	fault_zone(c->fault, &z->zone);
 }
 
 /* Messages are sent ahead of their answers. */

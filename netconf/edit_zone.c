@@ -12,8 +12,6 @@
  * what is to be compared with all the others must be few. */
 enum { PATTERN_MAX = 255, LIST_MAX = 1000, RECORDS_MAX = 4000 };
 
-#define ZONE_PATH "/nsherd:dns-server/nsherd:zones/nsherd:zone"
-
 /* One zone as it is being changed. */
 struct work {
 	struct zone_edit *z;
@@ -76,7 +74,7 @@ static enum err
 refuse_child(const struct work *w, const struct elem *e, const char *below)
 {
 	static const char *const state[] = {"member-id", "backend-state"};
-	fault_path(w->fault, ZONE_PATH "[nsherd:domain='%s']%s", w->zone, below);
+	fault_path(w->fault, SCHEMA_ZONE "[nsherd:domain='%s']%s", w->zone, below);
 	if (strcmp(e->ns, SCHEMA_NS) != 0) {
 		fault_element(w->fault, NC_ERR_UNKNOWN_NS, e->name,
 		    "nothing of that namespace can be configured here");
@@ -95,7 +93,7 @@ static enum err
 bad_value(const struct work *w, const struct elem *e, const char *below,
     const char *why)
 {
-	fault_path(w->fault, ZONE_PATH "[nsherd:domain='%s']%s/nsherd:%s", w->zone,
+	fault_path(w->fault, SCHEMA_ZONE "[nsherd:domain='%s']%s/nsherd:%s", w->zone,
 	    below, e->name);
 	return fault_set(w->fault, NC_ERR_INVALID_VALUE, "%s: %s", e->name, why);
 }
@@ -114,14 +112,14 @@ edit_zone_name(const struct elem *e, struct dname *zone, struct fault *fault)
 	const struct elem *key = tree_find(e, "domain");
 	char canonical[DNAME_TEXT_MAX];
 	if (!key || strcmp(key->ns, SCHEMA_NS) != 0) {
-		fault_path(fault, ZONE_PATH);
+		fault_path(fault, SCHEMA_ZONE);
 		return fault_element(fault, NC_ERR_MISSING_ELEM, "domain",
 		    "a zone without its domain");
 	}
 	enum err err = text_zone(key->value ? key->value : "", zone);
 	if (!err && zone->size > 1)
 		return OK;
-	fault_path(fault, ZONE_PATH "/nsherd:domain");
+	fault_path(fault, SCHEMA_ZONE "/nsherd:domain");
 	if (err == ERR_INVALID)
 		return fault_set(fault, NC_ERR_INVALID_VALUE,
 		    "domain: \"%.300s\" is to be written %.300s", key->value,
@@ -163,7 +161,7 @@ apply_pattern(struct work *w, const struct elem *e, enum edit_op op)
 	err = decide(op, *at != NULL, &keep, what, w->fault);
 	if (err)
 		fault_path(w->fault,
-		    ZONE_PATH "[nsherd:domain='%s']/nsherd:pattern[.='%s']", w->zone,
+		    SCHEMA_ZONE "[nsherd:domain='%s']/nsherd:pattern[.='%s']", w->zone,
 		    e->value);
 	else if (keep && !*at && op != EDIT_NONE) {
 		*at = pool_zalloc(w->pool, sizeof(**at));
@@ -218,7 +216,7 @@ apply_value(struct work *w, const struct label *name, const char *param,
 	snprintf(what, sizeof(what), "%.300s: the value of %.63s", w->zone, param);
 	err = decide(op, *at != NULL, &keep, what, w->fault);
 	if (err)
-		fault_path(w->fault, ZONE_PATH "[nsherd:domain='%s']%s/nsherd:value",
+		fault_path(w->fault, SCHEMA_ZONE "[nsherd:domain='%s']%s/nsherd:value",
 		    w->zone, below);
 	else if (keep && !*at && op != EDIT_NONE)
 		err = props_add_param(param, strlen(param), value.data, value.size,
@@ -269,8 +267,8 @@ apply_param(struct work *w, const struct elem *e, enum edit_op op)
 	char what[DNAME_TEXT_MAX + 100];
 	bool keep;
 	if (!key) {
-		fault_path(w->fault, ZONE_PATH "[nsherd:domain='%s']/nsherd:parameter",
-		    w->zone);
+		fault_path(w->fault,
+		    SCHEMA_ZONE "[nsherd:domain='%s']/nsherd:parameter", w->zone);
 		return fault_element(w->fault, NC_ERR_MISSING_ELEM, "name",
 		    "a parameter without its name");
 	}
@@ -282,7 +280,8 @@ apply_param(struct work *w, const struct elem *e, enum edit_op op)
 	enum err err = decide(op, exists, &keep, what, w->fault);
 	if (err) {
 		fault_path(w->fault,
-		    ZONE_PATH "[nsherd:domain='%s']/nsherd:parameter[nsherd:name='%s']",
+		    SCHEMA_ZONE
+		    "[nsherd:domain='%s']/nsherd:parameter[nsherd:name='%s']",
 		    w->zone, key->value);
 		return err;
 	}
@@ -295,7 +294,7 @@ apply_param(struct work *w, const struct elem *e, enum edit_op op)
 	if (err || *find_param(&w->z->is, &name, NULL))
 		return err;
 	fault_path(w->fault,
-	    ZONE_PATH "[nsherd:domain='%s']/nsherd:parameter[nsherd:name='%s']",
+	    SCHEMA_ZONE "[nsherd:domain='%s']/nsherd:parameter[nsherd:name='%s']",
 	    w->zone, key->value);
 	w->fault->app_tag = "too-few-elements"; /* RFC 7950 section 15.3 */
 	return fault_set(w->fault, NC_ERR_OP_FAILED, "%s: parameter %s has no value",
@@ -329,7 +328,7 @@ apply_children(struct work *w, const struct elem *e, enum edit_op op)
 static enum err
 refuse_many(const struct work *w, const char *what)
 {
-	fault_path(w->fault, ZONE_PATH "[nsherd:domain='%s']%s", w->zone, what);
+	fault_path(w->fault, SCHEMA_ZONE "[nsherd:domain='%s']%s", w->zone, what);
 	w->fault->app_tag = "too-many-elements"; /* RFC 7950 section 15.2 */
 	return fault_set(w->fault, NC_ERR_OP_FAILED, "%s: too many of them", w->zone);
 }
@@ -382,7 +381,7 @@ edit_zone_apply(const struct elem *e, enum edit_op op, struct zone_edit *z,
 	else
 		err = decide(op, z->has, &keep, w.zone, fault);
 	if (err) {
-		fault_path(fault, ZONE_PATH "[nsherd:domain='%s']", w.zone);
+		fault_zone(fault, &z->zone);
 		return err;
 	}
 	if (!keep || op == EDIT_REPLACE || !z->has)

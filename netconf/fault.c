@@ -57,6 +57,14 @@ fault_path(struct fault *f, const char *fmt, ...)
 	va_end(ap);
 }
 
+void
+fault_zone(struct fault *f, const struct dname *zone)
+{
+	char text[DNAME_TEXT_MAX];
+	fault_path(f, SCHEMA_ZONE "[nsherd:domain='%s']",
+	    dname_print_short(zone, text));
+}
+
 /* -- as a reply ----------------------------------------------------------- */
 
 /* Not by nc_err(): its elements do not come in the order of the RFC's schema, and the

@@ -7,6 +7,7 @@
 
 #include <nc_server.h>
 
+#include "lib/dname.h"
 #include "lib/err.h"
 
 /* Why an operation is refused: an rpc-error of RFC 6241, appendix A. */
@@ -31,6 +32,8 @@ PRINTF(4, 5)
 enum err fault_element(struct fault *f, NC_ERR tag, const char *elem, const char *fmt,
     ...);
 PRINTF(2, 3) void fault_path(struct fault *f, const char *fmt, ...);
+/* The path of that zone. */
+void fault_zone(struct fault *f, const struct dname *zone);
 
 struct nc_server_reply *fault_reply(const struct ly_ctx *ctx, const struct fault *f);
 

@@ -8,7 +8,8 @@ struct ly_ctx;
 
 /* The YANG modules that the gateway speaks. */
 
-#define SCHEMA_NS "urn:nsherd:params:xml:ns:yang:nsherd"
+#define SCHEMA_NS   "urn:nsherd:params:xml:ns:yang:nsherd"
+#define SCHEMA_ZONE "/nsherd:dns-server/nsherd:zones/nsherd:zone"
 
 /* From dir and dir/ietf. ERR_INVALID: a module is missing or broken, *where says. Not
  * changed any more, and so for any thread. */
