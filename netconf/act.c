@@ -13,6 +13,7 @@
 #include "lib/order.h"
 #include "netconf/fetch.h"
 #include "netconf/text.h"
+#include "netconf/tree.h"
 
 enum { LATER_MAX = 100, LATER_MS = 100 };
 
@@ -127,15 +128,6 @@ run(struct act *a)
 
 /* -- what is asked for ---------------------------------------------------- */
 
-static const char *
-input(const struct lyd_node *node, const char *name)
-{
-	for (const struct lyd_node *c = lyd_child(node); c; c = c->next)
-		if (c->schema && strcmp(c->schema->name, name) == 0)
-			return lyd_get_value(c);
-	return NULL;
-}
-
 static enum err
 add_zone(struct act *a, const char *text)
 {
@@ -155,9 +147,9 @@ act_on_zone(struct request *rq)
 	struct dname zone;
 	struct act a = {.rq = rq,
 	    .verb = rq->rpc->schema->name,
-	    .backend = input(rq->rpc, "backend"),
+	    .backend = tree_input(rq->rpc, "backend"),
 	    .zones = &zone};
-	const char *domain = input(lyd_parent(rq->rpc), "domain");
+	const char *domain = tree_input(lyd_parent(rq->rpc), "domain");
 	return add_zone(&a, domain ? domain : "") ? NULL : run(&a);
 }
 
@@ -165,8 +157,8 @@ struct nc_server_reply *
 act_zone_command(struct request *rq)
 {
 	struct act a = {.rq = rq,
-	    .verb = input(rq->rpc, "verb"),
-	    .backend = input(rq->rpc, "backend")};
+	    .verb = tree_input(rq->rpc, "verb"),
+	    .backend = tree_input(rq->rpc, "backend")};
 	struct nc_server_reply *reply = NULL;
 	size_t n = 0;
 	enum err e = OK;
@@ -178,7 +170,7 @@ act_zone_command(struct request *rq)
 			e = add_zone(&a, lyd_get_value(c));
 	if (!e && !a.verb)
 		e = fault_element(&rq->fault, NC_ERR_MISSING_ELEM, "verb", "no verb");
-	if (!e && a.n == 0 && !input(rq->rpc, "all"))
+	if (!e && a.n == 0 && !tree_input(rq->rpc, "all"))
 		e = fault_element(&rq->fault, NC_ERR_MISSING_ELEM, "domain",
 		    "neither zones nor all");
 	if (!e)
@@ -197,7 +189,7 @@ run_for_all(struct request *rq, const char *verb, const char *backend)
 struct nc_server_reply *
 act_reconcile(struct request *rq)
 {
-	return run_for_all(rq, "reconcile", input(rq->rpc, "backend"));
+	return run_for_all(rq, "reconcile", tree_input(rq->rpc, "backend"));
 }
 
 struct nc_server_reply *

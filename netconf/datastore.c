@@ -13,31 +13,15 @@
 
 /* -- what the client sent ------------------------------------------------- */
 
-static const struct lyd_node *
-child(const struct lyd_node *node, const char *name)
-{
-	for (const struct lyd_node *c = node ? lyd_child(node) : NULL; c; c = c->next)
-		if (strcmp(tree_name(c), name) == 0)
-			return c;
-	return NULL;
-}
-
-static const char *
-value(const struct lyd_node *rpc, const char *name)
-{
-	const struct lyd_node *c = child(rpc, name);
-	return c && c->schema ? lyd_get_value(c) : NULL;
-}
-
 enum datastore
 datastore_of(const struct lyd_node *rpc, const char *name)
 {
-	const struct lyd_node *which = child(rpc, name);
-	if (child(which, "running"))
+	const struct lyd_node *which = tree_child(rpc, name);
+	if (tree_child(which, "running"))
 		return DATASTORE_RUNNING;
-	if (child(which, "candidate"))
+	if (tree_child(which, "candidate"))
 		return DATASTORE_CANDIDATE;
-	if (child(which, "config"))
+	if (tree_child(which, "config"))
 		return DATASTORE_INLINE;
 	return DATASTORE_OTHER;
 }
@@ -46,7 +30,7 @@ datastore_of(const struct lyd_node *rpc, const char *name)
 static enum err
 read_config(struct request *rq, const struct lyd_node *parent, struct elem **config)
 {
-	const struct lyd_node *node = child(parent, "config");
+	const struct lyd_node *node = tree_child(parent, "config");
 	*config = tree_add(&rq->pool, NULL, "", "config", NULL);
 	if (!node)
 		return fault_element(&rq->fault, NC_ERR_MISSING_ELEM, "config",
@@ -68,7 +52,7 @@ read_config(struct request *rq, const struct lyd_node *parent, struct elem **con
 static enum edit_op
 default_op(const struct lyd_node *rpc)
 {
-	const char *text = value(rpc, "default-operation");
+	const char *text = tree_input(rpc, "default-operation");
 	if (text && strcmp(text, "replace") == 0)
 		return EDIT_REPLACE;
 	if (text && strcmp(text, "none") == 0)
@@ -79,7 +63,7 @@ default_op(const struct lyd_node *rpc)
 static bool
 is_value(const struct lyd_node *rpc, const char *name, const char *wanted)
 {
-	const char *text = value(rpc, name);
+	const char *text = tree_input(rpc, name);
 	return text && strcmp(text, wanted) == 0;
 }
 
@@ -170,7 +154,7 @@ static enum err
 replace(struct request *rq, enum datastore target)
 {
 	struct elem *config;
-	enum err e = read_config(rq, child(rq->rpc, "source"), &config);
+	enum err e = read_config(rq, tree_child(rq->rpc, "source"), &config);
 	if (e)
 		return e;
 	struct edit edit = {.config = config, .default_op = EDIT_REPLACE};
@@ -223,7 +207,7 @@ datastore_validate(struct request *rq)
 	/* Running and candidate are held to the module as they are changed. */
 	if (source != DATASTORE_INLINE)
 		return nc_server_reply_ok();
-	if (read_config(rq, child(rq->rpc, "source"), &config))
+	if (read_config(rq, tree_child(rq->rpc, "source"), &config))
 		return NULL;
 	struct edit edit = {.config = config, .default_op = EDIT_MERGE};
 	zset_init(&set);

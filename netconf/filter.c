@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include <libyang/libyang.h>
+
 /* mark of a filter's element that only compares: a predicate of XPath */
 enum { FILTER_SILENT = 1 };
 
@@ -285,4 +287,34 @@ filter_from_xpath(struct pool *pool, const char *select, filter_ns_fn *ns_of, vo
 	if (!p.err && *p.at)
 		p.err = ERR_UNSUPPORTED;
 	return p.err;
+}
+
+/* -- of an operation ------------------------------------------------------ */
+
+static const char *
+attribute(const struct lyd_node *node, const char *name)
+{
+	for (const struct lyd_meta *m = node->meta; m; m = m->next)
+		if (strcmp(m->name, name) == 0)
+			return lyd_get_meta_value(m);
+	return NULL;
+}
+
+bool
+filter_of(const struct lyd_node *rpc, struct pool *pool, struct filter *f,
+    const char **select)
+{
+	const struct lyd_node *node = tree_child(rpc, "filter");
+	*f = (struct filter){.all = !node, .root = {.name = "", .ns = ""}};
+	if (!node || !node->schema)
+		return false;
+	const char *type = attribute(node, "type");
+	*select = attribute(node, "select");
+	if (type && strcmp(type, "xpath") == 0)
+		return true;
+	const struct lyd_node_any *any =
+	    (const struct lyd_node_any *)(const void *)node;
+	if (any->value_type == LYD_ANYDATA_DATATREE)
+		tree_take(pool, &f->root, any->value.tree);
+	return false;
 }

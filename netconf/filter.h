@@ -21,6 +21,11 @@ struct filter {
 	struct elem root; /* its children are the filter */
 };
 
+/* The filter of an operation, its parameter of that name. true: it is an XPath, left to
+ * filter_from_xpath(): *select, NULL if that is missing. */
+bool filter_of(const struct lyd_node *rpc, struct pool *pool, struct filter *f,
+    const char **select);
+
 /* ERR_UNSUPPORTED: another kind of XPath. The tree is copied into the pool. select is
  * as libyang gives it, with names of modules as prefixes; ns_of tells their
  * namespaces, NULL: no such module, ERR_FORM. */

@@ -29,37 +29,6 @@ struct get {
 
 /* -- the filter ----------------------------------------------------------- */
 
-static const struct lyd_node *
-find_child(const struct lyd_node *rpc, const char *name)
-{
-	for (const struct lyd_node *c = lyd_child(rpc); c; c = c->next)
-		if (strcmp(tree_name(c), name) == 0)
-			return c;
-	return NULL;
-}
-
-static const char *
-attribute(const struct lyd_node *node, const char *name)
-{
-	for (const struct lyd_meta *m = node->meta; m; m = m->next)
-		if (strcmp(m->name, name) == 0)
-			return lyd_get_meta_value(m);
-	return NULL;
-}
-
-static const char *
-ns_of(void *arg, const char *module, size_t size)
-{
-	const struct get *g = arg;
-	const struct lys_module *m;
-	uint32_t at = 0;
-	while ((m = ly_ctx_get_module_iter(g->rq->gw->ctx, &at)))
-		if (m->implemented && strlen(m->name) == size &&
-		    memcmp(m->name, module, size) == 0)
-			return m->ns;
-	return NULL;
-}
-
 static enum err
 no_select(struct fault *fault)
 {
@@ -74,7 +43,8 @@ read_xpath(struct get *g, const char *select)
 	struct request *rq = g->rq;
 	if (!select)
 		return no_select(&rq->fault);
-	enum err e = filter_from_xpath(&rq->pool, select, ns_of, g, &g->filter);
+	enum err e =
+	    filter_from_xpath(&rq->pool, select, schema_ns, rq->gw->ctx, &g->filter);
 	if (e == ERR_UNSUPPORTED) {
 		g->select = select;
 		g->filter =
@@ -89,18 +59,10 @@ read_xpath(struct get *g, const char *select)
 static enum err
 read_filter(struct get *g)
 {
-	const struct lyd_node *node = find_child(g->rq->rpc, "filter");
-	g->filter = (struct filter){.all = !node, .root = {.name = "", .ns = ""}};
-	if (!node || !node->schema)
-		return OK;
-	const char *type = attribute(node, "type");
-	if (type && strcmp(type, "xpath") == 0)
-		return read_xpath(g, attribute(node, "select"));
-	const struct lyd_node_any *any =
-	    (const struct lyd_node_any *)(const void *)node;
-	if (any->value_type == LYD_ANYDATA_DATATREE)
-		tree_take(&g->rq->pool, &g->filter.root, any->value.tree);
-	return OK;
+	const char *select;
+	return filter_of(g->rq->rpc, &g->rq->pool, &g->filter, &select)
+		   ? read_xpath(g, select)
+		   : OK;
 }
 
 /* Does it ask for something at or below that path, or for all above? */

@@ -180,15 +180,6 @@ monitor_streams(struct request *rq, struct elem *root)
 
 /* -- get-schema ----------------------------------------------------------- */
 
-static const char *
-input(const struct lyd_node *rpc, const char *name)
-{
-	for (const struct lyd_node *c = lyd_child(rpc); c; c = c->next)
-		if (c->schema && strcmp(c->schema->name, name) == 0)
-			return lyd_get_value(c);
-	return NULL;
-}
-
 static const struct lys_module *
 find_module(struct request *rq, const char *name, const char *version)
 {
@@ -215,9 +206,9 @@ find_module(struct request *rq, const char *name, const char *version)
 struct nc_server_reply *
 monitor_schema(struct request *rq)
 {
-	const char *name = input(rq->rpc, "identifier"),
-		   *version = input(rq->rpc, "version"),
-		   *format = input(rq->rpc, "format");
+	const char *name = tree_input(rq->rpc, "identifier"),
+		   *version = tree_input(rq->rpc, "version"),
+		   *format = tree_input(rq->rpc, "format");
 	LYS_OUTFORMAT as = LYS_OUT_YANG;
 	char *text = NULL;
 	struct lyd_node *data = NULL;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "netconf/schema.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <libyang/libyang.h>
 
@@ -44,4 +46,16 @@ schema_close(struct ly_ctx *ctx)
 {
 	if (ctx)
 		ly_ctx_destroy(ctx);
+}
+
+const char *
+schema_ns(void *ctx, const char *module, size_t size)
+{
+	const struct lys_module *m;
+	uint32_t at = 0;
+	while ((m = ly_ctx_get_module_iter(ctx, &at)))
+		if (m->implemented && strlen(m->name) == size &&
+		    memcmp(m->name, module, size) == 0)
+			return m->ns;
+	return NULL;
 }

@@ -2,6 +2,8 @@
 #ifndef NETCONF_SCHEMA_H
 #define NETCONF_SCHEMA_H
 
+#include <stddef.h>
+
 #include "lib/err.h"
 
 struct ly_ctx;
@@ -16,5 +18,9 @@ struct ly_ctx;
 NODISCARD enum err schema_open(const char *dir, struct ly_ctx **ctx,
     struct err_where *where);
 void schema_close(struct ly_ctx *ctx); /* takes NULL */
+
+/* The namespace of the module whose name has that size, as filter_ns_fn; ctx: the
+ * struct ly_ctx. */
+const char *schema_ns(void *ctx, const char *module, size_t size);
 
 #endif

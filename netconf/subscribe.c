@@ -11,6 +11,7 @@
 #include "lib/mem.h"
 #include "netconf/filter.h"
 #include "netconf/peers.h"
+#include "netconf/schema.h"
 
 /* All the changes that are told at once have room (watch.c), and again. */
 enum { SEND_MS = 1000, QUEUE_MAX = 20000 };
@@ -42,55 +43,18 @@ static void *run(void *arg);
 
 /* -- creating ------------------------------------------------------------- */
 
-static const struct lyd_node *
-find_child(const struct lyd_node *rpc, const char *name)
-{
-	for (const struct lyd_node *c = lyd_child(rpc); c; c = c->next)
-		if (strcmp(tree_name(c), name) == 0)
-			return c;
-	return NULL;
-}
-
-static const char *
-ns_of(void *arg, const char *module, size_t size)
-{
-	const struct gateway *gw = arg;
-	const struct lys_module *m;
-	uint32_t at = 0;
-	while ((m = ly_ctx_get_module_iter(gw->ctx, &at)))
-		if (m->implemented && strlen(m->name) == size &&
-		    memcmp(m->name, module, size) == 0)
-			return m->ns;
-	return NULL;
-}
-
 static enum err
 read_filter(struct request *rq, struct subscription *sub)
 {
-	const struct lyd_node *node = find_child(rq->rpc, "filter");
-	const char *type = NULL, *select = NULL;
-	sub->filter = (struct filter){.all = !node, .root = {.name = "", .ns = ""}};
-	if (!node || !node->schema)
+	const char *select;
+	if (!filter_of(rq->rpc, &sub->pool, &sub->filter, &select))
 		return OK;
-	for (const struct lyd_meta *m = node->meta; m; m = m->next) {
-		if (strcmp(m->name, "type") == 0)
-			type = lyd_get_meta_value(m);
-		if (strcmp(m->name, "select") == 0)
-			select = lyd_get_meta_value(m);
-	}
-	if (type && strcmp(type, "xpath") == 0) {
-		if (select &&
-		    !filter_from_xpath(&sub->pool, select, ns_of, rq->gw, &sub->filter))
-			return OK;
-		return fault_set(&rq->fault, NC_ERR_OP_NOT_SUPPORTED,
-		    "of XPath, notifications are filtered by paths that compare with = "
-		    "only");
-	}
-	const struct lyd_node_any *any =
-	    (const struct lyd_node_any *)(const void *)node;
-	if (any->value_type == LYD_ANYDATA_DATATREE)
-		tree_take(&sub->pool, &sub->filter.root, any->value.tree);
-	return OK;
+	if (select && !filter_from_xpath(&sub->pool, select, schema_ns, rq->gw->ctx,
+			  &sub->filter))
+		return OK;
+	return fault_set(&rq->fault, NC_ERR_OP_NOT_SUPPORTED,
+	    "of XPath, notifications are filtered by paths that compare with = "
+	    "only");
 }
 
 /* The events are of all zones: they are for who may read of all. */
@@ -110,14 +74,14 @@ check_rights(struct request *rq)
 static enum err
 check_input(struct request *rq)
 {
-	const struct lyd_node *stream = find_child(rq->rpc, "stream");
+	const struct lyd_node *stream = tree_child(rq->rpc, "stream");
 	if (stream && stream->schema && strcmp(lyd_get_value(stream), "NETCONF") != 0)
 		return fault_set(&rq->fault, NC_ERR_INVALID_VALUE,
 		    "there is no such stream");
-	if (find_child(rq->rpc, "startTime"))
+	if (tree_child(rq->rpc, "startTime"))
 		return fault_element(&rq->fault, NC_ERR_BAD_ELEM, "startTime",
 		    "nothing is replayed here");
-	if (find_child(rq->rpc, "stopTime"))
+	if (tree_child(rq->rpc, "stopTime"))
 		return fault_element(&rq->fault, NC_ERR_MISSING_ELEM, "startTime",
 		    "stopTime without startTime");
 	return OK;

@@ -101,6 +101,24 @@ tree_name(const struct lyd_node *node)
 	return node->schema ? node->schema->name : o->name.name;
 }
 
+const struct lyd_node *
+tree_child(const struct lyd_node *node, const char *name)
+{
+	for (const struct lyd_node *c = lyd_child(node); c; c = c->next)
+		if (strcmp(tree_name(c), name) == 0)
+			return c;
+	return NULL;
+}
+
+const char *
+tree_input(const struct lyd_node *node, const char *name)
+{
+	for (const struct lyd_node *c = lyd_child(node); c; c = c->next)
+		if (c->schema && strcmp(c->schema->name, name) == 0)
+			return lyd_get_value(c);
+	return NULL;
+}
+
 /* Identities have a prefix that must be declared where they stand. */
 static void
 declare_prefix(struct pool *pool, struct elem *e, const struct lyd_node *node)

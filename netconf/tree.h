@@ -51,6 +51,10 @@ void tree_take(struct pool *pool, struct elem *parent, const struct lyd_node *fi
 
 /* Its name, also of one that the schema does not know: LYD_NAME() casts const away. */
 const char *tree_name(const struct lyd_node *node);
+/* The first child of that name, known to the schema or not; NULL: none. */
+const struct lyd_node *tree_child(const struct lyd_node *node, const char *name);
+/* The value of the first child of that name that the schema knows; NULL: none. */
+const char *tree_input(const struct lyd_node *node, const char *name);
 
 /* Append the XML of an element and what is marked in it, or all if its mark says so.
  * outer_ns: the namespace it stands in. */
