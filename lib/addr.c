@@ -126,6 +126,14 @@ addr_equal_host(const struct addr *a, const struct addr *b)
 }
 
 bool
+addr_is_any(const struct addr *addr)
+{
+	if (addr_family(addr) == AF_INET)
+		return addr->u.in4.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&addr->u.in6.sin6_addr);
+}
+
+bool
 addr_equal(const struct addr *a, const struct addr *b)
 {
 	return addr_equal_host(a, b) && addr_port(a) == addr_port(b);

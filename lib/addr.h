@@ -32,6 +32,7 @@ int addr_family(const struct addr *addr);
 socklen_t addr_size(const struct addr *addr);
 /* From what accept(2) or recvfrom(2) filled in. ERR_UNSUPPORTED: not IP. */
 NODISCARD enum err addr_from_sockaddr(const struct sockaddr *sa, struct addr *addr);
+bool addr_is_any(const struct addr *addr); /* 0.0.0.0 or ::, whatever the port */
 bool addr_equal(const struct addr *a, const struct addr *b);      /* port too */
 bool addr_equal_host(const struct addr *a, const struct addr *b); /* v4-mapped = v4 */
 

@@ -337,19 +337,12 @@ change_free(struct net_change *c)
 	free(c);
 }
 
-static bool
-is_wildcard(const struct addr *a)
-{
-	return addr_family(a) == AF_INET ? a->u.in4.sin_addr.s_addr == htonl(INADDR_ANY)
-					 : IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
-}
-
 /* The two cannot be listened on at a time. */
 static bool
 collide(const struct addr *a, const struct addr *b)
 {
 	return addr_family(a) == addr_family(b) && addr_port(a) == addr_port(b) &&
-	       (is_wildcard(a) || is_wildcard(b) || addr_equal_host(a, b));
+	       (addr_is_any(a) || addr_is_any(b) || addr_equal_host(a, b));
 }
 
 /* Returns whether there was one: its place may now be free. */

@@ -320,21 +320,13 @@ is_loopback(const struct addr *a)
 	return IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr);
 }
 
-static bool
-is_any(const struct addr *a)
-{
-	if (addr_family(a) == AF_INET)
-		return a->u.in4.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
-}
-
 /* A failure does no harm: the system then chooses. */
 static void
 bind_source(const struct outward *o, int fd, const struct addr *server)
 {
 	for (size_t i = 0; i < o->n_listen; i++) {
 		struct addr a = o->listen[i];
-		if (addr_family(&a) != addr_family(server) || is_any(&a) ||
+		if (addr_family(&a) != addr_family(server) || addr_is_any(&a) ||
 		    is_loopback(&a) != is_loopback(server))
 			continue;
 		addr_set_port(&a, 0);

@@ -63,14 +63,6 @@ struct udp {
 
 /* -- source addresses ------------------------------------------------------ */
 
-static bool
-is_wildcard(const struct addr *addr)
-{
-	if (addr_family(addr) == AF_INET)
-		return addr->u.in4.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&addr->u.in6.sin6_addr);
-}
-
 static struct route *
 route_slot(const struct udp *udp, const struct addr *from)
 {
@@ -340,7 +332,7 @@ open_socket(const struct addr *addr)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (family == AF_INET6)
 		ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) == 0;
-	if (ok && is_wildcard(addr))
+	if (ok && addr_is_any(addr))
 		ok = family == AF_INET6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO,
 					      &one, sizeof(one)) == 0
 					: setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one,
@@ -373,7 +365,7 @@ udp_open(struct hub *hub, const struct addr *addr, struct udp **out)
 	}
 	hub_hold(hub);
 	udp->poll.data = udp;
-	if (is_wildcard(addr))
+	if (addr_is_any(addr))
 		udp->routes = mem_zalloc(ROUTES * sizeof(*udp->routes));
 	buf_init(&udp->octets, 0);
 	udp->session = proto_open(hub->proto, &udp->peer, TRANSPORT_UDP);

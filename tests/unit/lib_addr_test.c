@@ -91,6 +91,28 @@ addr_from_sockaddr__families__are_checked(void **state)
 	assert_int_equal(addr_port(&b), 10);
 }
 
+static void
+addr_is_any__families__are_told(void **state)
+{
+	static const struct {
+		const char *text;
+		bool any;
+	} cases[] = {
+	    {"0.0.0.0@53", true},
+	    {"::", true},
+	    {"0.0.0.1", false},
+	    {"127.0.0.1", false},
+	    {"::1", false},
+	    {"::ffff:0.0.0.0", false},
+	};
+	struct addr a;
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(addr_parse(cases[i].text, 53, &a), OK);
+		assert_int_equal(addr_is_any(&a), cases[i].any);
+	}
+}
+
 int
 main(void)
 {
@@ -98,6 +120,7 @@ main(void)
 	    cmocka_unit_test(addr_parse__with_and_without_port__prints_back),
 	    cmocka_unit_test(addr_parse__no_address__is_refused),
 	    cmocka_unit_test(addr_equal__mapped_v4__is_v4),
+	    cmocka_unit_test(addr_is_any__families__are_told),
 	    cmocka_unit_test(addr_from_sockaddr__families__are_checked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
