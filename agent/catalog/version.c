@@ -153,12 +153,6 @@ catalog_version_add(struct catalog_version *v, const struct rr *rr)
 	v->n_rrs++;
 }
 
-uint64_t
-catalog_version_n_rrs(const struct catalog_version *v)
-{
-	return v->n_rrs;
-}
-
 enum err
 catalog_version_end(struct catalog_version *v, const struct soa *soa, uint32_t soa_ttl)
 {

@@ -23,7 +23,6 @@ void catalog_version_free(struct catalog_version *v); /* takes NULL */
 /* One record of it, at or below its name; the SOA is not kept. Sticky: what fails is
  * told by catalog_version_end(). */
 void catalog_version_add(struct catalog_version *v, const struct rr *rr);
-uint64_t catalog_version_n_rrs(const struct catalog_version *v);
 /* No more come. ERR_FULL, ERR_IO. */
 NODISCARD enum err catalog_version_end(struct catalog_version *v, const struct soa *soa,
     uint32_t soa_ttl);
