@@ -63,6 +63,12 @@ edit_deny(struct catalog_refusal *why, unsigned rr, const char *fmt, ...)
 
 /* -- records ---------------------------------------------------------------- */
 
+uint32_t
+edit_ttl(uint32_t ttl)
+{
+	return ttl > INT32_MAX ? 0 : ttl;
+}
+
 bool
 edit_rr_is_at(const struct member_rr *rr, const uint8_t *prefix, size_t prefix_size)
 {
@@ -88,6 +94,15 @@ static bool
 is_same(const struct member_rr *a, const struct member_rr *b, bool with_ttl)
 {
 	return (!with_ttl || a->ttl == b->ttl) && edit_rr_equal(a, b);
+}
+
+void
+edit_rr_copy(struct catalog_edit *edit, const struct member_rr *rr,
+    struct member_rr *out)
+{
+	*out = *rr;
+	out->prefix = arena_copy(&edit->arena, rr->prefix, rr->prefix_size);
+	out->rdata = arena_copy(&edit->arena, rr->rdata, rr->rdata_size);
 }
 
 /* The two lists of a node keep their order, so the first look mostly hits. */
@@ -185,14 +200,6 @@ node_add(struct catalog_edit *edit, bool is_member, const uint8_t *key, size_t k
 
 /* Everything is copied: what the store lends is gone with the first write. */
 static void
-copy_rr(struct catalog_edit *edit, const struct member_rr *rr, struct member_rr *out)
-{
-	*out = *rr;
-	out->prefix = arena_copy(&edit->arena, rr->prefix, rr->prefix_size);
-	out->rdata = arena_copy(&edit->arena, rr->rdata, rr->rdata_size);
-}
-
-static void
 take_member(struct catalog_edit *edit, const struct member *m, struct edit_node *node)
 {
 	struct member_rr ptr = {.type = RR_PTR,
@@ -202,9 +209,9 @@ take_member(struct catalog_edit *edit, const struct member *m, struct edit_node 
 
 	node->before =
 	    arena_alloc(&edit->arena, (m->n_rrs + 1) * sizeof(*node->before));
-	copy_rr(edit, &ptr, &node->before[node->n_before++]);
+	edit_rr_copy(edit, &ptr, &node->before[node->n_before++]);
 	for (size_t i = 0; i < m->n_rrs; i++)
-		copy_rr(edit, &m->rrs[i], &node->before[node->n_before++]);
+		edit_rr_copy(edit, &m->rrs[i], &node->before[node->n_before++]);
 	node->seq = m->seq;
 	node->changed_at = m->changed;
 	node->by = (const char *)arena_copy(&edit->arena, m->by, strlen(m->by) + 1);
@@ -226,7 +233,7 @@ take_global(struct catalog_edit *edit, const uint8_t *data, size_t size,
 		    .ttl = g.ttl,
 		    .rdata_size = g.rdata_size,
 		    .rdata = g.rdata};
-		copy_rr(edit, &rr, &node->before[node->n_before++]);
+		edit_rr_copy(edit, &rr, &node->before[node->n_before++]);
 	}
 }
 
@@ -252,8 +259,8 @@ load(struct catalog_edit *edit, const struct catz_name *name, struct edit_node *
 	return err == ERR_NOTFOUND ? OK : err;
 }
 
-static bool
-is_member_kind(enum catz_kind kind)
+bool
+edit_is_member_kind(enum catz_kind kind)
 {
 	switch (kind) {
 	case CATZ_MEMBER:
@@ -276,7 +283,7 @@ edit_node_at(struct catalog_edit *edit, const struct dname *owner,
     struct catz_name *name, struct edit_node **node)
 {
 	catz_classify(owner, &edit->before.name, name);
-	bool is_member = is_member_kind(name->kind);
+	bool is_member = edit_is_member_kind(name->kind);
 	const uint8_t *key = is_member ? name->id.data : name->prefix;
 	size_t key_size = is_member ? name->id.size : name->prefix_size;
 

@@ -69,6 +69,14 @@ NODISCARD enum err edit_node_at(struct catalog_edit *edit, const struct dname *o
 struct edit_node *edit_node_find(const struct catalog_edit *edit, bool is_member,
     const uint8_t *key, size_t key_size);
 
+/* Owners of that kind belong to a member's node. */
+bool edit_is_member_kind(enum catz_kind kind);
+
+/* RFC 2181 section 8: one with the first bit set is 0. */
+uint32_t edit_ttl(uint32_t ttl);
+/* With its octets, into the arena. */
+void edit_rr_copy(struct catalog_edit *edit, const struct member_rr *rr,
+    struct member_rr *out);
 bool edit_rr_is_at(const struct member_rr *rr, const uint8_t *prefix,
     size_t prefix_size);
 bool edit_rr_is_ptr(const struct member_rr *rr); /* of a member node */

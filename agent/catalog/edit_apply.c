@@ -61,7 +61,7 @@ apply_soa(struct catalog_edit *edit, const struct rr *rr)
 	if (!serial_gt(soa.serial, edit->after.soa.serial))
 		return OK;
 	edit->after.soa = soa;
-	edit->after.soa_ttl = rr->ttl > INT32_MAX ? 0 : rr->ttl;
+	edit->after.soa_ttl = edit_ttl(rr->ttl);
 	return OK;
 }
 
@@ -156,10 +156,7 @@ add_rr(struct place *p, const struct member_rr *add)
 	}
 	if (found)
 		return;
-	struct member_rr *rr = &node->after[node->n_after++];
-	*rr = *add;
-	rr->prefix = arena_copy(&p->edit->arena, add->prefix, add->prefix_size);
-	rr->rdata = arena_copy(&p->edit->arena, add->rdata, add->rdata_size);
+	edit_rr_copy(p->edit, add, &node->after[node->n_after++]);
 }
 
 /* -- one record ------------------------------------------------------------- */
@@ -170,7 +167,7 @@ apply_at(struct place *p, const struct rr *rr)
 	struct member_rr m = {.prefix = p->prefix,
 	    .prefix_size = (uint8_t)p->prefix_size,
 	    .type = rr->type,
-	    .ttl = rr->ttl > INT32_MAX ? 0 : rr->ttl,
+	    .ttl = edit_ttl(rr->ttl),
 	    .rdata_size = rr->rdata_size,
 	    .rdata = rr->rdata};
 

@@ -35,10 +35,7 @@ put(struct catalog_edit *edit, struct edit_node *node, const struct member_rr *r
 			return;
 		}
 	}
-	struct member_rr *new = &node->after[node->n_after++];
-	*new = *rr;
-	new->prefix = arena_copy(&edit->arena, rr->prefix, rr->prefix_size);
-	new->rdata = arena_copy(&edit->arena, rr->rdata, rr->rdata_size);
+	edit_rr_copy(edit, rr, &node->after[node->n_after++]);
 }
 
 enum err
@@ -59,7 +56,7 @@ catalog_edit_take(struct catalog_edit *edit, const struct rr *rr, bool add,
 	struct member_rr m = {.prefix = name.prefix,
 	    .prefix_size = (uint8_t)(node->is_member ? name.prefix_size : 0),
 	    .type = rr->type,
-	    .ttl = rr->ttl > INT32_MAX ? 0 : rr->ttl,
+	    .ttl = edit_ttl(rr->ttl),
 	    .rdata_size = rr->rdata_size,
 	    .rdata = rr->rdata};
 	node->touched = true;
@@ -74,5 +71,5 @@ catalog_edit_take_soa(struct catalog_edit *edit, const struct soa *soa, uint32_t
 {
 	edit->received = true;
 	edit->after.soa = *soa;
-	edit->after.soa_ttl = ttl > INT32_MAX ? 0 : ttl;
+	edit->after.soa_ttl = edit_ttl(ttl);
 }

@@ -101,12 +101,6 @@ order_of_id(const uint8_t *id, size_t size, uint8_t key[static DNAME_KEY_MAX])
 	return order_of(label, 1 + size, key);
 }
 
-static bool
-is_member_kind(const struct catz_name *name)
-{
-	return name->id.size > 0;
-}
-
 static void
 add_zone(struct catalog_version *v, const struct catz_name *name, const struct rr *rr)
 {
@@ -130,9 +124,9 @@ catalog_version_add(struct catalog_version *v, const struct rr *rr)
 	catz_classify(&rr->owner, &v->name, &name);
 	if (name.kind == CATZ_OUTSIDE || (name.kind == CATZ_APEX && rr->type == RR_SOA))
 		return;
-	bool member = is_member_kind(&name);
+	bool member = edit_is_member_kind(name.kind);
 	struct work_rr w = {.type = rr->type,
-	    .ttl = rr->ttl > INT32_MAX ? 0 : rr->ttl,
+	    .ttl = edit_ttl(rr->ttl),
 	    .rdata_size = rr->rdata_size,
 	    .rdata = rr->rdata};
 	if (member) {
@@ -157,7 +151,7 @@ enum err
 catalog_version_end(struct catalog_version *v, const struct soa *soa, uint32_t soa_ttl)
 {
 	v->soa = *soa;
-	v->soa_ttl = soa_ttl > INT32_MAX ? 0 : soa_ttl;
+	v->soa_ttl = edit_ttl(soa_ttl);
 	return scratch_sort(v->map);
 }
 
