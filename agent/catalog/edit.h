@@ -91,6 +91,8 @@ bool edit_rr_among(const struct member_rr *rr, bool with_ttl,
 /* The member that the list makes of a node; m borrows from it. False: none. */
 bool edit_fill_member(const struct edit_node *node, const struct member_rr *rrs,
     size_t n, struct member *m);
+/* The zone that it has there, as it was. False: none. */
+bool edit_zone_before(const struct edit_node *node, struct dname *zone);
 /* The node has a zone, and the same one, before and after. */
 bool edit_same_zone(const struct edit_node *node);
 
@@ -113,6 +115,7 @@ struct edit_diff {
 void edit_diff_init(struct edit_diff *d);
 void edit_diff_fini(struct edit_diff *d);
 void edit_diff_add(struct edit_diff *d, const struct edit_node *node);
+NODISCARD enum err edit_diff_err(const struct edit_diff *d); /* ERR_FULL */
 bool edit_is_net_change(const struct edit_node *node);
 /* Of a node that belongs to no member. */
 void edit_write_global(struct catalog_edit *edit, const struct edit_node *node,

@@ -118,6 +118,13 @@ edit_diff_add(struct edit_diff *d, const struct edit_node *n)
 		put_zone_text(&d->text, n);
 }
 
+enum err
+edit_diff_err(const struct edit_diff *d)
+{
+	bool full = d->del.err != OK || d->add.err != OK || d->text.err != OK;
+	return full ? ERR_FULL : OK;
+}
+
 struct difference {
 	struct edit_node **nodes; /* with a net change, in order */
 	size_t n_nodes;
@@ -150,22 +157,30 @@ difference_make(struct catalog_edit *edit, struct difference *d)
 		edit_diff_add(&d->diff, d->nodes[i]);
 }
 
-static enum err
-difference_err(const struct edit_diff *d)
+/* -- writing ---------------------------------------------------------------- */
+
+static bool
+zone_of(const struct member_rr *rrs, size_t n, const struct member_rr **ptr,
+    struct dname *zone)
 {
-	bool full = d->del.err != OK || d->add.err != OK || d->text.err != OK;
-	return full ? ERR_FULL : OK;
+	return edit_count_ptrs(rrs, n, ptr) == 1 &&
+	       dname_from_wire((*ptr)->rdata, (*ptr)->rdata_size, zone) == OK;
 }
 
-/* -- writing ---------------------------------------------------------------- */
+bool
+edit_zone_before(const struct edit_node *node, struct dname *zone)
+{
+	const struct member_rr *ptr = NULL;
+
+	return zone_of(node->before, node->n_before, &ptr, zone);
+}
 
 bool
 edit_fill_member(const struct edit_node *node, const struct member_rr *rrs, size_t n,
     struct member *m)
 {
 	const struct member_rr *ptr = NULL;
-	if (edit_count_ptrs(rrs, n, &ptr) != 1 ||
-	    dname_from_wire(ptr->rdata, ptr->rdata_size, &m->zone) != OK)
+	if (!zone_of(rrs, n, &ptr, &m->zone))
 		return false;
 	m->id.size = node->key_size;
 	memcpy(m->id.data, node->key, node->key_size);
@@ -297,7 +312,7 @@ catalog_edit_commit(struct catalog_edit *edit, const struct catalog_origin *orig
 	bool soa = edit->after.soa.serial != edit->before.soa.serial;
 
 	difference_make(edit, &d);
-	enum err err = difference_err(&d.diff);
+	enum err err = edit_diff_err(&d.diff);
 	if (err == OK && (d.n_nodes > 0 || soa)) {
 		write_all(edit, &d, origin);
 		err = store_err(edit->txn);

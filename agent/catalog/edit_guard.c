@@ -94,15 +94,12 @@ edit_guard_settle_node(struct catalog_edit *edit, const struct edit_node *node,
 void
 edit_guard_settle(struct catalog_edit *edit, struct edit_node *const *nodes, size_t n)
 {
-	const struct member_rr *ptr = NULL;
 	struct dname zone;
 	struct label id;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct edit_node *node = nodes[i];
-		if (!node->counted ||
-		    edit_count_ptrs(node->before, node->n_before, &ptr) != 1 ||
-		    dname_from_wire(ptr->rdata, ptr->rdata_size, &zone) != OK)
+		if (!node->counted || !edit_zone_before(node, &zone))
 			continue;
 		edit_guard_settle_node(edit, node,
 		    members_find_zone(edit->txn, edit->before.nr, &zone, &id) == OK);

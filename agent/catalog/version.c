@@ -155,13 +155,22 @@ catalog_version_end(struct catalog_version *v, const struct soa *soa, uint32_t s
 	return scratch_sort(v->map);
 }
 
-/* -- zones ------------------------------------------------------------------ */
+/* -- looking up ------------------------------------------------------------- */
 
 static bool
 has_prefix(const struct scratch_entry *e, const struct map_key *key)
 {
 	return e->key_size == key->size + 4 &&
 	       memcmp(e->key, key->data, key->size) == 0;
+}
+
+/* In the midst of a walk, which must not be moved. */
+static enum err
+peek(struct catalog_version *v, const struct map_key *key, struct scratch_entry *e)
+{
+	enum err err = scratch_peek(v->map, key->data, key->size, e);
+
+	return err == OK && !has_prefix(e, key) ? ERR_NOTFOUND : err;
 }
 
 enum err
@@ -171,15 +180,25 @@ version_find_zone(struct catalog_version *v, const struct dname *zone, struct la
 	struct scratch_entry e;
 
 	key_of_zone(&key, zone);
-	/* In the midst of a walk, which must not be moved. */
-	enum err err = scratch_peek(v->map, key.data, key.size, &e);
+	enum err err = peek(v, &key, &e);
 	if (err != OK)
 		return err;
-	if (!has_prefix(&e, &key) || e.size == 0 || e.size > DNAME_LABEL_MAX)
+	if (e.size == 0 || e.size > DNAME_LABEL_MAX)
 		return ERR_NOTFOUND;
 	id->size = (uint8_t)e.size;
 	memcpy(id->data, e.value, e.size);
 	return OK;
+}
+
+enum err
+version_find_global(struct catalog_version *v, const uint8_t *labels, size_t size)
+{
+	uint8_t sort[DNAME_KEY_MAX];
+	struct map_key key;
+	struct scratch_entry e;
+
+	key_start(&key, KIND_GLOBAL, sort, order_of(labels, size, sort));
+	return peek(v, &key, &e);
 }
 
 static enum err

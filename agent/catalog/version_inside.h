@@ -62,6 +62,9 @@ NODISCARD enum err version_walk_next(struct version_walk *w);
 /* The id under which the version has the zone. ERR_NOTFOUND. */
 NODISCARD enum err version_find_zone(struct catalog_version *v,
     const struct dname *zone, struct label *id);
+/* Has it an owner of these labels below C that belongs to no member? ERR_NOTFOUND. */
+NODISCARD enum err version_find_global(struct catalog_version *v, const uint8_t *labels,
+    size_t size);
 /* Zones that stand under two ids: ERR_DENIED, with why. */
 NODISCARD enum err version_check_zones(struct catalog_version *v,
     struct catalog_refusal *why);

@@ -63,23 +63,17 @@ static enum err
 judge_missing(struct taking *t)
 {
 	static const uint8_t version[] = {7, 'v', 'e', 'r', 's', 'i', 'o', 'n'};
-	const struct edit_node apex = {.key = NULL},
-			       node = {.key = version, .key_size = sizeof(version)};
-	uint8_t key[] = {KIND_GLOBAL, 0, 0};
-	uint8_t version_key[] = {KIND_GLOBAL, 'v', 'e', 'r', 's', 'i', 'o', 'n', 0, 0};
-	struct scratch_entry e;
-	enum err err = scratch_peek(t->v->map, key, sizeof(key), &e);
+	const struct edit_node nodes[] = {
+	    {.key = NULL},
+	    {.key = version, .key_size = sizeof(version)},
+	};
+	enum err err = OK;
 
-	if (err == ERR_NOTFOUND ||
-	    (err == OK && (e.key_size != sizeof(key) + 4 ||
-			      memcmp(e.key, key, sizeof(key)) != 0)))
-		return edit_check_received(t->edit, &apex, &t->taken->why);
-	if (err == OK)
-		err = scratch_peek(t->v->map, version_key, sizeof(version_key), &e);
-	if (err == ERR_NOTFOUND ||
-	    (err == OK && (e.key_size != sizeof(version_key) + 4 ||
-			      memcmp(e.key, version_key, sizeof(version_key)) != 0)))
-		return edit_check_received(t->edit, &node, &t->taken->why);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes) && err == OK; i++) {
+		err = version_find_global(t->v, nodes[i].key, nodes[i].key_size);
+		if (err == ERR_NOTFOUND)
+			err = edit_check_received(t->edit, &nodes[i], &t->taken->why);
+	}
 	return err;
 }
 
@@ -139,8 +133,9 @@ end_piece(struct taking *t, bool last)
 	struct edit_diff *d = &t->diff;
 	struct work *w = &t->work;
 
-	if (d->del.err != OK || d->add.err != OK || d->text.err != OK)
-		return ERR_FULL;
+	enum err err = edit_diff_err(d);
+	if (err != OK)
+		return err;
 	w->serial_to = last ? t->v->soa.serial : w->serial_from;
 	w->del = d->del.data;
 	w->del_size = d->del.size;
@@ -160,13 +155,10 @@ end_piece(struct taking *t, bool last)
 static void
 settle(struct taking *t, const struct edit_node *node)
 {
-	const struct member_rr *ptr = NULL;
 	struct dname zone;
 	struct label id;
 
-	if (t->counted.data[t->n_left++] == 0 ||
-	    edit_count_ptrs(node->before, node->n_before, &ptr) != 1 ||
-	    dname_from_wire(ptr->rdata, ptr->rdata_size, &zone) != OK)
+	if (t->counted.data[t->n_left++] == 0 || !edit_zone_before(node, &zone))
 		return;
 	edit_guard_settle_node(t->edit, node,
 	    version_find_zone(t->v, &zone, &id) == OK);
