@@ -1,20 +1,7 @@
 # proves: a secondary with TSIG is transferred from its primary, parameters and pattern changes are applied, roles change
 . "$(dirname "$0")/lib.sh"
 
-# the hidden primary: an nsd of its own, with zones z1 and z2
-NSD_EXTRA= start_nsd hidden
-HIDDEN_PORT=$NSD_PORT HIDDEN_DIR=$NSD_DIR
-make_key xfr.example
-cat >"$NSD_DIR/nsherd/nsherd.conf" <<N
-$(printf 'key:\n\tname: xfr.example\n\talgorithm: hmac-sha256\n\tsecret: "%s"\n' "$(key_secret xfr.example)")
-pattern:
-	name: hidden
-	zonefile: "shared.zone"
-	provide-xfr: 127.0.0.0/8 xfr.example
-N
-shared_zone "$NSD_DIR/zones/shared.zone"
-nsd_control reconfig >/dev/null
-for z in z1 z2 z3; do nsd_control addzone $z.example hidden >/dev/null || fail "hidden primary"; done
+start_hidden z1.example z2.example z3.example
 
 write_patterns 127.0.0.1 "$HIDDEN_PORT"
 cat >"$T/patterns/param.ini" <<P

@@ -1,20 +1,7 @@
 # proves: each verb does on NSD what it says, its outcome is in the status and the history, and only who may gives it
 . "$(dirname "$0")/lib.sh"
 
-# the hidden primary of the secondaries
-NSD_EXTRA= start_nsd hidden
-HIDDEN_PORT=$NSD_PORT HIDDEN_DIR=$NSD_DIR
-make_key xfr.example
-cat >"$NSD_DIR/nsherd/nsherd.conf" <<N
-$(printf 'key:\n\tname: xfr.example\n\talgorithm: hmac-sha256\n\tsecret: "%s"\n' "$(key_secret xfr.example)")
-pattern:
-	name: hidden
-	zonefile: "shared.zone"
-	provide-xfr: 127.0.0.0/8 xfr.example
-N
-shared_zone "$NSD_DIR/zones/shared.zone"
-nsd_control reconfig >/dev/null
-for z in s1 s2; do nsd_control addzone $z.example hidden >/dev/null || fail "hidden primary"; done
+start_hidden s1.example s2.example
 hidden_serial() {
 	sed -i "s/invalid\. [0-9]* 3600/invalid. $1 3600/" "$HIDDEN_DIR/zones/shared.zone"
 	nsd-control -c "$HIDDEN_DIR/nsd.conf" reload >/dev/null

@@ -4,19 +4,8 @@
 
 N=${QUICK:+50}; N=${N:-300}
 soa() { $PYTHON "$(dirname "$0")/soa.py" "$@"; }
-NSD_EXTRA="pattern:
-	name: hidden
-	zonefile: \"shared.zone\"
-	provide-xfr: 127.0.0.0/8 xfr.example
-key:
-	name: xfr.example
-	algorithm: hmac-sha256
-	secret: \"$(make_key xfr.example; key_secret xfr.example)\""
-start_nsd hidden
-NSD_EXTRA=
-shared_zone "$NSD_DIR/zones/shared.zone"
-for z in sec1 sec2; do nsd_control addzone $z.example hidden >/dev/null || fail "hidden primary"; done
-write_patterns 127.0.0.1 "$NSD_PORT"
+start_hidden sec1.example sec2.example
+write_patterns 127.0.0.1 "$HIDDEN_PORT"
 
 sections= ports= pids=
 declare -A PORT_OF

@@ -49,19 +49,8 @@ own() { # the operator's zones, as they are: neither ours nor gone
 	dig @127.0.0.1 -p "$SERVER_PORT" +short hand.example TXT | grep -q shared || fail "$SERVER_KIND: hand.example is another"
 }
 
-NSD_EXTRA="pattern:
-	name: hidden
-	zonefile: \"shared.zone\"
-	provide-xfr: 127.0.0.0/8 xfr.example
-key:
-	name: xfr.example
-	algorithm: hmac-sha256
-	secret: \"$(make_key xfr.example; key_secret xfr.example)\""
-start_nsd hidden
-NSD_EXTRA=
-shared_zone "$NSD_DIR/zones/shared.zone"
-write_patterns 127.0.0.1 "$NSD_PORT"
-for i in 1 2 3; do nsd_control addzone "sec$i.example" hidden >/dev/null || fail "hidden primary"; done
+start_hidden sec1.example sec2.example sec3.example
+write_patterns 127.0.0.1 "$HIDDEN_PORT"
 {
 	seq 3 | sed 's/.*/sec&.example secondary/'
 	seq 5 | sed 's/.*/pri&.example primary/'

@@ -5,19 +5,8 @@
 
 step() { printf -- '-- %s (%d s)\n' "$*" $SECONDS; }
 
-NSD_EXTRA="pattern:
-	name: hidden
-	zonefile: \"shared.zone\"
-	provide-xfr: 127.0.0.0/8 xfr.example
-key:
-	name: xfr.example
-	algorithm: hmac-sha256
-	secret: \"$(make_key xfr.example; key_secret xfr.example)\""
-start_nsd hidden
-NSD_EXTRA=
-shared_zone "$NSD_DIR/zones/shared.zone"
-hidden_zone() { nsd-control -c "$T/hidden/nsd.conf" addzone "$1" hidden >/dev/null || fail "hidden primary"; }
-write_patterns 127.0.0.1 "$NSD_PORT"
+start_hidden
+write_patterns 127.0.0.1 "$HIDDEN_PORT"
 # gone is a secondary: with its pattern go a key, an access list and a primary
 cp "$T/patterns/secondary.ini" "$T/patterns/gone.ini"
 cp "$T/patterns/primary.ini" "$T/patterns/syntax.ini"

@@ -48,17 +48,8 @@ knotd -c "$T/slow/knot.conf" >"$T/slow.log" 2>&1 &
 SLOW_PID=$!
 PIDS+=("$SLOW_PID")
 
-NSD_EXTRA= start_nsd live
-LIVE_PORT=$NSD_PORT
-cat >"$NSD_DIR/nsherd/nsherd.conf" <<N
-$(printf 'key:\n\tname: xfr.example\n\talgorithm: hmac-sha256\n\tsecret: "%s"\n' "$(key_secret xfr.example)")
-pattern:
-	name: hidden
-	zonefile: "shared.zone"
-	provide-xfr: 127.0.0.0/8 xfr.example
-N
-shared_zone "$NSD_DIR/zones/shared.zone"
-nsd_control reconfig >/dev/null
+start_hidden
+LIVE_PORT=$HIDDEN_PORT
 for i in $(seq $FEW); do echo "b$i.example hidden"; done | nsd_control addzones >/dev/null || fail "addzones"
 until_ok 20 served_at "$LIVE_PORT" b$FEW.example || fail "the live primary"
 until_ok 20 served_at "$SLOW_PORT" "a$MANY.example" || fail "the slow primary"

@@ -222,6 +222,27 @@ start_nsd() {
 	nsd_up
 }
 nsd_control() { nsd-control -c "$NSD_DIR/nsd.conf" "$@"; }
+# start_hidden [ZONE...]: a hidden primary, an nsd in $T/hidden that lets who has the key
+# xfr.example transfer these; each is $HIDDEN_DIR/zones/shared.zone. Sets HIDDEN_PORT
+# HIDDEN_DIR. hidden_zone ZONE: one more.
+start_hidden() {
+	local zone
+	[ -f "$T/xfr.example.key" ] || make_key xfr.example
+	NSD_EXTRA="pattern:
+	name: hidden
+	zonefile: \"shared.zone\"
+	provide-xfr: 127.0.0.0/8 xfr.example
+key:
+	name: xfr.example
+	algorithm: hmac-sha256
+	secret: \"$(key_secret xfr.example)\"" start_nsd hidden
+	HIDDEN_PORT=$NSD_PORT HIDDEN_DIR=$NSD_DIR
+	shared_zone "$HIDDEN_DIR/zones/shared.zone"
+	for zone; do hidden_zone "$zone"; done
+}
+hidden_zone() {
+	nsd-control -c "$HIDDEN_DIR/nsd.conf" addzone "$1" hidden >/dev/null || fail "the hidden primary: $1"
+}
 # the [backend] section for the nsd that was started last
 nsd_backend() {
 	if [ -n "${NSD_TLS-}" ]; then
