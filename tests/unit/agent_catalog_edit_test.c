@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/unit/test.h"
+#include "tests/unit/agent_catalog_fixture.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "agent/catalog/catalog.h"
 #include "agent/store/members.h"
 #include "agent/store/worklog.h"
-#include "lib/mem.h"
 
 /* Edits against a real store, each in a job of its writer. */
-
-struct world {
-	char dir[64];
-	struct store *store;
-	struct dname apex;
-};
 
 struct edit_job {
 	struct store_job job;
@@ -45,61 +31,7 @@ static enum err
 edit(struct world *w, enum err (*fn)(struct catalog_edit *edit, void *arg), void *arg)
 {
 	struct edit_job j = {.job = {.run = run_edit}, .w = w, .fn = fn, .arg = arg};
-	return store_call(w->store, STORE_CATALOG, &j.job);
-}
-
-static struct dname
-dn(const char *text)
-{
-	struct dname name;
-	assert_int_equal(dname_parse(text, &name), OK);
-	return name;
-}
-
-static enum err
-run_create(struct store_txn *txn, struct store_job *job)
-{
-	struct catalog_head head;
-	return catalog_create(txn, &((struct edit_job *)job)->w->apex, &head);
-}
-
-static int
-setup(void **state)
-{
-	struct world *w = mem_zalloc(sizeof(*w));
-	struct err_where where = {.line = 0};
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(w->dir, sizeof(w->dir), "%.40s/nsherd.XXXXXX", tmp ? tmp : "/tmp");
-	assert_non_null(mkdtemp(w->dir));
-	struct store_conf conf = {.dir = w->dir, .map_size = (size_t)1 << 30};
-	assert_int_equal(store_open(&conf, &where, &w->store), OK);
-	w->apex = dn("c.example.");
-	struct edit_job j = {.job = {.run = run_create}, .w = w};
-	assert_int_equal(store_call(w->store, STORE_CATALOG, &j.job), OK);
-	*state = w;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct world *w = *state;
-	struct dirent *entry;
-	char path[512];
-
-	store_close(w->store);
-	DIR *dir = opendir(w->dir);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", w->dir, entry->d_name);
-		if (entry->d_name[0] != '.')
-			unlink(path);
-	}
-	closedir(dir);
-	rmdir(w->dir);
-	free(w);
-	return 0;
+	return store_call(w->f.store, STORE_CATALOG, &j.job);
 }
 
 /* -- records ---------------------------------------------------------------- */
@@ -274,9 +206,8 @@ create__it_is_there__then_exists(void **state)
 {
 	struct world *w = *state;
 	struct catalog_head head;
-	struct edit_job j = {.job = {.run = run_create}, .w = w};
-	assert_int_equal(store_call(w->store, STORE_CATALOG, &j.job), ERR_EXISTS);
-	struct store_txn *txn = store_read(w->store, STORE_CATALOG);
+	assert_int_equal(create(w), ERR_EXISTS);
+	struct store_txn *txn = store_read(w->f.store, STORE_CATALOG);
 	assert_int_equal(catalogs_find(txn, &w->apex, &head), OK);
 	assert_int_equal(head.soa.serial, 1);
 	store_end(&txn);
@@ -442,7 +373,7 @@ compare(struct world *w, struct lines *expected, struct replay_log *replay)
 	size_t n_zones = 0;
 	struct reading r = {.w = w, .head = &head};
 
-	r.txn = store_read(w->store, STORE_CATALOG);
+	r.txn = store_read(w->f.store, STORE_CATALOG);
 	assert_int_equal(catalogs_find(r.txn, &w->apex, &head), OK);
 	assert_int_equal(worklog_each(r.txn, replay->seq, SIZE_MAX, replay_entry,
 			     replay),
@@ -543,12 +474,12 @@ edits__at_random__then_the_store_is_a_catalog_and_the_log_tells_how(void **state
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(create__it_is_there__then_exists),
-	    TEST(each_node__touched_nodes__then_as_they_were_and_will_be),
-	    TEST(so_far__records_were_applied__then_they_show),
-	    TEST(edits__at_random__then_the_store_is_a_catalog_and_the_log_tells_how),
+	    T(create__it_is_there__then_exists),
+	    T(each_node__touched_nodes__then_as_they_were_and_will_be),
+	    T(so_far__records_were_applied__then_they_show),
+	    T(edits__at_random__then_the_store_is_a_catalog_and_the_log_tells_how),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/unit/test.h"
-
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "tests/unit/agent_catalog_fixture.h"
 
 #include "agent/catalog/version.h"
 #include "agent/store/members.h"
 #include "lib/limit.h"
-#include "lib/mem.h"
 
 /* Versions as a primary sends them, taken one after the other by a real store. */
 
 struct version;
-
-struct world {
-	char dir[64];
-	struct store *store;
-	struct dname apex;
-};
-
-static struct dname
-dn(const char *text)
-{
-	struct dname name;
-	assert_int_equal(dname_parse(text, &name), OK);
-	return name;
-}
 
 struct take_job {
 	struct store_job job;
@@ -42,13 +21,6 @@ struct take_job {
 
 static enum err take_differences(struct store_txn *txn, struct take_job *j,
     const struct catalog_head *head, const struct catalog_origin *origin);
-
-static enum err
-run_create(struct store_txn *txn, struct store_job *job)
-{
-	struct catalog_head head;
-	return catalog_create(txn, &((struct take_job *)job)->w->apex, &head);
-}
 
 static enum err
 run_take(struct store_txn *txn, struct store_job *job)
@@ -66,45 +38,6 @@ run_take(struct store_txn *txn, struct store_job *job)
 		return take_differences(txn, j, &head, &origin);
 	return catalog_version_take(txn, j->v, &head, &j->w->apex, 1, &origin,
 	    &j->taken);
-}
-
-static int
-setup(void **state)
-{
-	struct world *w = mem_zalloc(sizeof(*w));
-	struct err_where where = {.line = 0};
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(w->dir, sizeof(w->dir), "%.40s/nsherd.XXXXXX", tmp ? tmp : "/tmp");
-	assert_non_null(mkdtemp(w->dir));
-	struct store_conf conf = {.dir = w->dir, .map_size = (size_t)1 << 30};
-	assert_int_equal(store_open(&conf, &where, &w->store), OK);
-	w->apex = dn("c.example.");
-	struct take_job j = {.job = {.run = run_create}, .w = w};
-	assert_int_equal(store_call(w->store, STORE_CATALOG, &j.job), OK);
-	*state = w;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct world *w = *state;
-	struct dirent *entry;
-	char path[512];
-
-	store_close(w->store);
-	DIR *dir = opendir(w->dir);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", w->dir, entry->d_name);
-		if (entry->d_name[0] != '.')
-			unlink(path);
-	}
-	closedir(dir);
-	rmdir(w->dir);
-	free(w);
-	return 0;
 }
 
 /* -- versions --------------------------------------------------------------- */
@@ -204,7 +137,7 @@ take_guarded(struct world *w, const struct version *want, uint32_t serial,
 	struct dname invalid = dn("invalid.");
 	struct soa soa = {.mname = invalid, .rname = invalid, .serial = serial};
 
-	assert_int_equal(catalog_version_new(w->store, &w->apex, &j.v), OK);
+	assert_int_equal(catalog_version_new(w->f.store, &w->apex, &j.v), OK);
 	add_rr(j.v, NULL, NULL, RR_NS, invalid.wire, invalid.size);
 	/* from some place on, each record sometimes twice */
 	int first = rand() % (4 * N);
@@ -216,7 +149,7 @@ take_guarded(struct world *w, const struct version *want, uint32_t serial,
 	}
 	add_rr(j.v, "version", NULL, RR_TXT, "\0012", 2);
 	assert_int_equal(catalog_version_end(j.v, &soa, 0), OK);
-	enum err err = store_call(w->store, STORE_CATALOG, &j.job);
+	enum err err = store_call(w->f.store, STORE_CATALOG, &j.job);
 	*taken = j.taken;
 	catalog_version_free(j.v);
 	return err;
@@ -306,7 +239,7 @@ take_by_ixfr(struct world *w, const struct version *from, const struct version *
 	    .serial = serial,
 	    .limit = *limit};
 
-	return store_call(w->store, STORE_CATALOG, &j.job);
+	return store_call(w->f.store, STORE_CATALOG, &j.job);
 }
 
 static void
@@ -336,7 +269,7 @@ make_next(struct version *v, int n_changes)
 static void
 assert_is(struct world *w, const struct version *want)
 {
-	struct store_txn *txn = store_read(w->store, STORE_CATALOG);
+	struct store_txn *txn = store_read(w->f.store, STORE_CATALOG);
 	struct catalog_head head;
 	struct member m;
 	uint64_t n = 0;
@@ -437,7 +370,7 @@ static void
 assert_all_are_held(struct world *w, const struct version *v,
     const int pinned[static N])
 {
-	struct store_txn *txn = store_read(w->store, STORE_CATALOG);
+	struct store_txn *txn = store_read(w->f.store, STORE_CATALOG);
 	struct catalog_head head;
 	struct member m;
 	struct hold h;
@@ -499,7 +432,7 @@ take__all_is_to_be_held__nothing_goes_by_any_way(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(take__one_gets_another_id__the_others_stay),
 	    T(take__any_version_after_any_other__is_what_is_there),
