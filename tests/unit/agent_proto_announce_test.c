@@ -13,12 +13,8 @@ static struct proto_remote primaries[1];
 static int
 setup(void **state)
 {
-	struct world *w;
-	int rc = world_setup(state);
-	w = *state;
-	world_close_proto(w);
-	memset(&net, 0, sizeof(net));
-	net.now = 1000000;
+	int rc = calls_setup(state);
+	struct world *w = *state;
 	memset(targets, 0, sizeof(targets));
 	for (unsigned i = 0; i < TARGETS; i++) {
 		char text[32];
@@ -30,16 +26,6 @@ setup(void **state)
 	w->catalogs[0].notify = targets;
 	w->catalogs[0].n_notify = 1;
 	return rc;
-}
-
-static int
-teardown(void **state)
-{
-	struct world *w = *state;
-	proto_leave(w->proto);
-	for (size_t i = 0; i < net.n; i++)
-		assert_false(net.lines[i].open);
-	return world_teardown(state);
 }
 
 static void
@@ -67,7 +53,7 @@ reply(struct line *l, unsigned rcode)
 static void
 tell(void)
 {
-	last_line()->call->up(last_line()->call);
+	up();
 	reply(last_line(), RCODE_NOERROR);
 	assert_false(last_line()->open);
 }
@@ -76,17 +62,8 @@ static uint32_t
 told_serial(const struct line *l)
 {
 	struct msg msg;
-	struct msg_cursor c;
-	struct buf rdata;
-	struct soa soa;
-	struct rr rr;
 	read_sent(l, &msg);
-	buf_init(&rdata, 0);
-	msg_walk(&msg, MSG_ANSWER, &c);
-	assert_int_equal(msg_next(&c, &rdata, &rr), OK);
-	assert_int_equal(soa_read(rr.rdata, rr.rdata_size, &soa), OK);
-	buf_fini(&rdata);
-	return soa.serial;
+	return serial_in(&msg);
 }
 
 static void
@@ -151,7 +128,7 @@ change__while_one_is_told__is_told_next(void **state)
 	struct world *w = *state;
 	start(w);
 	tick();
-	last_line()->call->up(last_line()->call);
+	up();
 	add(w, "add a.zones PTR a.");
 	add(w, "add b.zones PTR b.");
 	assert_int_equal(net.n, 1);
@@ -171,8 +148,7 @@ target__away__is_tried_ever_less_often(void **state)
 	start(w);
 	for (int i = 0; i < 6; i++, pause *= 2) {
 		tick();
-		last_line()->open = false;
-		last_line()->call->down(last_line()->call, "gone");
+		down("gone");
 		assert_in_range(net.at - net.now, pause - pause / 10, pause);
 	}
 	/* news is no reason to hurry */
@@ -189,12 +165,12 @@ target__refuses_or_is_silent__is_tried_again(void **state)
 	struct world *w = *state;
 	start(w);
 	tick();
-	last_line()->call->up(last_line()->call);
+	up();
 	reply(last_line(), RCODE_REFUSED);
 	assert_false(last_line()->open);
 	tick();
 	assert_int_equal(net.n, 2);
-	last_line()->call->up(last_line()->call);
+	up();
 	tick(); /* no answer */
 	assert_false(last_line()->open);
 	tick();
@@ -213,7 +189,7 @@ start_udp(struct world *w)
 	proto_go_out(w->proto, &with_udp, NULL);
 	tick();
 	assert_true(last_line()->is_udp);
-	last_line()->call->up(last_line()->call);
+	up();
 }
 
 static void
@@ -236,7 +212,7 @@ udp__silent__again_and_then_by_tcp(void **state)
 	assert_false(net.lines[0].open);
 	assert_int_equal(net.n, 2);
 	assert_true(last_line()->is_udp);
-	last_line()->call->up(last_line()->call);
+	up();
 	tick();
 	assert_int_equal(net.n, 3);
 	assert_false(last_line()->is_udp);
@@ -256,13 +232,11 @@ udp__port_closed__by_tcp_at_once(void **state)
 	struct world *w = *state;
 	start_udp(w);
 	uint64_t now = net.now;
-	last_line()->open = false;
-	last_line()->call->down(last_line()->call, "connection refused");
+	down("connection refused");
 	assert_int_equal(net.n, 2);
 	assert_false(last_line()->is_udp);
 	assert_int_equal(net.now, now);
-	last_line()->open = false;
-	last_line()->call->down(last_line()->call, "connection refused");
+	down("connection refused");
 	assert_int_equal(net.n, 2);
 	assert_in_range(net.at - net.now, 900, 1000);
 }
@@ -373,7 +347,7 @@ follower__no_longer_expired__tells_those_behind_it(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, calls_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(start__many_targets__are_told_one_after_the_other),
 	    T(start__of_a_follower_with_nothing__tells_nobody),

@@ -94,6 +94,40 @@ last_line(void)
 	return &net.lines[net.n - 1];
 }
 
+/* The room as world_setup() has it, but closed: the test opens it as it wants it. */
+static inline int
+calls_setup(void **state)
+{
+	int rc = world_setup(state);
+	world_close_proto(*state);
+	memset(&net, 0, sizeof(net));
+	net.now = 1000000;
+	return rc;
+}
+
+static inline int
+calls_teardown(void **state)
+{
+	struct world *w = *state;
+	proto_leave(w->proto);
+	for (size_t i = 0; i < net.n; i++)
+		assert_false(net.lines[i].open);
+	return world_teardown(state);
+}
+
+static inline void
+up(void)
+{
+	last_line()->call->up(last_line()->call);
+}
+
+static inline void
+down(const char *why)
+{
+	last_line()->open = false;
+	last_line()->call->down(last_line()->call, why);
+}
+
 /* The next that is due. */
 static inline void
 tick(void)

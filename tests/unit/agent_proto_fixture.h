@@ -473,21 +473,28 @@ query(struct world *w, const char *owner, uint16_t type)
 	return query_as(w, KEY_FULL, w->tcp, owner, type, &msg);
 }
 
+/* Of the SOA that its answer section begins with. */
 static inline uint32_t
-serial_of(struct world *w, const char *zone)
+serial_in(const struct msg *msg)
 {
-	struct msg msg;
 	struct msg_cursor c;
 	struct buf rdata;
 	struct rr rr;
 	struct soa soa;
-	assert_int_equal(query_as(w, KEY_FULL, w->tcp, zone, RR_SOA, &msg), 0);
 	buf_init(&rdata, 0);
-	msg_walk(&msg, MSG_ANSWER, &c);
+	msg_walk(msg, MSG_ANSWER, &c);
 	assert_int_equal(msg_next(&c, &rdata, &rr), OK);
 	assert_int_equal(soa_read(rr.rdata, rr.rdata_size, &soa), OK);
 	buf_fini(&rdata);
 	return soa.serial;
+}
+
+static inline uint32_t
+serial_of(struct world *w, const char *zone)
+{
+	struct msg msg;
+	assert_int_equal(query_as(w, KEY_FULL, w->tcp, zone, RR_SOA, &msg), 0);
+	return serial_in(&msg);
 }
 
 /* -- transfers -------------------------------------------------------------- */

@@ -15,12 +15,8 @@ static struct proto_remote primaries[2];
 static int
 setup(void **state)
 {
-	struct world *w;
-	int rc = world_setup(state);
-	w = *state;
-	world_close_proto(w);
-	memset(&net, 0, sizeof(net));
-	net.now = 1000000;
+	int rc = calls_setup(state);
+	struct world *w = *state;
 	memset(primaries, 0, sizeof(primaries));
 	assert_int_equal(addr_parse("192.0.2.1@53", 0, &primaries[0].addr), OK);
 	assert_int_equal(addr_parse("192.0.2.2@5300", 0, &primaries[1].addr), OK);
@@ -31,16 +27,6 @@ setup(void **state)
 	world_open_proto(w);
 	proto_go_out(w->proto, &outward, NULL);
 	return rc;
-}
-
-static int
-teardown(void **state)
-{
-	struct world *w = *state;
-	proto_leave(w->proto);
-	for (size_t i = 0; i < net.n; i++)
-		assert_false(net.lines[i].open);
-	return world_teardown(state);
 }
 
 static void
@@ -100,12 +86,6 @@ answer(struct world *w, unsigned rcode, const char *const *lines, bool sign)
 #define NS            "catalog.example. 0 NS invalid."
 #define VER           "version.catalog.example. 0 TXT \"2\""
 #define PTR(id, zone) #id ".zones.catalog.example. 0 PTR " zone
-
-static void
-up(void)
-{
-	last_line()->call->up(last_line()->call);
-}
 
 static enum err
 run_nothing(struct store_txn *txn, struct store_job *job)
@@ -347,11 +327,9 @@ primaries__down__each_is_tried_then_a_growing_pause(void **state)
 		tick();
 		assert_int_equal(net.n, n + 1);
 		assert_true(addr_equal(&last_line()->server, &primaries[0].addr));
-		last_line()->open = false;
-		last_line()->call->down(last_line()->call, "gone");
+		down("gone");
 		assert_true(addr_equal(&last_line()->server, &primaries[1].addr));
-		last_line()->open = false;
-		last_line()->call->down(last_line()->call, "gone");
+		down("gone");
 		assert_in_range(net.at - net.now, pause - pause / 10, pause);
 	}
 }
@@ -690,10 +668,8 @@ notify__of_what_we_have_after_failures__is_taken(void **state)
 	struct world *w = *state;
 	load(w);
 	next_attempt();
-	for (int i = 0; i < 2; i++) {
-		last_line()->open = false;
-		last_line()->call->down(last_line()->call, "gone");
-	}
+	for (int i = 0; i < 2; i++)
+		down("gone");
 	net.now += 500;
 	assert_true(net.at > net.now);
 	/* it is there again */
@@ -713,10 +689,8 @@ notify__forged_while_all_are_down__does_not_hurry(void **state)
 	struct world *w = *state;
 	for (int i = 0; i < 5; i++) {
 		tick();
-		for (int k = 0; k < 2; k++) {
-			last_line()->open = false;
-			last_line()->call->down(last_line()->call, "gone");
-		}
+		for (int k = 0; k < 2; k++)
+			down("gone");
 	}
 	uint64_t begun = net.now;
 	assert_true(net.at > begun + 10000);
@@ -743,7 +717,7 @@ update__at_a_follower__names_the_primary(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, calls_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(start__nothing_yet__axfr_and_servfail_until_then),
 	    T(refresh__same_serial__soa_alone),
