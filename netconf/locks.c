@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "netconf/locks.h"
 
-
 #include "lib/clock.h"
 #include "lib/order.h"
 #include "netconf/act.h"

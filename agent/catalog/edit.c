@@ -96,6 +96,7 @@ is_same(const struct member_rr *a, const struct member_rr *b, bool with_ttl)
 	return (!with_ttl || a->ttl == b->ttl) && edit_rr_equal(a, b);
 }
 
+/* What the store lends is gone with the first write. */
 void
 edit_rr_copy(struct catalog_edit *edit, const struct member_rr *rr,
     struct member_rr *out)
@@ -198,7 +199,6 @@ node_add(struct catalog_edit *edit, bool is_member, const uint8_t *key, size_t k
 	return node;
 }
 
-/* Everything is copied: what the store lends is gone with the first write. */
 static void
 take_member(struct catalog_edit *edit, const struct member *m, struct edit_node *node)
 {
