@@ -6,6 +6,7 @@
 
 #include "agent/deploy/engine.h"
 #include "agent/deploy/verbs.h"
+#include "lib/counters.h"
 #include "lib/log.h"
 
 enum {
@@ -327,11 +328,28 @@ op_failed(struct batch *b, struct record *r, struct item *it,
 }
 
 static void
+count_op(const struct engine *e, const struct backend_op *op)
+{
+	enum count_result result = COUNT_UNKNOWN;
+	switch (op->result) {
+	case RESULT_OK:
+	case RESULT_ALREADY: result = COUNT_DONE; break;
+	case RESULT_CONFLICT: result = COUNT_CONFLICT; break;
+	case RESULT_RETRY: result = COUNT_RETRY; break;
+	case RESULT_REJECTED: result = COUNT_REJECTED; break;
+	case RESULT_UNKNOWN: break;
+	case RESULT_NONE: return;
+	}
+	counter_add(&counters.ops[e->conf->nr][op->kind][result]);
+}
+
+static void
 record_op(struct batch *b, struct record *r, struct item *it,
     const struct backend_op *op)
 {
 	char zone[DNAME_TEXT_MAX];
 	static const char *const kinds[] = {"remove", "purge", "change", "add"};
+	count_op(b->engine, op);
 	if (op->result == RESULT_OK || op->result == RESULT_ALREADY) {
 		log_debug("deploy", "backend=%s zone=%s op=%s ok",
 		    b->engine->conf->backend.name, dname_print_short(&it->zone, zone),

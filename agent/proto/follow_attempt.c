@@ -7,6 +7,7 @@
 #include "agent/catalog/catalog.h"
 #include "agent/proto/announce.h"
 #include "agent/proto/follow_inside.h"
+#include "lib/counters.h"
 #include "lib/log.h"
 
 /*
@@ -145,6 +146,13 @@ next_primary(struct follow *f)
 	rest_failed(f);
 }
 
+static void
+count_transfer(const struct follow *f, bool whole, enum count_outcome outcome)
+{
+	counter_add(&counters.transfers[f->nr][COUNT_IN]
+				       [whole ? COUNT_AXFR : COUNT_IXFR][outcome]);
+}
+
 PRINTF(2, 3)
 static void
 fail(struct follow *f, const char *fmt, ...)
@@ -155,6 +163,8 @@ fail(struct follow *f, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(why, sizeof(why), fmt, args);
 	va_end(args);
+	if (f->stage == FOLLOW_IXFR || f->stage == FOLLOW_AXFR)
+		count_transfer(f, f->stage == FOLLOW_AXFR, COUNT_FAILED);
 	follow_attempt_cancel(f);
 	if (f->stage == FOLLOW_IXFR && !f->want_whole) {
 		log_info("follow", "catalog=%s primary=%s ixfr failed: %s: trying axfr",
@@ -424,6 +434,7 @@ follow_attempt_stored(struct follow *f, enum follow_outcome outcome)
 {
 	bool was_whole = f->want_whole;
 
+	count_transfer(f, was_whole, outcome == FOLLOW_TAKEN ? COUNT_OK : COUNT_FAILED);
 	if (!f->proto->outward) { /* the agent stops */
 		f->stage = FOLLOW_IDLE;
 		return;

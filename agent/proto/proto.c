@@ -17,6 +17,7 @@
 #include "agent/proto/rights.h"
 #include "agent/proto/update.h"
 #include "agent/store/status.h"
+#include "lib/counters.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -128,6 +129,7 @@ proto_open(struct proto *proto, void *peer, enum transport transport)
 	    .peer = peer,
 	    .transport = transport};
 	proto->refs++;
+	counter_add(&counters.connections[transport]);
 	return session;
 }
 
@@ -146,6 +148,7 @@ proto_close(struct proto_session *session)
 	if (!session)
 		return;
 	session->closed = true;
+	counter_drop(&counters.connections[session->transport]);
 	control_end(session);
 	limits_leave(session->use);
 	session->use = NULL;
@@ -262,6 +265,7 @@ authenticate(struct request *req)
 {
 	const char *what = "unsigned";
 	unsigned rcode = RCODE_NOTAUTH;
+	enum count_stranger count = COUNT_UNSIGNED;
 
 	switch (tsig_verify_request(req->msg, find_key, req, req->now, &req->tsig)) {
 	case TSIG_GOOD:
@@ -273,12 +277,26 @@ authenticate(struct request *req)
 	case TSIG_FORMERR:
 		rcode = RCODE_FORMERR;
 		what = "tsig-form";
+		count = COUNT_TSIG_FORM;
 		break;
-	case TSIG_BADKEY: what = "badkey"; break;
-	case TSIG_BADSIG: what = "badsig"; break;
-	case TSIG_BADTIME: what = "badtime"; break;
-	case TSIG_BADTRUNC: what = "badtrunc"; break;
+	case TSIG_BADKEY:
+		what = "badkey";
+		count = COUNT_BADKEY;
+		break;
+	case TSIG_BADSIG:
+		what = "badsig";
+		count = COUNT_BADSIG;
+		break;
+	case TSIG_BADTIME:
+		what = "badtime";
+		count = COUNT_BADTIME;
+		break;
+	case TSIG_BADTRUNC:
+		what = "badtrunc";
+		count = COUNT_BADTRUNC;
+		break;
 	}
+	counter_add(&counters.strangers[count]);
 	complain(req, what);
 	reply_error(req, rcode, 0, NULL);
 	return false;
@@ -289,6 +307,7 @@ dispatch_stranger(struct request *req, unsigned opcode)
 {
 	bool known = opcode == OPCODE_QUERY || opcode == OPCODE_UPDATE ||
 		     opcode == OPCODE_NOTIFY;
+	counter_add(&counters.strangers[COUNT_UNSIGNED]);
 	complain(req, "unsigned");
 	reply_error(req, known ? RCODE_REFUSED : RCODE_NOTIMP, 0, NULL);
 }
@@ -361,6 +380,7 @@ proto_receive(struct proto_session *session, const struct addr *from,
 	/* Effects may close the session, or reload: hold both. */
 	session->refs++;
 	req.view = view_ref(session->proto->view);
+	counter_add(&counters.requests[session->transport]);
 	if (err != OK)
 		reply_error(&req, RCODE_FORMERR, 0, NULL);
 	else if (authenticate(&req))

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/counters.h"
 #include "lib/log.h"
 
 enum { OPT_SIZE = 11, EDE_HEAD = 6 };
@@ -93,6 +94,7 @@ reply_send(struct reply *r, unsigned ede, const char *ede_text)
 		log_error("reply", "error=\"%s\"", err_str(err));
 		return; /* never unsigned where it ought to be signed */
 	}
+	counter_add(&counters.responses[counters_rcode(r->rcode)]);
 	if (!session->closed)
 		proto->effects.reply(session->peer, &r->req->from, r->out.msg,
 		    r->out.size);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/proto/status_zone.h"
-#include "agent/store/worklog.h"
+#include "agent/store/tally.h"
 
 static void
 put_id(struct buf *rdata, const char *key, const struct label *id)
@@ -170,104 +170,46 @@ status_text_zone(const struct snapshot *s, const struct dname *zone,
 
 /* -- backends --------------------------------------------------------------- */
 
-static enum err
-take_serial(void *arg, const struct work *w)
-{
-	uint32_t *serial = ((void **)arg)[0];
-	const uint8_t *catalog = ((void **)arg)[1];
-	if (w->kind != WORK_MEMBER || w->catalog != *catalog)
-		return OK;
-	*serial = w->serial_from;
-	return ERR_EXISTS; /* ends the walk */
-}
-
-/* The serial of C at the backend's place in the log. ERR_NOTFOUND: that place
- * was pruned, or is too far behind to look for now. */
-static enum err
-applied_serial(const struct snapshot *s, uint64_t seq, uint32_t *serial)
-{
-	enum { LOOK_MAX = 1000 };
-	uint8_t catalog = s->head.nr;
-	void *arg[2] = {serial, &catalog};
-	if (seq >= s->head.seq) {
-		*serial = s->head.soa.serial;
-		return OK;
-	}
-	enum err err = worklog_each(s->txn, seq, LOOK_MAX, take_serial, arg);
-	if (err == ERR_EXISTS)
-		return OK;
-	return err == OK ? ERR_NOTFOUND : err;
-}
-
-struct backend_facts {
-	struct backend_status status;
-	struct status_counts counts;
-	uint64_t pending, queue;
-};
-
-static enum err
-read_backend(const struct snapshot *s, const struct proto_backend *backend,
-    struct backend_facts *f)
-{
-	enum err err = status_get_backend(s->status, backend->nr, &f->status);
-	if (err == ERR_NOTFOUND) {
-		f->status = (struct backend_status){.state = "starting"};
-		err = marks_get(s->txn, backend->nr, &f->status.seq);
-	}
-	if (err == OK)
-		err = status_count(s->status, backend->nr, s->head.nr, &f->counts);
-	if (err != OK)
-		return err;
-	uint64_t mark = f->status.seq; /* as recorded: the serial grows with it */
-	f->queue = s->log_last > mark ? s->log_last - mark : 0;
-	uint64_t settled =
-	    f->counts.by_state[ZONE_SERVING] + f->counts.by_state[ZONE_FAILED] +
-	    f->counts.by_state[ZONE_CONFLICT] + f->counts.by_state[ZONE_UNASSIGNED];
-	uint64_t wanted = s->head.n_members + s->guard.n_removals;
-	f->pending = wanted > settled ? wanted - settled : 0;
-	f->counts.by_state[ZONE_HELD] += s->guard.n_held - s->guard.n_strays;
-	return OK;
-}
-
 static void
-put_count(struct buf *rdata, const struct backend_facts *f, enum zone_state state)
+put_count(struct buf *rdata, const struct tally *t, enum zone_state state)
 {
-	if (f->counts.by_state[state] > 0)
+	if (t->counts.by_state[state] > 0)
 		txt_printf(rdata, "%s=%" PRIu64, zone_state_str(state),
-		    f->counts.by_state[state]);
+		    t->counts.by_state[state]);
 }
 
 enum err
 status_text_backend(const struct snapshot *s, const struct proto_backend *backend,
     struct buf *rdata)
 {
-	struct backend_facts f;
-	uint32_t serial;
+	const struct tally_from from = {.status = s->status,
+	    .catalog = s->txn,
+	    .head = &s->head,
+	    .guard = &s->guard,
+	    .log_last = s->log_last};
+	struct tally t;
 
 	buf_reset(rdata);
-	enum err err = read_backend(s, backend, &f);
+	enum err err = tally_take(&from, backend->nr, &t);
 	if (err != OK)
 		return err;
 	txt_printf(rdata, "driver=%s", backend->driver);
-	txt_printf(rdata, "server=%s", f.status.server);
-	txt_printf(rdata, "state=%s", f.status.state);
-	err = applied_serial(s, f.status.seq, &serial);
-	if (err == OK)
-		txt_printf(rdata, "applied=%" PRIu32, serial);
-	else if (err != ERR_NOTFOUND)
-		return err;
-	txt_printf(rdata, "serving=%" PRIu64, f.counts.by_state[ZONE_SERVING]);
-	txt_printf(rdata, "pending=%" PRIu64, f.pending);
-	txt_printf(rdata, "failed=%" PRIu64, f.counts.by_state[ZONE_FAILED]);
-	put_count(rdata, &f, ZONE_CONFLICT);
-	put_count(rdata, &f, ZONE_UNASSIGNED);
-	put_count(rdata, &f, ZONE_HELD);
-	put_count(rdata, &f, ZONE_REMOVING);
-	txt_printf(rdata, "queue=%" PRIu64, f.queue);
-	if (f.status.command[0])
-		txt_printf(rdata, "last-command=%s", f.status.command);
-	if (f.status.error[0])
-		txt_printf(rdata, "error=%s", f.status.error);
+	txt_printf(rdata, "server=%s", t.status.server);
+	txt_printf(rdata, "state=%s", t.status.state);
+	if (t.has_applied)
+		txt_printf(rdata, "applied=%" PRIu32, t.applied);
+	txt_printf(rdata, "serving=%" PRIu64, t.counts.by_state[ZONE_SERVING]);
+	txt_printf(rdata, "pending=%" PRIu64, t.pending);
+	txt_printf(rdata, "failed=%" PRIu64, t.counts.by_state[ZONE_FAILED]);
+	put_count(rdata, &t, ZONE_CONFLICT);
+	put_count(rdata, &t, ZONE_UNASSIGNED);
+	put_count(rdata, &t, ZONE_HELD);
+	put_count(rdata, &t, ZONE_REMOVING);
+	txt_printf(rdata, "queue=%" PRIu64, t.queue);
+	if (t.status.command[0])
+		txt_printf(rdata, "last-command=%s", t.status.command);
+	if (t.status.error[0])
+		txt_printf(rdata, "error=%s", t.status.error);
 	return rdata->err;
 }
 

@@ -13,6 +13,7 @@
 #include "agent/proto/rights.h"
 #include "agent/proto/snapshot.h"
 #include "agent/proto/status_xfr.h"
+#include "lib/counters.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -46,6 +47,7 @@ struct proto_transfer {
 	struct rr rr;
 	bool has_rr; /* rr did not fit into the last message */
 	unsigned n_messages;
+	bool is_complete;
 };
 
 /* -- life ------------------------------------------------------------------- */
@@ -78,6 +80,9 @@ proto_transfer_free(struct proto_transfer *t)
 {
 	if (!t)
 		return;
+	counter_add(&counters.transfers[t->zone->catalog->nr][COUNT_OUT]
+				       [t->incremental ? COUNT_IXFR : COUNT_AXFR]
+				       [t->is_complete ? COUNT_OK : COUNT_FAILED]);
 	axfr_free(t->axfr);
 	ixfr_free(t->ixfr);
 	status_xfr_free(t->status);
@@ -252,6 +257,7 @@ proto_transfer_next(struct proto_transfer *t, uint8_t *wire, size_t room, size_t
 	if (err != OK)
 		return err;
 	t->n_messages++;
+	t->is_complete = end;
 	*size = out.size;
 	*last = end;
 	return OK;

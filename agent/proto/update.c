@@ -13,6 +13,7 @@
 #include "agent/proto/reply.h"
 #include "agent/proto/rights.h"
 #include "agent/proto/transaction.h"
+#include "lib/counters.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -182,6 +183,8 @@ send_outcome(struct update *u)
 
 	/* By this a client finds the outcome of its commands. */
 	bool seq = u->rcode == RCODE_NOERROR && u->seq != 0;
+	counter_add(&counters.updates[u->catalog ? u->catalog->nr : 0]
+				     [counters_rcode(u->rcode)]);
 	if (u->why.reason[0] != '\0')
 		update_print_why(u, text, sizeof(text));
 	if (seq)
@@ -297,6 +300,7 @@ update_receive(struct request *req)
 
 	if (is_busy(req)) {
 		control_spoil(req->session);
+		counter_add(&counters.updates[0][RCODE_SERVFAIL]);
 		reply_error(req, RCODE_SERVFAIL, EDE_NOT_READY, "reason=busy");
 		return;
 	}

@@ -96,6 +96,7 @@ struct store {
 };
 
 uint64_t store_now_ms(void); /* CLOCK_MONOTONIC */
+uint64_t store_now_us(void);
 /* Is there room on the disk to write at all? */
 bool store_has_room(const struct store *store);
 /* Gives back what a failed commit wrote beyond the end of the last good one. Only

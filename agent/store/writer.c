@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent/store/inside.h"
+#include "lib/counters.h"
 #include "lib/log.h"
 
 /*
@@ -223,12 +224,24 @@ note_outcome(struct writer *w, enum err err)
 	w->failing = err != OK;
 }
 
+static enum err
+timed_commit(struct writer *w)
+{
+	uint64_t start_us = store_now_us();
+	enum err err = txn_commit(&w->txn);
+
+	histogram_add(&counters.commits[w->env == STORE_CATALOG ? COUNT_STORE_CATALOG
+								: COUNT_STORE_STATUS],
+	    store_now_us() - start_us);
+	return err;
+}
+
 /* Commit, and publish what others follow. */
 static enum err
 commit(struct writer *w, bool *appended)
 {
 	struct store *store = w->store;
-	enum err err = txn_commit(&w->txn);
+	enum err err = timed_commit(w);
 
 	note_outcome(w, err);
 	w->last_commit_ms = store_now_ms();
