@@ -72,4 +72,4 @@ finally:
 if fault:
     sys.exit(f"UPDATE: {fault[0]!r}")
 print(f"{title}: {time.monotonic() - begun:.1f} s; longest wait of {len(queries)} queries {1000 * max(queries):.0f} ms, "
-      f"of {len(updates)} UPDATEs of another catalog {1000 * max(updates):.0f} ms; at most {memory:.0f} MB")
+      f"of {len(updates)} UPDATEs of another catalog {1000 * max(updates, default=0):.0f} ms; at most {memory:.0f} MB")
