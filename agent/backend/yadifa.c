@@ -272,6 +272,7 @@ look_at_others(struct lookup *l, const struct dname *zones, size_t n,
 			break;
 		case YADIFA_KNOWN: err = l->fn(l->arg, &zones[i], NULL); break;
 		case YADIFA_GHOST:
+		case YADIFA_HOLLOW:
 			/* Nobody's; to be removed, or mended by being added. */
 			err = l->fn(l->arg, &zones[i], yadifa_ghost_mark);
 			break;

@@ -122,12 +122,15 @@ enum yadifa_state {
 	YADIFA_ABSENT,
 	YADIFA_KNOWN, /* in its configuration, served or not */
 	YADIFA_GHOST, /* served, and not in its configuration */
+	/* Nothing but SERVFAIL, and not in its configuration: it was when yadifad
+	 * started. To be added like an absent one, and removed like a ghost. */
+	YADIFA_HOLLOW,
 };
 
 NODISCARD enum err yadifa_find(struct yadifa *y, const struct dname *zones, size_t n,
     enum yadifa_state *states, struct backend_error *why);
-/* Until none of them is served and known, or patience is over; then *states says
- * which are. */
+/* Until none of them is served or known or hollow, or patience is over; then *states
+ * says which are. */
 NODISCARD enum err yadifa_wait_gone(struct yadifa *y, const struct dname *zones,
     size_t n, enum yadifa_state *states, struct backend_error *why);
 /* Until all are served, or patience_ms is over. */

@@ -185,6 +185,14 @@ is_unknown(const struct yadifa_batch *b, const struct yadifa_task *t)
 	       yadifa_table_find(&b->y->absent, &t->op->zone) == NULL;
 }
 
+/* What is hollow is filled by being added. */
+static bool
+is_to_be_cured(const struct yadifa_task *t, enum yadifa_state state)
+{
+	return state == YADIFA_GHOST ||
+	       (state == YADIFA_HOLLOW && t->op->kind == OP_REMOVE);
+}
+
 static bool
 is_ghost(const struct yadifa_batch *b, const struct yadifa_task *t)
 {
@@ -238,7 +246,7 @@ look_at_unknown(struct yadifa_batch *b)
 		if (states[i] == YADIFA_KNOWN)
 			op_settle(t->op, RESULT_CONFLICT,
 			    "yadifad has the zone, and not from us");
-		t->ghost = states[i] == YADIFA_GHOST;
+		t->ghost = is_to_be_cured(t, states[i]);
 	}
 	free(states);
 	unpick(&p);
@@ -397,7 +405,7 @@ see_gone(struct yadifa_batch *b)
 
 		if (t->quiet)
 			yadifa_depart(b->y, &t->op->zone);
-		t->ghost = states[i] == YADIFA_GHOST;
+		t->ghost = is_to_be_cured(t, states[i]);
 		t->stays = states[i] == YADIFA_KNOWN;
 	}
 	free(states);
@@ -485,7 +493,7 @@ purge_all(struct yadifa_batch *b)
 	for (size_t i = 0; err == OK && i < p.n; i++) {
 		struct yadifa_task *t = &b->tasks[p.at[i]];
 
-		if (states[i] == YADIFA_ABSENT)
+		if (states[i] == YADIFA_ABSENT || states[i] == YADIFA_HOLLOW)
 			purge(b, t);
 		else
 			op_retry(t->op, RETRY_SOON_S, "yadifad still has the zone");

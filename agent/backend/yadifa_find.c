@@ -27,6 +27,7 @@ enum {
 	POLL_MIN_MS = 2,
 	POLL_MAX_MS = 200,
 	PATIENCE_MS = 5000,
+	HOLLOW_MS = 500, /* as long may SERVFAIL be on the way to REFUSED */
 	CURE_MAX = 1000,
 };
 
@@ -62,6 +63,37 @@ ask_known(struct yadifa *y, const struct dname *zones, size_t n, bool served,
 	return err;
 }
 
+/* Of those that it does not know, and of which it says SERVFAIL: those whose parent
+ * says something else. */
+static enum err
+find_hollow(struct yadifa *y, const struct dname *zones, size_t n,
+    const struct yadifa_answer *soas, enum yadifa_state *states,
+    struct backend_error *why)
+{
+	struct dname *parents = mem_alloc((n + 1) * sizeof(parents[0]));
+	struct yadifa_answer *answers = mem_alloc((n + 1) * sizeof(answers[0]));
+	size_t *at = mem_alloc((n + 1) * sizeof(at[0]));
+	size_t n_parents = 0;
+	enum err err = OK;
+
+	for (size_t i = 0; i < n; i++) {
+		if (states[i] != YADIFA_ABSENT || soas[i].rcode != RCODE_SERVFAIL)
+			continue;
+		dname_strip(&zones[i], 1, &parents[n_parents]);
+		at[n_parents++] = i;
+	}
+	if (n_parents > 0)
+		err = yadifa_ask(y, YADIFA_SOA, parents, n_parents, answers, why);
+	for (size_t i = 0; err == OK && i < n_parents; i++) {
+		if (answers[i].rcode != RCODE_SERVFAIL)
+			states[at[i]] = YADIFA_HOLLOW;
+	}
+	free(at);
+	free(answers);
+	free(parents);
+	return err;
+}
+
 enum err
 yadifa_find(struct yadifa *y, const struct dname *zones, size_t n,
     enum yadifa_state *states, struct backend_error *why)
@@ -75,6 +107,8 @@ yadifa_find(struct yadifa *y, const struct dname *zones, size_t n,
 		err = ask_known(y, zones, n, false, soas, states, why);
 	if (err == OK)
 		err = ask_known(y, zones, n, true, soas, states, why);
+	if (err == OK)
+		err = find_hollow(y, zones, n, soas, states, why);
 	free(soas);
 	return err;
 }
@@ -94,7 +128,7 @@ yadifa_wait_gone(struct yadifa *y, const struct dname *zones, size_t n,
 	struct dname *left = mem_alloc((n + 1) * sizeof(left[0]));
 	enum yadifa_state *left_states = mem_alloc((n + 1) * sizeof(left_states[0]));
 	size_t *index = mem_alloc((n + 1) * sizeof(index[0]));
-	int64_t deadline = clock_ms() + PATIENCE_MS + 3 * (int64_t)y->reload_wall_ms;
+	int64_t start = clock_ms(), reloads = 3 * (int64_t)y->reload_wall_ms;
 	size_t n_left = n;
 	enum err err = OK;
 
@@ -106,6 +140,7 @@ yadifa_wait_gone(struct yadifa *y, const struct dname *zones, size_t n,
 	for (unsigned pause = POLL_MIN_MS; err == OK && n_left > 0;
 	     pause = next_pause(pause)) {
 		size_t kept = 0;
+		bool all_hollow = true;
 
 		err = chan_sleep(y->conf.cancel_fd, pause, why);
 		if (err == OK)
@@ -114,11 +149,13 @@ yadifa_wait_gone(struct yadifa *y, const struct dname *zones, size_t n,
 			states[index[i]] = left_states[i];
 			if (left_states[i] == YADIFA_ABSENT)
 				continue;
+			all_hollow = all_hollow && left_states[i] == YADIFA_HOLLOW;
 			left[kept] = left[i];
 			index[kept++] = index[i];
 		}
 		n_left = kept;
-		if (clock_ms() > deadline)
+		if (clock_ms() - start >
+		    reloads + (all_hollow ? HOLLOW_MS : PATIENCE_MS))
 			break;
 	}
 	free(index);
@@ -300,7 +337,7 @@ yadifa_cure(struct yadifa *y, const struct dname *zones, size_t n, bool *cured,
 		char name[DNAME_TEXT_MAX];
 
 		log_warn("yadifa",
-		    "backend=%s zone=%s ghosts=%zu: served though removed; added and "
+		    "backend=%s zone=%s ghosts=%zu: answers though removed; added and "
 		    "removed once more",
 		    y->conf.name, dname_print_short(&zones[at], name), some);
 		err = cure_some(y, zones + at, some, cured + at, why);

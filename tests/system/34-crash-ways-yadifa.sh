@@ -162,6 +162,8 @@ until_ok 60 sh -c "dig @127.0.0.1 -p $SERVER_PORT sec.example TXT +short | grep 
 ctl del sec.example --wait=120 >/dev/null || fail "$WAY: del"
 old_data
 went sec.example
+# one that was not loaded when yadifad started answers SERVFAIL even when removed
+ctl add never.example -p sec >/dev/null || fail "$WAY: add"
 yadifa_sound 60
 
 # 3.4: a key that is removed stays valid until yadifad starts again: so none is
@@ -185,5 +187,7 @@ server_kill
 server_up || fail "$WAY: yadifad does not start"
 restarted
 SECONDS_MAX=90 served e1.example e30.example
+ctl del never.example >/dev/null || fail "$WAY: del"
+went never.example
 yadifa_sound 90
 agent_down

@@ -124,6 +124,26 @@ serial_at(int port, const char *zone)
 	return result;
 }
 
+static int
+rcode_of(struct fixture *f, const char *zone)
+{
+	struct exchange_conf conf = {.timeout_ms = 5000, .cancel_fd = -1};
+	struct exchange *x;
+	struct dname name;
+	struct msg msg;
+	int rcode = -1;
+	char text[64];
+
+	snprintf(text, sizeof(text), "127.0.0.1@%d", f->server.port);
+	assert_int_equal(addr_parse(text, 0, &conf.server), OK);
+	assert_int_equal(dname_parse(zone, &name), OK);
+	if (exchange_open(&conf, &x) == OK &&
+	    exchange_query(x, &name, RR_SOA, CLASS_IN, &msg) == OK)
+		rcode = (int)msg_rcode(&msg);
+	exchange_close(x);
+	return rcode;
+}
+
 static int64_t
 serial_of(struct fixture *f, const char *zone)
 {
@@ -1167,6 +1187,79 @@ ghosts__made_by_others__are_found_and_made_to_go(void **state)
 	settings_unref(s);
 }
 
+/* -- zones that were not loaded when yadifad started ------------------------ */
+
+static void
+start_again(struct fixture *f)
+{
+	stop_process(&f->server.pid, SIGKILL);
+	forget_pid(f);
+	server_start(f);
+	wait_up(f);
+}
+
+static void
+hollow__removed__answers_no_more(void **state)
+{
+	static const char *const zones[] = {"ours.example", "lost.example",
+	    "again.example", "sec.example"};
+	struct fixture *f = *state;
+	struct settings *dead, *s;
+
+	NEED_SERVER(f);
+	dead = secondary("d", "127.0.0.1@%d", free_port());
+	s = shared(f, "p");
+	for (size_t i = 0; i < 4; i++)
+		apply_one(f, OP_ADD, zones[i], dead, RESULT_OK);
+	wait_survived(f);
+	start_again(f);
+	assert_int_equal(inventory(f).n_ours, 4);
+	assert_int_equal(rcode_of(f, "ours.example"), RCODE_SERVFAIL);
+	apply_one(f, OP_REMOVE, "ours.example", NULL, RESULT_OK);
+	assert_int_equal(rcode_of(f, "ours.example"), RCODE_REFUSED);
+	/* The others are removed by somebody else. */
+	f->driver->close(f->ctx);
+	unlink(f->server.include);
+	assert_int_equal(shell("rm %s.prev", f->server.include), 0);
+	open_driver(f);
+	assert_int_equal(inventory(f).n, 0);
+	assert_int_equal(rcode_of(f, "lost.example"), RCODE_SERVFAIL);
+	assert_int_equal(lookup(f, "lost.example").n_ours, 1);
+	apply_one(f, OP_REMOVE, "lost.example", NULL, RESULT_ALREADY);
+	assert_int_equal(rcode_of(f, "lost.example"), RCODE_REFUSED);
+	assert_int_equal(lookup(f, "lost.example").n, 0);
+	/* Those that are added need no help. */
+	apply_one(f, OP_ADD, "again.example", s, RESULT_OK);
+	assert_serves(f, "again.example", true);
+	start_primary(f, 100, "sec.example");
+	settings_unref(dead);
+	dead = secondary("d", "127.0.0.1@%d key xfr-key", f->hidden.port);
+	apply_one(f, OP_ADD, "sec.example", dead, RESULT_OK);
+	assert_true(wait_serial(f, "sec.example", 100));
+	settings_unref(dead);
+	settings_unref(s);
+}
+
+/* SERVFAIL, too; but that says nothing of the name itself. */
+static void
+hollow__below_a_zone_not_loaded__is_not(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *s;
+
+	NEED_SERVER(f);
+	s = shared(f, "p");
+	assert_int_equal(rcode_of(f, "below.broken.example"), RCODE_SERVFAIL);
+	assert_int_equal(lookup(f, "below.broken.example").n, 0);
+	apply_one(f, OP_REMOVE, "below.broken.example", NULL, RESULT_ALREADY);
+	apply_one(f, OP_ADD, "below.broken.example", s, RESULT_OK);
+	assert_serves(f, "below.broken.example", true);
+	apply_one(f, OP_REMOVE, "below.broken.example", NULL, RESULT_OK);
+	assert_int_equal(lookup(f, "below.broken.example").n, 0);
+	assert_int_equal(lookup(f, "broken.example").n, 1);
+	settings_unref(s);
+}
+
 /* -- without a server ------------------------------------------------------ */
 
 static void
@@ -1309,6 +1402,9 @@ main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(
 		ghosts__made_by_others__are_found_and_made_to_go, setup_talkative,
 		teardown),
+	    REAL(hollow__removed__answers_no_more),
+	    cmocka_unit_test_setup_teardown(hollow__below_a_zone_not_loaded__is_not,
+		setup_operator, teardown),
 	};
 
 	if (argc > 1)
