@@ -321,7 +321,9 @@ record_submit(struct record **rp, uint64_t *catalog_job, uint64_t *status_job)
 	if (status)
 		record_release(e); /* what it says is older */
 	atomic_init(&r->n_jobs, catalog + status);
-	r->catalog_job = (struct store_job){.run = run_catalog, .done = done_catalog};
+	r->catalog_job = (struct store_job){.run = run_catalog,
+	    .done = done_catalog,
+	    .patience = PATIENCE_LONG};
 	r->status_job = (struct store_job){.run = run_status, .done = done_status};
 	e->catalog_sent += catalog;
 	e->status_sent += status;
@@ -347,7 +349,8 @@ record_write(struct record **rp)
 	*rp = NULL;
 	enum err err = OK;
 	if (r->n_changes > 0 || r->has_mark) {
-		r->catalog_job = (struct store_job){.run = run_catalog};
+		r->catalog_job =
+		    (struct store_job){.run = run_catalog, .patience = PATIENCE_BRIEF};
 		err = store_call(r->engine->store, STORE_CATALOG, &r->catalog_job);
 	}
 	record_free(r);

@@ -22,6 +22,14 @@ nr_key(struct skey *key, char kind, uint8_t nr)
 	skey_u8(key, nr);
 }
 
+/* In TABLE_ROOT. */
+static void
+root_key(struct skey *key, char kind, uint8_t nr)
+{
+	skey_root(key, kind);
+	skey_u8(key, nr);
+}
+
 /* -- numbers ---------------------------------------------------------------------- */
 
 static enum err
@@ -73,15 +81,16 @@ next_nr(struct store_txn *txn, enum table table, unsigned max, uint8_t *nr)
 
 /* -- heads ------------------------------------------------------------------------ */
 
-enum err
-catalogs_get(struct store_txn *txn, uint8_t nr, struct catalog_head *head)
+static enum err
+head_load(struct store_txn *txn, uint8_t nr, struct catalog_head *head)
 {
 	MDB_val v;
-	struct skey key;
+	struct skey key, before;
 	struct wire_in in;
 
-	nr_key(&key, 'h', nr);
-	enum err err = txn_get(txn, TABLE_CATALOGS, &key, &v);
+	root_key(&key, 'h', nr);
+	nr_key(&before, 'h', nr);
+	enum err err = txn_get_root(txn, &key, TABLE_CATALOGS, &before, &v);
 	if (err != OK)
 		return err;
 	wire_in_init(&in, v.mv_data, v.mv_size);
@@ -95,6 +104,27 @@ catalogs_get(struct store_txn *txn, uint8_t nr, struct catalog_head *head)
 	const uint8_t *rdata = wire_get_bytes(&in, size);
 	if (in.err != OK || soa_read(rdata, size, &head->soa) != OK)
 		return txn_fail(txn, ERR_CORRUPT);
+	return OK;
+}
+
+enum err
+catalogs_get(struct store_txn *txn, uint8_t nr, struct catalog_head *head)
+{
+	struct head_cache *cache = &txn->head;
+
+	if (!txn->write)
+		return head_load(txn, nr, head);
+	if (txn->err != OK)
+		return txn->err;
+	if (!cache->loaded || cache->head.nr != nr) {
+		catalogs_flush(txn);
+		cache->loaded = false;
+		enum err err = head_load(txn, nr, &cache->head);
+		if (err != OK)
+			return err;
+		cache->loaded = true;
+	}
+	*head = cache->head;
 	return OK;
 }
 
@@ -116,9 +146,22 @@ catalogs_find(struct store_txn *txn, const struct dname *name,
 void
 catalogs_put(struct store_txn *txn, const struct catalog_head *head)
 {
-	struct skey key;
+	if (txn->head.loaded && txn->head.head.nr != head->nr)
+		catalogs_flush(txn);
+	txn->head = (struct head_cache){.loaded = true, .dirty = true, .head = *head};
+	txn->n_writes++;
+}
 
-	nr_key(&key, 'h', head->nr);
+void
+catalogs_flush(struct store_txn *txn)
+{
+	struct skey key;
+	const struct catalog_head *head = &txn->head.head;
+
+	if (!txn->head.dirty)
+		return;
+	txn->head.dirty = false;
+	root_key(&key, 'h', head->nr);
 	buf_reset(&txn->buf);
 	pack_dname(&txn->buf, &head->name);
 	buf_put_u32(&txn->buf, head->soa_ttl);
@@ -126,7 +169,7 @@ catalogs_put(struct store_txn *txn, const struct catalog_head *head)
 	buf_put_u64(&txn->buf, head->seq);
 	buf_put_u64(&txn->buf, head->soa_seq);
 	soa_write(&head->soa, &txn->buf);
-	txn_put_buf(txn, TABLE_CATALOGS, &key);
+	txn_put_buf(txn, TABLE_ROOT, &key);
 }
 
 enum err
@@ -220,8 +263,12 @@ marks_get(struct store_txn *txn, uint8_t backend, uint64_t *seq)
 {
 	struct skey key;
 
-	nr_key(&key, 'm', backend);
-	enum err err = txn_get_u64(txn, TABLE_BACKENDS, &key, seq);
+	root_key(&key, 'm', backend);
+	enum err err = txn_get_u64(txn, TABLE_ROOT, &key, seq);
+	if (err == ERR_NOTFOUND) { /* as written by an earlier version */
+		nr_key(&key, 'm', backend);
+		err = txn_get_u64(txn, TABLE_BACKENDS, &key, seq);
+	}
 	if (err != ERR_NOTFOUND)
 		return err;
 	*seq = 0;
@@ -233,6 +280,6 @@ marks_put(struct store_txn *txn, uint8_t backend, uint64_t seq)
 {
 	struct skey key;
 
-	nr_key(&key, 'm', backend);
-	txn_put_u64(txn, TABLE_BACKENDS, &key, seq);
+	root_key(&key, 'm', backend);
+	txn_put_u64(txn, TABLE_ROOT, &key, seq);
 }

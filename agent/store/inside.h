@@ -42,9 +42,14 @@ struct writer {
 	pthread_cond_t work;  /* there is a job, or stop */
 	pthread_cond_t idle;  /* n_queued became 0, and not busy */
 	struct store_job *first, **last;
-	size_t n_queued; /* submitted, not committed */
-	bool busy;       /* telling of a commit */
-	bool stop;       /* no more waiting; end when all is done */
+	size_t n_queued;     /* submitted, not committed */
+	bool is_urgent;      /* of those queued, one does not wait for others */
+	uint64_t patient_ms; /* until then the others do */
+	bool is_stream;      /* urgent ones follow each other closely */
+	bool is_running;     /* a group */
+	uint64_t ended_ms;   /* when it last did not any more */
+	bool busy;           /* telling of a commit */
+	bool stop;           /* no more waiting; end when all is done */
 
 	/* the thread's own */
 	struct store_job *taken; /* from the queue, not yet run */

@@ -11,6 +11,14 @@ skey_init(struct skey *key)
 }
 
 void
+skey_root(struct skey *key, char kind)
+{
+	key->data[0] = 1;
+	key->data[1] = (uint8_t)kind;
+	key->size = 2;
+}
+
+void
 skey_bytes(struct skey *key, const void *data, size_t size)
 {
 	assert(size <= sizeof(key->data) - key->size);

@@ -21,6 +21,8 @@ struct skey {
 };
 
 void skey_init(struct skey *key);
+/* The beginning of a key of TABLE_ROOT. */
+void skey_root(struct skey *key, char kind);
 void skey_u8(struct skey *key, uint8_t value);
 void skey_u32(struct skey *key, uint32_t value);
 void skey_u64(struct skey *key, uint64_t value);

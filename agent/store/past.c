@@ -39,7 +39,7 @@ struct past_meta {
 static enum table
 meta_table(const struct store_txn *txn)
 {
-	return txn->env == STORE_CATALOG ? TABLE_META : TABLE_STATUS_META;
+	return txn->env == STORE_CATALOG ? TABLE_ROOT : TABLE_STATUS_META;
 }
 
 static enum table
@@ -48,23 +48,43 @@ past_table(const struct store_txn *txn)
 	return txn->env == STORE_CATALOG ? TABLE_PAST : TABLE_STATUS_PAST;
 }
 
+/* As an earlier version has it in catalog.mdb, too. */
 static void
-meta_key(struct skey *key)
+text_key(struct skey *key)
 {
 	skey_init(key);
 	skey_bytes(key, "past", 4);
+}
+
+static void
+meta_key(const struct store_txn *txn, struct skey *key)
+{
+	if (txn->env == STORE_CATALOG)
+		skey_root(key, 'p');
+	else
+		text_key(key);
+}
+
+static enum err
+meta_find(struct store_txn *txn, MDB_val *v)
+{
+	struct skey key, text;
+
+	text_key(&text);
+	if (txn->env == STORE_STATUS)
+		return txn_get(txn, TABLE_STATUS_META, &text, v);
+	meta_key(txn, &key);
+	return txn_get_root(txn, &key, TABLE_META, &text, v);
 }
 
 static enum err
 meta_get(struct store_txn *txn, struct past_meta *meta)
 {
 	MDB_val v;
-	struct skey key;
 	struct wire_in in;
 
 	*meta = (struct past_meta){0};
-	meta_key(&key);
-	enum err err = txn_get(txn, meta_table(txn), &key, &v);
+	enum err err = meta_find(txn, &v);
 	if (err != OK)
 		return err == ERR_NOTFOUND ? OK : err;
 	wire_in_init(&in, v.mv_data, v.mv_size);
@@ -80,7 +100,7 @@ meta_put(struct store_txn *txn, const struct past_meta *meta)
 {
 	struct skey key;
 
-	meta_key(&key);
+	meta_key(txn, &key);
 	buf_reset(&txn->buf);
 	buf_put_u64(&txn->buf, meta->number);
 	buf_put_u64(&txn->buf, meta->floor);

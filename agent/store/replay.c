@@ -38,6 +38,8 @@ struct replay_index {
 	size_t n_used;
 	uint32_t last;   /* number given */
 	uint64_t oldest; /* no record is of an earlier time */
+	bool has_horizon;
+	uint64_t horizon; /* as recorded */
 };
 
 /* -- the index --------------------------------------------------------------------- */
@@ -278,8 +280,8 @@ horizon_key(struct skey *key)
 	skey_bytes(key, "replay-horizon", strlen("replay-horizon"));
 }
 
-enum err
-replay_horizon(struct store_txn *txn, uint64_t *time)
+static enum err
+horizon_load(struct store_txn *txn, uint64_t *time)
 {
 	struct skey key;
 
@@ -288,6 +290,23 @@ replay_horizon(struct store_txn *txn, uint64_t *time)
 	if (err == ERR_NOTFOUND)
 		*time = 0;
 	return err == ERR_NOTFOUND ? OK : err;
+}
+
+enum err
+replay_horizon(struct store_txn *txn, uint64_t *time)
+{
+	struct replay_index *index = txn->write ? index_get(txn) : NULL;
+
+	if (index == NULL)
+		return txn->write ? txn->err : horizon_load(txn, time);
+	if (!index->has_horizon) {
+		enum err err = horizon_load(txn, &index->horizon);
+		if (err != OK)
+			return err;
+		index->has_horizon = true;
+	}
+	*time = index->horizon;
+	return OK;
 }
 
 /* The walk finds its place again after each deletion. */
@@ -332,7 +351,10 @@ replay_prune(struct store_txn *txn, uint64_t before, uint64_t max)
 	if (err != OK && err != ERR_NOTFOUND)
 		txn_fail(txn, err);
 	index->oldest = old.oldest;
+	if (old.horizon == 0)
+		return;
 	horizon_key(&key);
-	if (old.horizon != 0)
-		txn_put_u64(txn, TABLE_META, &key, old.horizon);
+	txn_put_u64(txn, TABLE_META, &key, old.horizon);
+	index->horizon = old.horizon;
+	index->has_horizon = true;
 }

@@ -73,6 +73,12 @@ enum err store_spoil(struct store_txn *txn, enum err err);
  * is run again alone; so run may be called twice and must not change anything
  * but txn and its own job. Data read inside is valid until the next write.
  */
+enum store_patience {
+	PATIENCE_NONE,  /* somebody waits: at once */
+	PATIENCE_BRIEF, /* 2 ms, while those of NONE follow each other closely */
+	PATIENCE_LONG,  /* 10 ms */
+};
+
 struct store_job {
 	enum err (*run)(struct store_txn *txn, struct store_job *job);
 	/* After the commit: err is that of run, or of the commit (ERR_FULL,
@@ -80,6 +86,9 @@ struct store_job {
 	 * on the disk run is not even called: ERR_FULL. */
 	void (*done)(struct store_job *job, enum err err);
 	bool reap; /* call done from store_reap(), else from the writer's thread */
+	/* How long its commit may wait for another to share it, so that what is
+	 * urgent need not wait for the one as well as its own. STORE_CATALOG. */
+	enum store_patience patience;
 	enum err err;
 	struct store_job *next; /* the store's own from here, until done */
 	struct store_wait *wait;

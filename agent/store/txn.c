@@ -10,10 +10,17 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
+/*
+ * TABLE_ROOT is that in which LMDB keeps where the others begin. It is written by
+ * every commit in any case, so what changes with every commit costs nothing there,
+ * where each table more is a page or two more to be written. Its keys begin with 1,
+ * no name of a table does.
+ */
 static const struct {
 	const char *name;
 	enum store_env env;
 } tables[N_TABLES] = {
+    [TABLE_ROOT] = {NULL, STORE_CATALOG},
     [TABLE_META] = {"meta", STORE_CATALOG},
     [TABLE_CATALOGS] = {"catalogs", STORE_CATALOG},
     [TABLE_MEMBERS] = {"members", STORE_CATALOG},
@@ -137,6 +144,15 @@ txn_get(struct store_txn *txn, enum table table, const struct skey *key, MDB_val
 		return txn_fail(txn, txn_from_lmdb(rc));
 	*value = v;
 	return OK;
+}
+
+enum err
+txn_get_root(struct store_txn *txn, const struct skey *key, enum table before,
+    const struct skey *key_before, MDB_val *value)
+{
+	enum err err = txn_get(txn, TABLE_ROOT, key, value);
+
+	return err == ERR_NOTFOUND ? txn_get(txn, before, key_before, value) : err;
 }
 
 static int
@@ -372,6 +388,7 @@ start(struct store_txn *txn)
 	txn->started_ms = store_now_ms();
 	memset(txn->cursors, 0, sizeof(txn->cursors));
 	txn->tail = (struct worklog_tail){0};
+	txn->head.loaded = txn->head.dirty = false;
 	txn->pending.dirty = false;
 	txn->pending.touches = 0;
 	txn->pending.version = 0;
@@ -405,9 +422,10 @@ forget_undone(const struct store_txn *txn)
 enum err
 txn_commit(struct store_txn *txn)
 {
-	if (txn->env == STORE_CATALOG)
+	if (txn->env == STORE_CATALOG) {
 		worklog_flush(txn);
-	else
+		catalogs_flush(txn);
+	} else
 		status_flush(txn);
 	past_flush(txn);
 	if (txn->err != OK) {
@@ -445,8 +463,8 @@ txn_open_tables(struct store *store, enum store_env env)
 		return txn_from_lmdb(rc);
 	for (size_t t = 0; t < N_TABLES && rc == 0; t++)
 		if (tables[t].env == env)
-			rc = mdb_dbi_open(mdb, tables[t].name, MDB_CREATE,
-			    &side->dbi[t]);
+			rc = mdb_dbi_open(mdb, tables[t].name,
+			    tables[t].name != NULL ? MDB_CREATE : 0, &side->dbi[t]);
 	if (rc == 0)
 		rc = mdb_txn_commit(mdb);
 	else

@@ -8,6 +8,7 @@
 
 #include <lmdb.h>
 
+#include "agent/store/catalogs.h"
 #include "agent/store/pack.h"
 #include "agent/store/store.h"
 #include "lib/buf.h"
@@ -25,14 +26,15 @@ struct past;
 
 enum table {
 	/* catalog.mdb */
+	TABLE_ROOT, /* 1 'h' catalog -> head; 1 'm' backend -> mark; 1 'l', 1 'p' */
 	TABLE_META,
-	TABLE_CATALOGS, /* 'n' zone -> number; 'h' number -> head */
+	TABLE_CATALOGS, /* 'n' zone -> number; 'u' number -> upstream */
 	TABLE_MEMBERS,  /* catalog id -> member */
 	TABLE_ZONES,    /* catalog zone -> id */
 	TABLE_GLOBALS,  /* catalog owner -> records */
 	TABLE_LOG,      /* sequence -> entry */
 	TABLE_SERIALS,  /* catalog serial -> sequence of the entry that left it */
-	TABLE_BACKENDS, /* 'n' name -> number; 'm' number -> mark */
+	TABLE_BACKENDS, /* 'n' name -> number */
 	TABLE_LEDGER,   /* backend zone -> entry */
 	TABLE_GRAVES,   /* backend zone -> grave */
 	TABLE_REPLAY,   /* time number -> answer, MAC */
@@ -57,6 +59,13 @@ struct worklog_tail {
 	uint64_t bytes;  /* of the log, as worklog.c counts */
 	uint64_t pruned; /* sequence of the last append that pruned */
 	bool pruning;    /* until there is room for a while */
+};
+
+/* The head of the catalog that was used last, in a write transaction: many UPDATEs
+ * of it share one, and read and write it each. */
+struct head_cache {
+	bool loaded, dirty;
+	struct catalog_head head;
 };
 
 /* Changes of counters, not yet written. */
@@ -88,6 +97,7 @@ struct store_txn {
 	struct buf buf;                /* for packing, reused */
 	struct member old;             /* for comparing, reused */
 	struct worklog_tail tail;
+	struct head_cache head;
 	struct status_pending pending;
 	struct buf notes;        /* what records were before this one */
 	bool notes_lost;         /* too many, or nobody wants them */
@@ -102,6 +112,9 @@ enum err txn_fail(struct store_txn *txn, enum err err);
 /* Value is valid until the next write. ERR_NOTFOUND. */
 NODISCARD enum err txn_get(struct store_txn *txn, enum table table,
     const struct skey *key, MDB_val *value);
+/* Of TABLE_ROOT, else of the table that earlier versions had it in. */
+NODISCARD enum err txn_get_root(struct store_txn *txn, const struct skey *key,
+    enum table before, const struct skey *key_before, MDB_val *value);
 void txn_put(struct store_txn *txn, enum table table, const struct skey *key,
     const void *data, size_t size);
 /* Writes what txn->buf holds; a failure of buf sticks as well. */
@@ -153,6 +166,7 @@ void txn_abort(struct store_txn *txn);
 
 /* Called before a commit: what is kept in memory until then. */
 void worklog_flush(struct store_txn *txn);
+void catalogs_flush(struct store_txn *txn);
 void status_flush(struct store_txn *txn);
 void past_flush(struct store_txn *txn);
 

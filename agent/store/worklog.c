@@ -132,7 +132,7 @@ cost(size_t size)
  */
 
 static void
-tail_key(struct skey *key)
+tail_key_before(struct skey *key)
 {
 	skey_init(key);
 	skey_bytes(key, "log", 3);
@@ -142,7 +142,7 @@ static enum err
 tail_get(struct store_txn *txn, struct worklog_tail *tail)
 {
 	MDB_val v;
-	struct skey key;
+	struct skey key, before;
 	struct wire_in in;
 
 	if (txn->tail.loaded) {
@@ -150,8 +150,9 @@ tail_get(struct store_txn *txn, struct worklog_tail *tail)
 		return txn->err;
 	}
 	*tail = (struct worklog_tail){.loaded = true};
-	tail_key(&key);
-	enum err err = txn_get(txn, TABLE_META, &key, &v);
+	skey_root(&key, 'l');
+	tail_key_before(&before);
+	enum err err = txn_get_root(txn, &key, TABLE_META, &before, &v);
 	if (err != OK)
 		return err == ERR_NOTFOUND ? OK : err;
 	wire_in_init(&in, v.mv_data, v.mv_size);
@@ -173,13 +174,13 @@ worklog_flush(struct store_txn *txn)
 
 	if (!txn->tail.dirty)
 		return;
-	tail_key(&key);
+	skey_root(&key, 'l');
 	buf_reset(&txn->buf);
 	buf_put_u64(&txn->buf, txn->tail.last);
 	buf_put_u64(&txn->buf, txn->tail.bytes);
 	buf_put_u64(&txn->buf, txn->tail.pruned);
 	buf_put_u8(&txn->buf, txn->tail.pruning);
-	txn_put_buf(txn, TABLE_META, &key);
+	txn_put_buf(txn, TABLE_ROOT, &key);
 }
 
 enum err

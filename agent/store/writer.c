@@ -39,6 +39,10 @@ enum {
 	/* A transaction of so many writes leaves memory behind (store_shrink). */
 	SWOLLEN_WRITES = 100000,
 	SHRINK_MS = 200, /* without work, before it is tried and tried again */
+	/* What jobs wait for company (enum store_patience). BRIEF is the time in which
+	 * a client that had its answer sends the next, too. */
+	BRIEF_MS = 2,
+	LONG_MS = 10,
 };
 
 /* Where store_call() sleeps. */
@@ -56,18 +60,38 @@ struct group {
 
 /* -- the queue ------------------------------------------------------------------ */
 
+/* The lock is held. Returns when it must be run at the latest. */
+static uint64_t
+run_by(struct writer *w, enum store_patience patience, uint64_t now)
+{
+	if (patience == PATIENCE_LONG)
+		return now + LONG_MS;
+	if (patience == PATIENCE_BRIEF)
+		return w->is_stream ? now + BRIEF_MS : now;
+	w->is_stream = w->is_running || now <= w->ended_ms + BRIEF_MS;
+	return now;
+}
+
 static void
 enqueue(struct writer *w, struct store_job *job)
 {
+	uint64_t now = store_now_ms();
+
 	job->next = NULL;
 	job->err = OK;
 	atomic_fetch_add(&w->store->n_live, 1);
 	pthread_mutex_lock(&w->lock);
+	uint64_t by = run_by(w, job->patience, now);
+	if (w->first == NULL || by < w->patient_ms)
+		w->patient_ms = by;
+	w->is_urgent |= by <= now;
 	*w->last = job;
 	w->last = &job->next;
 	w->n_queued++;
-	pthread_cond_signal(&w->work);
 	pthread_mutex_unlock(&w->lock);
+	/* With the lock held it would wake only to wait for that. The writer outlives
+	 * whoever submits. */
+	pthread_cond_signal(&w->work);
 }
 
 void
@@ -122,6 +146,7 @@ next_job(struct writer *w)
 		w->taken = w->first;
 		w->first = NULL;
 		w->last = &w->first;
+		w->is_urgent = false;
 		pthread_mutex_unlock(&w->lock);
 	}
 	struct store_job *job = w->taken;
@@ -141,9 +166,18 @@ wait_until(struct writer *w, uint64_t ms)
 }
 
 static bool
-has_nothing(const struct writer *w)
+is_idle(const struct writer *w)
 {
 	return w->taken == NULL && w->first == NULL && !w->stop;
+}
+
+/* Nothing, or what waits for company. The lock is held. */
+static bool
+has_nothing(const struct writer *w)
+{
+	if (w->taken != NULL || w->stop)
+		return false;
+	return w->first == NULL || (!w->is_urgent && store_now_ms() < w->patient_ms);
 }
 
 /* The lock is held, but not while it shrinks. */
@@ -152,9 +186,9 @@ wait_swollen(struct writer *w)
 {
 	uint64_t until = store_now_ms() + SHRINK_MS;
 
-	while (has_nothing(w) && store_now_ms() < until)
+	while (is_idle(w) && store_now_ms() < until)
 		wait_until(w, until);
-	if (!has_nothing(w))
+	if (!is_idle(w))
 		return;
 	pthread_mutex_unlock(&w->lock);
 	w->is_swollen = !store_shrink(w->store, w->env);
@@ -171,7 +205,9 @@ wait_for_work(struct writer *w)
 		return true;
 	pthread_mutex_lock(&w->lock);
 	while (has_nothing(w)) {
-		if (w->is_swollen)
+		if (w->first != NULL)
+			wait_until(w, w->patient_ms);
+		else if (w->is_swollen)
 			wait_swollen(w);
 		else
 			pthread_cond_wait(&w->work, &w->lock);
@@ -180,6 +216,7 @@ wait_for_work(struct writer *w)
 	while (w->pause_ms > 0 && !w->stop && store_now_ms() < until)
 		wait_until(w, until);
 	some = w->taken != NULL || w->first != NULL;
+	w->is_running = some;
 	pthread_mutex_unlock(&w->lock);
 	return some;
 }
@@ -413,6 +450,8 @@ set_busy(struct writer *w, bool busy, size_t n_committed)
 {
 	pthread_mutex_lock(&w->lock);
 	w->busy = busy;
+	w->is_running = !busy && w->taken != NULL;
+	w->ended_ms = w->last_commit_ms;
 	w->n_queued -= n_committed;
 	if (!busy && w->n_queued == 0)
 		pthread_cond_broadcast(&w->idle);

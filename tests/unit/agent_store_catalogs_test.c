@@ -2,6 +2,7 @@
 #include "tests/unit/agent_store_fixture.h"
 
 #include "agent/store/catalogs.h"
+#include "agent/store/worklog.h"
 
 static struct catalog_head
 head_of(const char *name)
@@ -72,6 +73,111 @@ catalogs_add__beyond_the_limit__is_range(void **state)
 }
 
 static void
+catalogs_put__of_several_in_turn__each_is_as_last_put(void **state)
+{
+	struct fixture *f = *state;
+	struct catalog_head a = head_of("a.example."), b = head_of("b.example."), got;
+
+	struct store_txn *txn = begin(f, STORE_CATALOG);
+	assert_int_equal(catalogs_add(txn, &a), OK);
+	assert_int_equal(catalogs_add(txn, &b), OK);
+	for (uint32_t i = 2; i < 9; i++) {
+		a.soa.serial = i;
+		catalogs_put(txn, &a);
+		b.soa.serial = 100 * i;
+		if (i % 2 == 0)
+			catalogs_put(txn, &b);
+		assert_int_equal(catalogs_get(txn, a.nr, &got), OK);
+		assert_int_equal(got.soa.serial, i);
+		assert_int_equal(catalogs_get(txn, b.nr, &got), OK);
+		assert_int_equal(got.soa.serial, i / 2 * 200);
+	}
+	assert_int_equal(catalogs_get(txn, 3, &got), ERR_NOTFOUND);
+	commit(f);
+	txn = begin(f, STORE_CATALOG);
+	a.soa.serial = 77;
+	catalogs_put(txn, &a);
+	txn_abort(txn);
+	txn_fini(txn);
+
+	txn = begin(f, STORE_CATALOG);
+	assert_int_equal(catalogs_get(txn, a.nr, &got), OK);
+	assert_int_equal(got.soa.serial, 8);
+	assert_int_equal(catalogs_get(txn, b.nr, &got), OK);
+	assert_int_equal(got.soa.serial, 800);
+	commit(f);
+}
+
+/* To where it was before TABLE_ROOT. */
+static void
+move_back(struct store_txn *txn, const struct skey *from, enum table table,
+    const char *kind, const uint8_t *nr)
+{
+	MDB_val v;
+	uint8_t value[1024];
+	struct skey key;
+
+	assert_int_equal(txn_get(txn, TABLE_ROOT, from, &v), OK);
+	assert_true(v.mv_size <= sizeof(value));
+	memcpy(value, v.mv_data, v.mv_size);
+	size_t size = v.mv_size;
+	assert_true(txn_del(txn, TABLE_ROOT, from));
+	skey_init(&key);
+	skey_bytes(&key, kind, strlen(kind));
+	if (nr != NULL)
+		skey_u8(&key, *nr);
+	txn_put(txn, table, &key, value, size);
+}
+
+static void
+catalogs_get__written_by_an_earlier_version__is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct catalog_head a = head_of("a.example."), got;
+	struct work w = {.kind = WORK_RESYNC};
+	struct skey key;
+	uint64_t last, seq;
+
+	struct store_txn *txn = begin(f, STORE_CATALOG);
+	assert_int_equal(catalogs_add(txn, &a), OK);
+	marks_put(txn, 1, 5);
+	worklog_append(txn, &w);
+	commit(f);
+	txn = begin(f, STORE_CATALOG);
+	skey_root(&key, 'h');
+	skey_u8(&key, a.nr);
+	move_back(txn, &key, TABLE_CATALOGS, "h", &a.nr);
+	skey_root(&key, 'm');
+	skey_u8(&key, 1);
+	move_back(txn, &key, TABLE_BACKENDS, "m", &(uint8_t){1});
+	skey_root(&key, 'l');
+	move_back(txn, &key, TABLE_META, "log", NULL);
+	commit(f);
+
+	fixture_close(f);
+	fixture_open(f);
+	assert_int_equal(store_log_seq(f->store), 1);
+	txn = begin(f, STORE_CATALOG);
+	assert_int_equal(catalogs_get(txn, a.nr, &got), OK);
+	assert_int_equal(marks_get(txn, 1, &seq), OK);
+	assert_int_equal(seq, 5);
+	got.soa.serial = 2;
+	catalogs_put(txn, &got);
+	marks_put(txn, 1, 6);
+	worklog_append(txn, &w);
+	commit(f);
+
+	txn = store_read(f->store, STORE_CATALOG);
+	assert_int_equal(catalogs_get(txn, a.nr, &got), OK);
+	assert_int_equal(got.soa.serial, 2);
+	assert_int_equal(worklog_last(txn, &last), OK);
+	assert_int_equal(last, 2);
+	assert_int_equal(marks_get(txn, 1, &seq), OK);
+	assert_int_equal(seq, 6);
+	store_end(&txn);
+}
+
+static void
 backends_number__same_name__same_number(void **state)
 {
 	struct fixture *f = *state;
@@ -124,6 +230,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(catalogs_add__then_find__gives_the_head),
 	    TEST(catalogs_add__beyond_the_limit__is_range),
+	    TEST(catalogs_put__of_several_in_turn__each_is_as_last_put),
+	    TEST(catalogs_get__written_by_an_earlier_version__is_read),
 	    TEST(backends_number__same_name__same_number),
 	    TEST(marks__new_backend__stands_at_zero),
 	};

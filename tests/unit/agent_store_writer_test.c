@@ -157,6 +157,43 @@ store_submit__many_at_once__few_commits_and_all_done_in_order(void **state)
 	free(jobs);
 }
 
+/* The one that waits for company and the one that comes meanwhile mostly share a
+ * commit: never is a thing to say of a machine that is busy. */
+static void
+store_submit__patient_then_urgent__they_share_commits(void **state)
+{
+	enum { N = 50 };
+	struct fixture *f = *state;
+	struct mark_job patient, urgent;
+
+	uint64_t before = n_commits(f, STORE_CATALOG);
+	for (uint64_t i = 1; i <= N; i++) {
+		mark_init(&patient, 1, i);
+		patient.job.patience = i % 2 ? PATIENCE_LONG : PATIENCE_BRIEF;
+		mark_init(&urgent, 1, N + i);
+		store_submit(f->store, STORE_CATALOG, &patient.job);
+		assert_int_equal(store_call(f->store, STORE_CATALOG, &urgent.job), OK);
+		writer_drain(&f->store->sides[STORE_CATALOG].writer);
+		assert_int_equal(patient.n_done, 1);
+		assert_int_equal(mark_of(f, 1), N + i); /* in order */
+	}
+	assert_true(n_commits(f, STORE_CATALOG) - before < 2 * N);
+}
+
+static void
+store_submit__patient_alone__is_committed_all_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct mark_job job;
+
+	for (uint64_t i = 1; i <= 4; i++) {
+		mark_init(&job, 1, i);
+		job.job.patience = i % 2 ? PATIENCE_LONG : PATIENCE_BRIEF;
+		assert_int_equal(store_call(f->store, STORE_CATALOG, &job.job), OK);
+		assert_int_equal(mark_of(f, 1), i);
+	}
+}
+
 static void
 store_submit__job_refuses__only_it_fails_and_nothing_is_repeated(void **state)
 {
@@ -689,6 +726,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(store_submit__many_at_once__few_commits_and_all_done_in_order),
+	    TEST(store_submit__patient_then_urgent__they_share_commits),
+	    TEST(store_submit__patient_alone__is_committed_all_the_same),
 	    TEST(store_submit__job_refuses__only_it_fails_and_nothing_is_repeated),
 	    TEST(store_submit__failure_in_the_group__others_are_committed),
 	    TEST(store_submit__job_writes_and_fails__its_writes_are_undone),
