@@ -332,6 +332,31 @@ static const struct command table[] = {
 	.max_args = ANY,
     },
     {
+	.name = "setup",
+	.args =
+	    "nsd|knot|bind|yadifa [--config FILE] [--apply [--yes]] [NAME=VALUE]...",
+	.description = "Show what a name server's configuration needs, or make it",
+	.more =
+	    "Looks into the configuration of the server on this machine, shows what is\n"
+	    "there and what is missing, and the [backend] section for nsherd.conf. "
+	    "With --apply,\n"
+	    "after asking, it makes the directories and the control key, has the "
+	    "server's own\n"
+	    "tool check what the configuration would be, keeps the old one as "
+	    "FILE.before-nsherd,\n"
+	    "and puts the new one in its place. It starts and reloads no server. "
+	    "Talks to no agent.\n"
+	    "NAME=VALUE: config-dir, zone-dir, probe, name (of the section), user, "
+	    "group;\n"
+	    "control (nsd, bind, yadifa); statistics, view (bind); key-file (bind, "
+	    "yadifa);\n"
+	    "confdb, defaults (knot); see nsherdctl(1).",
+	.options = OPTION_APPLY | OPTION_CONFIG | OPTION_YES,
+	.min_args = 1,
+	.max_args = ANY,
+	.run = setup_run,
+    },
+    {
 	.name = "keygen",
 	.args = "NAME",
 	.description = "Print a new key file",

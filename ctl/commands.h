@@ -23,7 +23,7 @@ struct command {
 
 command_fn add_run, backends_run, completion_run, del_run, export_run, guard_run,
     health_run, help_run, history_run, keygen_run, plan_run, sync_run, list_run,
-    patterns_run, set_run, show_run, status_run, wait_run, watch_run;
+    patterns_run, set_run, setup_run, show_run, status_run, wait_run, watch_run;
 /* refresh, retransfer, reload, notify, flush, freeze, thaw; reconcile, reconfigure */
 command_fn verb_run, verb_run_agent;
 /* Below fleet; add, del, set and sync are one. */

@@ -33,6 +33,8 @@ words_of(const struct command *c)
 		return "zones";
 	if (strncmp(c->args, "FILE", 4) == 0)
 		return "files";
+	if (strncmp(c->args, "nsd|", 4) == 0)
+		return "servers";
 	return strcmp(c->name, "help") == 0 ? "commands" : "none";
 }
 
@@ -68,6 +70,7 @@ static const char head[] =
     "_nsherdctl() {\n"
     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
     "\tlocal command='' what=commands subs='' i skip=''\n"
+    "\tlocal servers='nsd knot bind yadifa'\n"
     "\tlocal options='-s -k -z -o --tls --tls-ca --tls-cert --tls-key -h --help'\n"
     "\tlocal -a given=()\n";
 
@@ -76,7 +79,7 @@ static const char find[] =
     "\t\tif [ -n \"$skip\" ]; then skip=''; given+=(\"${COMP_WORDS[i]}\"); continue; fi\n"
     "\t\tcase ${COMP_WORDS[i]} in\n"
     "\t\t-s|-k|-z|--tls|--tls-ca|--tls-cert|--tls-key) skip=1; given+=(\"${COMP_WORDS[i]}\") ;;\n"
-    "\t\t-o|-p|-P|-a|-b|-n|--from|--fleet|--interval|--timeout) skip=1 ;;\n"
+    "\t\t-o|-p|-P|-a|-b|-n|--from|--fleet|--config|--interval|--timeout) skip=1 ;;\n"
     "\t\t-*) ;;\n"
     "\t\t*) case $command in\n"
     "\t\t\t'') command=${COMP_WORDS[i]} ;;\n"
@@ -102,6 +105,7 @@ static const char tail[] =
     "\tesac\n"
     "\tcase $what in\n"
     "\tcommands) mapfile -t COMPREPLY < <(compgen -W \"$commands\" -- \"$cur\") ;;\n"
+    "\tservers) mapfile -t COMPREPLY < <(compgen -W \"$servers\" -- \"$cur\") ;;\n"
     "\tsubs) mapfile -t COMPREPLY < <(compgen -W \"$subs\" -- \"$cur\") ;;\n"
     "\tfiles) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n"
     "\tzones) mapfile -t COMPREPLY < <(compgen -W \"$(_nsherdctl_ask list \"$cur*\")\" -- \"$cur\") ;;\n"

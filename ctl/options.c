@@ -21,6 +21,8 @@ enum {
 	LONG_FLEET,
 	LONG_DIFF,
 	LONG_QUIET,
+	LONG_APPLY,
+	LONG_CONFIG,
 	LONG_TLS,
 	LONG_TLS_CA,
 	LONG_TLS_CERT,
@@ -52,6 +54,8 @@ static const struct option long_options[] = {
     {"fleet", required_argument, NULL, LONG_FLEET},
     {"diff", no_argument, NULL, LONG_DIFF},
     {"quiet", no_argument, NULL, LONG_QUIET},
+    {"apply", no_argument, NULL, LONG_APPLY},
+    {"config", required_argument, NULL, LONG_CONFIG},
     {"tls", required_argument, NULL, LONG_TLS},
     {"tls-ca", required_argument, NULL, LONG_TLS_CA},
     {"tls-cert", required_argument, NULL, LONG_TLS_CERT},
@@ -87,6 +91,8 @@ static const struct {
 	"--fleet FILE     the agents; without it those that the hub's catalog names"},
     {OPTION_DIFF, "--diff", "--diff           say why zones are not served alike"},
     {OPTION_QUIET, "--quiet", "--quiet          say nothing on stdout"},
+    {OPTION_APPLY, "--apply", "--apply          make what is missing"},
+    {OPTION_CONFIG, "--config", "--config FILE    the server's own configuration"},
 };
 
 static size_t
@@ -208,6 +214,11 @@ take_of_command(int c, struct options *opt)
 		return OK;
 	case LONG_DIFF: opt->given |= OPTION_DIFF; return OK;
 	case LONG_QUIET: opt->given |= OPTION_QUIET; return OK;
+	case LONG_APPLY: opt->given |= OPTION_APPLY; return OK;
+	case LONG_CONFIG:
+		opt->config = optarg;
+		opt->given |= OPTION_CONFIG;
+		return OK;
 	default: opt->given |= OPTION_SUMMARY; return OK;
 	}
 }

@@ -30,7 +30,9 @@ enum option_bit {
 	OPTION_FLEET = 8192,
 	OPTION_DIFF = 16384,
 	OPTION_QUIET = 32768,
-	OPTION_LAST = OPTION_QUIET,
+	OPTION_APPLY = 65536,
+	OPTION_CONFIG = 131072,
+	OPTION_LAST = OPTION_CONFIG,
 };
 
 enum { OPTIONS_INTERVAL_S = 1 }; /* of watch */
@@ -58,6 +60,7 @@ struct options {
 	const char *algorithm; /* -a */
 	const char *backend;   /* -b */
 	size_t count;          /* -n; 0: not given */
+	const char *config;    /* --config */
 
 	char **args; /* the command and what follows it */
 	size_t n_args;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl/await.h"
 #include "ctl/commands.h"
+#include "ctl/confirm.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/plan.h"
@@ -13,36 +12,6 @@
 #include "ctl/transact.h"
 
 enum { ROWS_SHOWN = 50 };
-
-/* -- asking ----------------------------------------------------------------- */
-
-static bool
-is_confirmed(void)
-{
-	char answer[16] = "";
-
-	fputs("Apply? [y/N] ", stderr);
-	fflush(stderr);
-	return fgets(answer, sizeof(answer), stdin) != NULL &&
-	       (answer[0] == 'y' || answer[0] == 'Y');
-}
-
-static enum exit_status
-ask(const struct ctl *ctl)
-{
-	if (ctl->opt->given & OPTION_YES)
-		return EXIT_DONE;
-	if (ctl->opt->json || strcmp(ctl->args[0], "-") == 0 || !isatty(STDIN_FILENO) ||
-	    !isatty(STDERR_FILENO)) {
-		say_error("nothing was changed: there is nobody to ask, and no --yes");
-		return EXIT_USAGE;
-	}
-	fflush(stdout);
-	if (is_confirmed())
-		return EXIT_DONE;
-	say_error("nothing was changed");
-	return EXIT_FAILED;
-}
 
 /* -- waiting ---------------------------------------------------------------- */
 
@@ -100,7 +69,7 @@ meet_again(struct session *s)
 static enum exit_status
 apply(struct plan *plan, struct ctl *ctl)
 {
-	enum exit_status rc = ask(ctl);
+	enum exit_status rc = confirm_ask(ctl);
 
 	if (!rc && !(ctl->opt->given & OPTION_YES))
 		rc = meet_again(&plan->s);
