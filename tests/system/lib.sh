@@ -61,10 +61,19 @@ stop_pid() { # PID: TERM, then KILL after 10 s
 	kill -KILL "$1" 2>/dev/null
 }
 
+# Numbers of processes are used again, within minutes where many tests run: what is
+# in PIDS and has ended may be somebody else's by now.
+export NSHERD_TEST=$T
+is_ours() { # PID: a child, or it bears our mark, or has files of ours open
+	[ "$(ps -o ppid= -p "$1" | tr -d ' ')" = $$ ] || grep -qsz "^NSHERD_TEST=$T\$" "/proc/$1/environ" ||
+		readlink "/proc/$1/cwd" "/proc/$1"/fd/* 2>/dev/null | grep -qF "$T"
+}
+
 cleanup() {
 	local rc=$? p
 	trap - EXIT INT TERM
 	for p in "${PIDS[@]}"; do
+		is_ours "$p" || continue
 		kill -CONT "$p" 2>/dev/null
 		stop_pid "$p"
 	done
