@@ -62,7 +62,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) $(WARN) -fstack-protector-
              $(SANFLAGS) $(CPPFLAGS) $(CFLAGS)
 LINKFLAGS  = -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 LIB_LDLIBS   := -lldns -lssl -lcrypto -linih
-AGENT_LDLIBS := -llmdb -luv -lpthread $(LIB_LDLIBS)
+AGENT_LDLIBS := -llmdb -luv -lpthread -ljansson $(LIB_LDLIBS)
 CTL_LDLIBS   := -ljansson $(LIB_LDLIBS)
 
 # The NETCONF gateway is built where its libraries are; `make NETCONF=` leaves it out.
@@ -161,7 +161,7 @@ $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o \
 	$$(call say,LD,$$@)
 	$(Q)$$(CC) $$(LINKFLAGS) -o $$@ $$^ -lcmocka \
 	    $(if $(filter netconf,$(call test_room,$(1))),$(NETCONF_LDLIBS),\
-	    $(if $(filter ctl lib,$(call test_room,$(1))),$(CTL_LDLIBS),$(AGENT_LDLIBS) -ljansson))
+	    $(if $(filter ctl lib,$(call test_room,$(1))),$(CTL_LDLIBS),$(AGENT_LDLIBS)))
 endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
@@ -198,14 +198,14 @@ $(B)/fuzz_netconf: $(B)/tests/fuzz/fuzz_netconf.o $(filter-out %/main.o,$(call o
 	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(NETCONF_LDLIBS)
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call archives,$(ROOMS))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LDLIBS) -ljansson
+	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LDLIBS)
 
 # -- bench ------------------------------------------------------------------
 
 BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
 $(B)/bench/%: $(B)/bench/%.o $(call archives,$(ROOMS))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LINKFLAGS) -o $@ $^ $(AGENT_LDLIBS) -ljansson
+	$(Q)$(CC) $(LINKFLAGS) -o $@ $^ $(AGENT_LDLIBS)
 
 bench: deps all $(BENCHES)
 	$(Q)B=$(B) bench/run
@@ -236,7 +236,9 @@ FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
         644:packaging/nsherd.conf:$(PREFIX)/share/nsherd/nsherd.conf \
         $(foreach p,$(wildcard packaging/health/nsherd-*),755:$(p):$(PREFIX)/share/nsherd/health/$(notdir $(p))) \
         $(foreach p,$(wildcard packaging/health/*.conf),644:$(p):$(PREFIX)/share/nsherd/health/$(notdir $(p))) \
-        644:doc/protocol.md:$(PREFIX)/share/doc/nsherd/protocol.md \
+        755:patterns/exec/powerdns:$(PREFIX)/lib/nsherd/exec/powerdns \
+        755:patterns/exec/nsherd-exec-check:$(PREFIX)/bin/nsherd-exec-check \
+        $(foreach d,protocol.md exec-protocol.md,644:doc/$(d):$(PREFIX)/share/doc/nsherd/$(d)) \
         $(foreach s,1 5 7 8,$(foreach p,$(filter-out $(if $(NETCONF),,$(NETCONF_MAN)),$(wildcard doc/man/*.$(s))),644:$(p):$(MANDIR)/man$(s)/$(notdir $(p)))) \
         $(if $(NETCONF),$(NETCONF_FILES)) \
         $(foreach p,$(wildcard patterns/*.ini patterns/*.zone),644:$(p):$(PREFIX)/share/nsherd/patterns/$(notdir $(p)))

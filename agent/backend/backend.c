@@ -20,6 +20,7 @@ static const struct backend_driver *const drivers[] = {
     &knot_driver,
     &bind_driver,
     &yadifa_driver,
+    &exec_driver,
     &null_driver,
 };
 

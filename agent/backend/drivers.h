@@ -9,6 +9,7 @@
 extern const struct backend_driver nsd_driver;
 extern const struct backend_driver bind_driver;
 extern const struct backend_driver knot_driver;
+extern const struct backend_driver exec_driver;
 extern const struct backend_driver null_driver;
 extern const struct backend_driver yadifa_driver;
 

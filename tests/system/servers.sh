@@ -2,11 +2,14 @@
 # Real servers of every kind behind one set of names, for tests that run
 # unchanged on each driver. Source after lib.sh.
 #
-#   start_server KIND [NAME]   nsd, knot, bind, yadifa; sets SERVER_* below
+#   start_server KIND [NAME]   nsd, knot, bind, yadifa, or powerdns by the exec
+#                              driver; sets SERVER_* below
 #   server_backend             the [backend] section for it
 #   server_down, server_up     a clean stop and start of it
 #   server_kill                SIGKILL
 #   server_pid                 the process that answers the control channel
+#   server_edit ZONE FROM TO   what a primary of ours has in its TXT record, which
+#                              the server may not know yet
 #   operator_zone ZONE         a zone of the operator's own, served
 #   operator_busy, operator_done   he is in the midst of his configuration: a
 #                              file half written, for Knot a transaction
@@ -15,7 +18,7 @@
 # SERVER_PORT, SERVER_DIR, SERVER_NAME, SERVER_KIND, SERVER_ZONES (zone-dir)
 # shellcheck shell=bash
 
-# Those that have a driver.
+# Those that have a driver of their own.
 SERVER_KINDS="nsd knot bind yadifa"
 
 start_server() {
@@ -35,6 +38,15 @@ start_server() {
 server_up() { "up_$SERVER_KIND"; PIDS+=("$(server_pid)"); }
 server_pid() { "pid_$SERVER_KIND"; }
 server_backend() { "backend_$SERVER_KIND"; }
+server_edit() {
+	local f
+	if [ "$SERVER_KIND" = powerdns ]; then
+		edit_powerdns "$@"
+		return
+	fi
+	f=$(find "$SERVER_ZONES" -name "$1*" -type f | head -n 1)
+	[ -n "$f" ] && sed -i "s/$2/$3/" "$f"
+}
 operator_zone() { "operator_$SERVER_KIND" "$1"; }
 operator_file() {
 	case $SERVER_KIND in
@@ -293,4 +305,71 @@ operator_yadifa() { # in the operator's own file, and read again
 </zone>
 Y
 	yadifa ctrl -s "127.0.0.1 port $SERVER_PORT" -y "hmac-sha256:control.example:$(sed -n 's/.*secret "\(.*\)".*/\1/p' "$T/control.example.key")" -t ZONECFGRELOAD
+}
+
+# -- PowerDNS, which has its zones in a database -------------------------------------
+
+configure_powerdns() {
+	SERVER_API=$(free_port)
+	mkdir -p "$SERVER_DIR-run"
+	cat >"$SERVER_DIR/pdns.conf" <<P
+launch=lmdb
+lmdb-filename=$SERVER_DIR/pdns.lmdb
+lmdb-shards=1
+lmdb-sync-mode=nosync
+local-address=127.0.0.1
+local-port=$SERVER_PORT
+socket-dir=$SERVER_DIR-run
+setuid=
+setgid=
+daemon=no
+guardian=no
+webserver=yes
+webserver-address=127.0.0.1
+webserver-port=$SERVER_API
+webserver-loglevel=none
+api=yes
+api-key=secret-of-the-test
+primary=yes
+secondary=yes
+only-notify=
+allow-axfr-ips=
+xfr-cycle-interval=1
+cache-ttl=0
+query-cache-ttl=0
+negquery-cache-ttl=0
+zone-cache-refresh-interval=0
+zone-metadata-cache-ttl=0
+security-poll-suffix=
+loglevel=4
+P
+	(umask 077 && printf 'url = http://127.0.0.1:%s\napi-key = secret-of-the-test\n' "$SERVER_API" \
+		>"$SERVER_DIR/nsherd/powerdns.conf")
+	operator_powerdns static.example
+}
+powerdns_util() { pdnsutil --config-dir="$SERVER_DIR" "$@" >>"$T/pdnsutil.log" 2>&1; }
+operator_powerdns() { powerdns_util load-zone "$1" "$SERVER_DIR/own/static.zone"; }
+edit_powerdns() { powerdns_util replace-rrset "$1" @ TXT "\"$3\""; }
+powerdns_api() { # PATH: what the API answers
+	$PYTHON -c 'import sys, urllib.request as u
+print(u.urlopen(u.Request(sys.argv[1], headers={"X-API-Key": "secret-of-the-test"}), timeout=5).read().decode())' \
+		"http://127.0.0.1:$SERVER_API/api/v1/servers/localhost$1"
+}
+up_powerdns() {
+	pdns_server --config-dir="$SERVER_DIR" >>"$T/$SERVER_NAME.log" 2>&1 &
+	echo $! >"$SERVER_DIR/started.pid"
+	until_ok 15 powerdns_api "" || fail "pdns_server does not answer"
+	until_ok 15 served_at "$SERVER_PORT" static.example || fail "pdns_server does not serve"
+}
+pid_powerdns() { cat "$SERVER_DIR/started.pid"; }
+backend_powerdns() {
+	cat <<N
+[backend $SERVER_NAME]
+driver     = exec
+command    = $(cd "$(dirname "$0")/../.." && pwd)/patterns/exec/powerdns
+config     = $SERVER_DIR/nsherd/powerdns.conf
+zone-dir   = $SERVER_ZONES
+probe      = 127.0.0.1@$SERVER_PORT
+probe-rate = 2000
+N
 }
