@@ -67,3 +67,9 @@ notify_stopping(void)
 {
 	send_state("STOPPING=1");
 }
+
+void
+notify_alive(void)
+{
+	send_state("WATCHDOG=1");
+}

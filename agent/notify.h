@@ -10,5 +10,7 @@ void notify_ready(const char *status);
 /* For Type=notify-reload too: with the time, and to be followed by ready. */
 void notify_reloading(void);
 void notify_stopping(void);
+/* For the watchdog. */
+void notify_alive(void);
 
 #endif

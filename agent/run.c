@@ -35,6 +35,7 @@
 #include "agent/reload.h"
 #include "agent/rooms.h"
 #include "agent/store/store.h"
+#include "agent/watchdog.h"
 #include "lib/log.h"
 #include "lib/tls.h"
 #include "lib/version.h"
@@ -48,6 +49,7 @@ struct run {
 	bool reload_wanted; /* by an UPDATE that was answered */
 	struct reload *reload;
 	struct monitor *monitor;
+	struct watchdog *watchdog;
 	bool is_net_closed;
 };
 
@@ -343,9 +345,12 @@ close_rooms(struct run *run)
 	run->reload = NULL;
 	monitor_stop(run->monitor);
 	run->monitor = NULL;
+	watchdog_stop(run->watchdog);
 	deploy_stop(rooms->deploy);
 	store_close(rooms->store); /* the replies nobody waits for come to proto */
 	rooms->store = NULL;
+	watchdog_free(run->watchdog);
+	run->watchdog = NULL;
 	proto_free(rooms->proto);
 	pattern_set_unref(rooms->patterns);
 	conf_free(rooms->conf);
@@ -381,6 +386,7 @@ run_agent(struct conf **conf, bool verbose)
 		    rooms->conf->n_catalogs, rooms->conf->n_backends,
 		    rooms->conf->n_keys);
 		say_ready(&run);
+		run.watchdog = watchdog_start(&run.rooms.loop, run.rooms.store);
 		uv_run(&run.rooms.loop, UV_RUN_DEFAULT);
 	}
 	close_rooms(&run);

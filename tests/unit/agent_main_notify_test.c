@@ -44,6 +44,8 @@ exercise(const char *path)
 	expect(fd, "READY=1\nSTATUS=2 catalogs");
 	notify_reloading();
 	expect(fd, "RELOADING=1\nMONOTONIC_USEC=");
+	notify_alive();
+	expect(fd, "WATCHDOG=1");
 	notify_stopping();
 	expect(fd, "STOPPING=1");
 	close(fd);
