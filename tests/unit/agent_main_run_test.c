@@ -7,6 +7,7 @@
 
 #include "agent/run.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
