@@ -57,12 +57,12 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wwrite-strings -Wcast-qual -Wpointer-arith -Wvla -Wundef -Wswitch-enum \
         -Wformat=2 $(if $(WERROR),-Werror)
-PKG_CFLAGS := $(shell pkg-config --cflags ldns libuv lmdb libcrypto inih 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags ldns libuv lmdb libcrypto inih libmicrohttpd 2>/dev/null)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) $(WARN) -fstack-protector-strong \
              $(SANFLAGS) $(CPPFLAGS) $(CFLAGS)
 LINKFLAGS  = -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 LIB_LDLIBS   := -lldns -lssl -lcrypto -linih
-AGENT_LDLIBS := -llmdb -luv -lpthread -ljansson $(LIB_LDLIBS)
+AGENT_LDLIBS := -llmdb -luv -lmicrohttpd -lpthread -ljansson $(LIB_LDLIBS)
 CTL_LDLIBS   := -ljansson $(LIB_LDLIBS)
 
 # The NETCONF gateway is built where its libraries are; `make NETCONF=` leaves it out.
@@ -73,14 +73,14 @@ NETCONF_LDLIBS := -lnetconf2 -lyang -lssh -lpthread $(LIB_LDLIBS)
 # The architecture: one archive per room, lowest layer first. What a room's
 # tests link is what doc/LAYERS lets the room see.
 ROOMS := lib agent/store agent/guard agent/catalog agent/proto agent/net \
-         agent/health agent/pattern agent/backend agent/probe agent/deploy
+         agent/health agent/metrics agent/pattern agent/backend agent/probe agent/deploy
 HEADERS = $(wildcard lib/*.h agent/*.h agent/*/*.h ctl/*.h) $(if $(NETCONF),$(wildcard netconf/*.h))
 SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c netconf/*.c tests/unit/*.c tests/system/*.c tests/fuzz/*.c bench/*.c)
 
 room = $(B)/$(subst /,_,$(1)).a
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 # each room's archive, highest layer first, as the linker wants them
-archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agent/health agent/net \
+archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agent/metrics agent/health agent/net \
            agent/proto agent/catalog agent/guard agent/store lib,$(if $(filter $(r),$(1)),$(call room,$(r))))
 
 PROGRAMS := $(B)/nsherdd $(B)/nsherdctl $(if $(NETCONF),$(B)/nsherd-netconfd)
@@ -140,6 +140,7 @@ SEES_agent_catalog := $(SEES_agent_guard) agent/catalog
 SEES_agent_proto   := $(SEES_agent_catalog) agent/proto
 SEES_agent_net     := $(SEES_agent_proto) agent/net
 SEES_agent_health  := lib agent/health
+SEES_agent_metrics := $(SEES_agent_store) agent/metrics
 SEES_agent_pattern := lib agent/pattern
 SEES_agent_backend := lib agent/pattern agent/backend
 SEES_agent_probe   := lib agent/store agent/probe

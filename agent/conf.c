@@ -197,6 +197,7 @@ conf_free(struct conf *conf)
 	free_lines(conf);
 	free(conf->listen);
 	free(conf->listen_tls);
+	free(conf->metrics);
 	free(conf->tls_cert);
 	free(conf->tls_key);
 	free(conf->tls_client_ca);

@@ -98,6 +98,8 @@ struct conf {
 	struct addr *listen_tls;
 	size_t n_listen_tls;
 	char *tls_cert, *tls_key, *tls_client_ca, *tls_ca;
+	struct addr *metrics; /* none: nothing is published */
+	size_t n_metrics;
 	char *state_dir, *pattern_dir;
 	char *health_file; /* NULL: health, in state_dir */
 	struct health_conf health;

@@ -46,7 +46,6 @@ void conf_set_backend_defaults(struct conf_backend *b);
 /* -- values: each notes a fault at the reader's line, if there is one ---------- */
 
 void conf_value_fault(struct conf_reader *r, const char *what, const char *value);
-void conf_value_unsupported(struct conf_reader *r);
 /* a-z, 0-9, - and _, at most 63: lower case, as names in records are. Never just
  * "-", which means "none" there. */
 bool conf_value_is_plain_name(const char *text);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/conf_read.h"
+#include "agent/metrics/metrics.h"
 #include "lib/mem.h"
 #include "lib/settings.h"
 
@@ -43,7 +44,7 @@ is_listened(const struct addr *list, size_t n, const struct addr *addr)
 	return false;
 }
 
-/* Each address once, be it with TLS or without. */
+/* Each address once, whatever it is for. */
 static void
 add_address(struct conf_reader *r, const char *item, uint16_t port, struct addr **list,
     size_t *n)
@@ -54,7 +55,8 @@ add_address(struct conf_reader *r, const char *item, uint16_t port, struct addr 
 	if (!conf_value_address(r, item, port, &addr))
 		return;
 	if (is_listened(conf->listen, conf->n_listen, &addr) ||
-	    is_listened(conf->listen_tls, conf->n_listen_tls, &addr)) {
+	    is_listened(conf->listen_tls, conf->n_listen_tls, &addr) ||
+	    is_listened(conf->metrics, conf->n_metrics, &addr)) {
 		conf_value_fault(r, "given twice", item);
 		return;
 	}
@@ -116,13 +118,23 @@ set_tls_ca(struct conf_reader *r, const char *value)
 	conf_value_text(r, &r->conf->tls_ca, value);
 }
 
+static enum err
+add_metrics(void *arg, const char *item)
+{
+	struct conf_reader *r = arg;
+
+	if (r->conf->n_metrics == METRICS_ADDRESSES_MAX)
+		conf_value_fault(r, "one address too many", item);
+	else
+		add_address(r, item, PORT_METRICS, &r->conf->metrics,
+		    &r->conf->n_metrics);
+	return OK;
+}
+
 static void
 set_metrics(struct conf_reader *r, const char *value)
 {
-	struct addr addr;
-
-	(void)conf_value_address(r, value, PORT_METRICS, &addr);
-	conf_value_unsupported(r);
+	conf_value_each(r, value, true, add_metrics);
 }
 
 static void
@@ -191,7 +203,7 @@ const struct conf_setting conf_agent_settings[] = {
     {"health-down-after", set_health_down_after, false},
     {"health-up-after", set_health_up_after, false},
     {"health-min-serving", set_health_min_serving, false},
-    {"metrics", set_metrics, false},
+    {"metrics", set_metrics, true},
     {"log", set_log, false},
     {NULL, NULL, false},
 };

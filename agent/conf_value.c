@@ -13,12 +13,6 @@ conf_value_fault(struct conf_reader *r, const char *what, const char *value)
 	conf_fault(r->conf, r->line, "%s: %s: %s", r->name, what, value);
 }
 
-void
-conf_value_unsupported(struct conf_reader *r)
-{
-	conf_fault(r->conf, r->line, "%s: not supported by this version", r->name);
-}
-
 /* -- kinds of values ------------------------------------------------------- */
 
 /* Lower case, as names in records are; never just "-", which means none there. */

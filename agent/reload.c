@@ -25,6 +25,7 @@
 #include "agent/pattern/pattern.h"
 #include "agent/proto/proto.h"
 #include "agent/rooms.h"
+#include "agent/telemetry.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/tls.h"
@@ -203,8 +204,19 @@ prepare_net(struct reload *r, struct net_change **change)
 	return err;
 }
 
+static enum err
+prepare_telemetry(struct reload *r, struct telemetry_change **change)
+{
+	struct err_where where = {0};
+	enum err err = telemetry_prepare(r->rooms->telemetry, r->now, &where, change);
+
+	if (err != OK)
+		conf_fault_in(r->now, where.file, &where);
+	return err;
+}
+
 static void
-commit(struct reload *r, struct net_change *net)
+commit(struct reload *r, struct net_change *net, struct telemetry_change *telemetry)
 {
 	struct rooms *rooms = r->rooms;
 	struct conf *old = rooms->conf;
@@ -221,6 +233,8 @@ commit(struct reload *r, struct net_change *net)
 	proto_reload(rooms->proto, &r->now->proto);
 	net_commit(net);
 	deploy_commit(r->deploy);
+	telemetry_commit(telemetry);
+	rooms_log_metrics(rooms, "reload");
 	log_addresses(rooms->net);
 	if (r->tls != NULL)
 		log_info("reload", "tls-cert=%s", r->now->tls_cert);
@@ -235,7 +249,8 @@ commit(struct reload *r, struct net_change *net)
 static void
 apply(struct reload *r)
 {
-	struct net_change *net;
+	struct net_change *net = NULL;
+	struct telemetry_change *telemetry;
 
 	conf_wire(r->now, r->numbers->catalogs, r->numbers->backends,
 	    r->rooms->started);
@@ -243,13 +258,17 @@ apply(struct reload *r)
 		refuse(r);
 		return;
 	}
-	if (prepare_net(r, &net) != OK) {
+	enum err err = prepare_net(r, &net);
+	if (err == OK)
+		err = prepare_telemetry(r, &telemetry);
+	if (err != OK) {
+		net_cancel(net);
 		deploy_cancel(r->deploy);
 		r->deploy = NULL;
 		refuse(r);
 		return;
 	}
-	commit(r, net);
+	commit(r, net, telemetry);
 	uv_queue_work(&r->rooms->loop, &r->work, finish, after_finish);
 }
 

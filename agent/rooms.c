@@ -8,6 +8,7 @@
 #include "agent/conf.h"
 #include "agent/net/outward.h"
 #include "agent/pattern/pattern.h"
+#include "agent/telemetry.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/tls.h"
@@ -149,6 +150,16 @@ rooms_get_outward(const struct conf *conf, struct tls_ctx *tls,
 }
 
 /* -- addresses ------------------------------------------------------------- */
+
+void
+rooms_log_metrics(const struct rooms *rooms, const char *subsystem)
+{
+	const struct addr *addr;
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; (addr = telemetry_address(rooms->telemetry, i)) != NULL; i++)
+		log_info(subsystem, "metrics=%s", addr_print(addr, text));
+}
 
 void
 rooms_drop_missing_ipv6(struct conf *conf)

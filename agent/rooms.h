@@ -21,6 +21,7 @@ struct net;
 struct outward;
 struct outward_conf;
 struct deploy;
+struct telemetry;
 struct tls_ctx;
 
 struct rooms {
@@ -34,6 +35,7 @@ struct rooms {
 	struct net *net;         /* NULL: it stops */
 	struct outward *outward; /* NULL: it has stopped */
 	struct deploy *deploy;
+	struct telemetry *telemetry;
 };
 
 /* Numbers for every catalog and backend of conf; catalogs that are new are made. For
@@ -63,6 +65,8 @@ NODISCARD enum err rooms_load_client_tls(const struct conf *conf,
 /* Borrows from conf. */
 void rooms_get_outward(const struct conf *conf, struct tls_ctx *tls,
     struct outward_conf *outward);
+/* Where the metrics are to be had, a line for each address. */
+void rooms_log_metrics(const struct rooms *rooms, const char *subsystem);
 /* Of the default addresses ::1 need not be there: nobody asked for it. */
 void rooms_drop_missing_ipv6(struct conf *conf);
 

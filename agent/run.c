@@ -35,6 +35,7 @@
 #include "agent/reload.h"
 #include "agent/rooms.h"
 #include "agent/store/store.h"
+#include "agent/telemetry.h"
 #include "agent/watchdog.h"
 #include "lib/log.h"
 #include "lib/tls.h"
@@ -201,6 +202,22 @@ start_deploy(struct rooms *rooms)
 }
 
 static enum err
+open_telemetry(struct rooms *rooms)
+{
+	struct err_where where = {0};
+	struct telemetry_change *change;
+
+	rooms->telemetry = telemetry_new(rooms);
+	enum err err =
+	    telemetry_prepare(rooms->telemetry, rooms->conf, &where, &change);
+	if (err != OK)
+		return fail("opening sockets", err, &where);
+	telemetry_commit(change);
+	rooms_log_metrics(rooms, "agent");
+	return OK;
+}
+
+static enum err
 open_rooms(struct run *run)
 {
 	struct rooms *rooms = &run->rooms;
@@ -217,7 +234,9 @@ open_rooms(struct run *run)
 	err = open_net(rooms);
 	if (err == OK)
 		err = open_outward(rooms);
-	return err == OK ? start_deploy(rooms) : err;
+	if (err == OK)
+		err = start_deploy(rooms);
+	return err == OK ? open_telemetry(rooms) : err;
 }
 
 /* -- signals --------------------------------------------------------------- */
@@ -346,6 +365,7 @@ close_rooms(struct run *run)
 	monitor_stop(run->monitor);
 	run->monitor = NULL;
 	watchdog_stop(run->watchdog);
+	telemetry_free(rooms->telemetry);
 	deploy_stop(rooms->deploy);
 	store_close(rooms->store); /* the replies nobody waits for come to proto */
 	rooms->store = NULL;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/err.h"
 
@@ -35,6 +36,9 @@ NODISCARD enum err tls_server_new(const struct tls_files *files,
  * shown. Fails in the same way. */
 NODISCARD enum err tls_client_new(const struct tls_files *files,
     struct err_where *where, struct tls_ctx **ctx);
+/* Until when the first certificate of the file is valid: Unix time. Fails as above. */
+NODISCARD enum err tls_expiry(const char *cert, struct err_where *where,
+    int64_t *unix_time);
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx);
 void tls_ctx_unref(struct tls_ctx *ctx); /* takes NULL */
 

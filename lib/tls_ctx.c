@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -140,6 +141,26 @@ next_cert(struct pem *pem, X509 **cert)
 		return fail_ssl(pem, "a certificate that cannot be read");
 	ERR_clear_error();
 	return OK;
+}
+
+enum err
+tls_expiry(const char *cert, struct err_where *where, int64_t *unix_time)
+{
+	X509 *x = NULL;
+	struct tm tm;
+	struct pem pem;
+	enum err err = open_pem(&pem, cert, false, where);
+
+	if (err == OK)
+		err = next_cert(&pem, &x);
+	if (err == OK &&
+	    (x == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1))
+		err = err_at(where, cert, 0, "has no certificate");
+	if (err == OK)
+		*unix_time = timegm(&tm);
+	X509_free(x);
+	close_pem(&pem);
+	return err;
 }
 
 /* -- our certificate ------------------------------------------------------- */

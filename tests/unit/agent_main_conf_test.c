@@ -426,11 +426,11 @@ faults__backends__each_is_told(void **state)
 }
 
 static void
-faults__later_parts__said_to_be_unsupported(void **state)
+faults__several_sections__each_at_its_line(void **state)
 {
 	(void)state;
 	EXPECT("[agent]\n"
-	       "metrics = 127.0.0.1\n"
+	       "metrics = 127.0.0.1, 127.0.0.1@9153\n"
 	       "state-dir = /tmp\n"
 	       "[catalog c]\n"
 	       "name = c.example\n"
@@ -439,7 +439,7 @@ faults__later_parts__said_to_be_unsupported(void **state)
 	       "notify = 192.0.2.1\n"
 	       "max-lock = 0\n"
 	       "max-transaction = 0\n",
-	    "2: metrics: not supported by this version", "7: there is no [key k]",
+	    "2: metrics: given twice: 127.0.0.1@9153", "7: there is no [key k]",
 	    "9: max-lock: at least one second", "10: max-transaction: ");
 	EXPECT(REST "guard-remove = 5 percent\n", "6: guard-remove: neither off");
 	EXPECT(REST "guard-remove = 5% in 600 min 3\n", "6: guard-remove: neither off");
@@ -682,7 +682,7 @@ main(void)
 	    cmocka_unit_test(faults__secret_open_to_others__refused),
 	    cmocka_unit_test(faults__catalogs__each_is_told),
 	    cmocka_unit_test(faults__backends__each_is_told),
-	    cmocka_unit_test(faults__later_parts__said_to_be_unsupported),
+	    cmocka_unit_test(faults__several_sections__each_at_its_line),
 	    cmocka_unit_test(faults__of_roles__are_told),
 	    cmocka_unit_test(faults__of_tls__are_told),
 	    cmocka_unit_test(

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AGENT_METRICS_HTTP_H
+#define AGENT_METRICS_HTTP_H
+
+#include "agent/metrics/metrics.h"
+
+/*
+ * One listening socket, and its thread. Few connections at a time, of which each has
+ * some seconds; GET and HEAD of two paths, and nothing is read of what else is sent.
+ */
+struct http;
+
+/* fd is the socket, and goes with it. NULL: there is no thread to be had; fd is closed.
+ */
+struct http *http_start(int fd, metrics_look_fn *look, void *arg);
+/* Waits for its thread. Takes NULL. */
+void http_stop(struct http *http);
+
+#endif
