@@ -7,6 +7,8 @@
 #   make check      all tests: unit and system, against real servers
 #   make lint       layers, headers that compile alone, formatting
 #   make fuzz       libFuzzer on every parser, FUZZ_TIME seconds each (60)
+#   make soak       load and random faults on real servers, for SOAK_TIME seconds
+#                   (3600), with what must hold checked all the while
 #   make bench      one line per figure, each a ratio of one run (bench/README.md)
 #   make bench-million  what is large: a million members, 100,000 zones
 #   make install    into DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc)
@@ -40,6 +42,7 @@ SYSCONFDIR ?= /etc
 MANDIR   ?= $(PREFIX)/share/man
 FUZZ_TIME ?= 60
 FUZZ_CC  ?= clang
+SOAK_TIME ?= 3600
 
 ifeq ($(SAN),1)
 B        ?= build-san
@@ -75,7 +78,7 @@ NETCONF_LDLIBS := -lnetconf2 -lyang -lssh -lpthread $(LIB_LDLIBS)
 ROOMS := lib agent/store agent/guard agent/catalog agent/proto agent/net \
          agent/health agent/metrics agent/pattern agent/backend agent/probe agent/deploy
 HEADERS = $(wildcard lib/*.h agent/*.h agent/*/*.h ctl/*.h) $(if $(NETCONF),$(wildcard netconf/*.h))
-SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c netconf/*.c tests/unit/*.c tests/system/*.c tests/fuzz/*.c bench/*.c)
+SOURCES = $(wildcard lib/*.c agent/*.c agent/*/*.c ctl/*.c netconf/*.c tests/unit/*.c tests/system/*.c tests/soak/*.c tests/fuzz/*.c bench/*.c)
 
 room = $(B)/$(subst /,_,$(1)).a
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
@@ -85,7 +88,7 @@ archives = $(foreach r,agent/deploy agent/probe agent/backend agent/pattern agen
 
 PROGRAMS := $(B)/nsherdd $(B)/nsherdctl $(if $(NETCONF),$(B)/nsherd-netconfd)
 
-.PHONY: all nsherdd nsherdctl nsherd-netconfd help demo check check-unit check-system lint fuzz \
+.PHONY: all nsherdd nsherdctl nsherd-netconfd help demo check check-unit check-system lint fuzz soak \
         bench bench-million \
         install uninstall clean deps FORCE
 
@@ -184,6 +187,9 @@ demo: deps all
 deps:
 	$(Q)WITHOUT_NETCONF=$(if $(NETCONF),,$(filter command,$(origin NETCONF))) tests/deps
 
+soak: deps all
+	$(Q)B=$(B) SOAK_TIME=$(SOAK_TIME) tests/soak/run
+
 # -- fuzzing ----------------------------------------------------------------
 
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(filter-out $(if $(NETCONF),,%/fuzz_netconf.c),$(wildcard tests/fuzz/fuzz_*.c)))
@@ -197,6 +203,12 @@ fuzz-build: $(patsubst %,$(B)/%,$(FUZZERS))
 $(B)/fuzz_netconf: $(B)/tests/fuzz/fuzz_netconf.o $(filter-out %/main.o,$(call objs,netconf)) $(call archives,lib)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(NETCONF_LDLIBS)
+$(B)/fuzz_ctl: $(B)/tests/fuzz/fuzz_ctl.o $(filter-out %/main.o,$(call objs,ctl)) $(call archives,lib)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(CTL_LDLIBS)
+$(B)/fuzz_conf: $(B)/tests/fuzz/fuzz_conf.o $(filter-out %/main.o,$(call objs,agent)) $(call archives,$(ROOMS))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LDLIBS) -ljansson
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call archives,$(ROOMS))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LDLIBS)
