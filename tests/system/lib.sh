@@ -98,7 +98,7 @@ trap 'printf "FAIL: told to stop after %s s\\n" "$SECONDS"; exit 130' INT TERM
 # side by side, so each has 150 of its own; the demo and others have the first. None
 # is given twice, as it may not be in use before the next one is asked for.
 free_port() {
-	$PYTHON - "$0" "$T/ports-given" <<'P'
+	$PYTHON - "${PORTS_OF:-$0}" "$T/ports-given" <<'P'
 import glob, os, random, socket, sys
 tests = sorted(glob.glob(os.path.join(os.path.dirname(sys.argv[1]), "[0-9]*.sh")))
 base = 20000 + 150 * (tests.index(sys.argv[1]) + 1 if sys.argv[1] in tests else 0)
