@@ -129,9 +129,9 @@ class Checker(threading.Thread):
             if rdtype == dns.rdatatype.PTR and labels[-1] == "zones" and len(labels) == 2:
                 ids[labels[0]] = rd.target.to_text().rstrip(".")
             elif labels[0] == "group":
-                groups[labels[1]] = rd.strings[0].decode()
+                groups[labels[1]] = " ".join(sorted([*groups.get(labels[1], "").split(), rd.strings[0].decode()]))
             elif labels[:2] == ["contact", "ext"]:
-                contacts[labels[2]] = rd.strings[0].decode()
+                contacts[labels[2]] = contacts.get(labels[2], "") + rd.strings[0].decode()
         return {z: (i, groups.get(i), contacts.get(i)) for i, z in ids.items()}, ids
 
     @staticmethod

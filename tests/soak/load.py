@@ -104,7 +104,8 @@ class Client(threading.Thread):
         """The rcode and the reason; None, None if there was no answer."""
         try:
             s = self.connect()
-            dns.query.send_tcp(s, u, time.time() + 10)
+            u.sent = u.to_wire()  # signs
+            dns.query.send_tcp(s, u.sent, time.time() + 10)
             r = dns.query.receive_tcp(s, time.time() + 10, keyring=u.keyring, request_mac=u.mac)[0]
         except dns.tsig.PeerError as e:  # its answer, signed or not, is that it was not taken
             self.world.count(f"answer {type(e).__name__}")
@@ -179,7 +180,7 @@ class Client(threading.Thread):
         new = (self.fresh_id(), self.group_of(zone), self.rng.choice([None, f"t{self.n}"]))
         outcome, u = self.one("add", zone, None, new, lambda u: self.put(u, zone, new))
         if outcome:
-            self.played = self.played[-50:] + [(u.to_wire(), zone)]
+            self.played = self.played[-50:] + [(u.sent, zone)]
 
     def delete(self):
         have = self.known(True)
