@@ -13,6 +13,8 @@
 #   make bench-million  what is large: a million members, 100,000 zones
 #   make install    into DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc)
 #   make uninstall  removes exactly what install put there
+#   make deb        Debian packages, into build-deb/: nsherd, nsherd-ctl and
+#                   nsherd-netconf (installs with apt what it lacks)
 #   make deps       what demo, check and bench call first: installs with apt
 #                   what is missing, and says what
 #   make clean      removes every build directory
@@ -90,7 +92,7 @@ PROGRAMS := $(B)/nsherdd $(B)/nsherdctl $(if $(NETCONF),$(B)/nsherd-netconfd)
 
 .PHONY: all nsherdd nsherdctl nsherd-netconfd help demo check check-unit check-system lint fuzz soak \
         bench bench-million \
-        install uninstall clean deps FORCE
+        install uninstall deb clean deps FORCE
 
 all: $(PROGRAMS)
 nsherdd: $(B)/nsherdd
@@ -246,7 +248,9 @@ NETCONF_FILES = 755:$(B)/nsherd-netconfd:$(PREFIX)/sbin/nsherd-netconfd \
 FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
         755:$(B)/nsherdctl:$(PREFIX)/bin/nsherdctl \
         644:packaging/nsherdd.service:$(PREFIX)/lib/systemd/system/nsherdd.service \
+        644:packaging/nsd.service.d/nsherd.conf:$(PREFIX)/lib/systemd/system/nsd.service.d/nsherd.conf \
         644:packaging/nsherd.conf:$(PREFIX)/share/nsherd/nsherd.conf \
+        755:packaging/join-servers:$(PREFIX)/share/nsherd/join-servers \
         $(foreach p,$(wildcard packaging/health/nsherd-*),755:$(p):$(PREFIX)/share/nsherd/health/$(notdir $(p))) \
         $(foreach p,$(wildcard packaging/health/*.conf),644:$(p):$(PREFIX)/share/nsherd/health/$(notdir $(p))) \
         755:patterns/exec/powerdns:$(PREFIX)/lib/nsherd/exec/powerdns \
@@ -258,13 +262,29 @@ FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
 
 install: all
 	$(Q)set -e; for f in $(FILES); do m=$${f%%:*}; r=$${f#*:}; \
-	    install -D -m $$m "$${r%%:*}" "$(DESTDIR)$${r#*:}"; done
+	    install -D -m $$m "$${r%%:*}" "$(DESTDIR)$${r#*:}"; \
+	    case $$r in *.service:*) \
+	        sed -i 's#/usr/s#$(PREFIX)/s#' "$(DESTDIR)$${r#*:}" ;; esac; done
 
 uninstall:
 	$(Q)set -e; for f in $(FILES); do r=$${f#*:}; d="$(DESTDIR)$${r#*:}"; rm -f "$$d"; \
 	    rmdir -p --ignore-fail-on-non-empty "$$(dirname "$$d")" 2>/dev/null || :; done
 
+# dpkg-buildpackage wants debian/ at the root: it gets a copy of what it needs.
+# PREBUILT=DIR packs programs that are there, for tests; D is where it all goes.
+D = build-deb
+deb:
+	$(Q)FOR=deb tests/deps
+	$(Q)rm -rf $(D) && mkdir -p $(D)/source
+	$(Q)tar --exclude='./build*' --exclude=./.git -cf - . | tar -xf - -C $(D)/source
+	$(Q)cp -r packaging/debian $(D)/source/
+	$(Q)cd $(D)/source && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u SAN -u B CC='$(CC)' \
+	    PREBUILT='$(if $(PREBUILT),$(abspath $(PREBUILT)))' \
+	    dpkg-buildpackage -b -us -uc -J$(shell nproc) > ../build.log 2>&1 || \
+	    { tail -n 40 ../build.log; exit 1; }
+	$(Q)rm -rf $(D)/source && ls $(D)/*.deb
+
 clean:
-	$(Q)rm -rf build build-san build-thread build-fuzz build-clang
+	$(Q)rm -rf build build-deb build-san build-thread build-fuzz build-clang
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
