@@ -105,6 +105,9 @@ struct backend_driver {
 	unsigned batch_max;
 	/* NULL: batch_max. What it wants as it is configured, which is less. */
 	unsigned (*batch_size)(const void *ctx);
+	/* NULL: all of a batch. Else apply gets so many of it at a time, and those
+	 * that follow go on record meanwhile. */
+	unsigned (*apply_size)(const void *ctx);
 	unsigned caps;
 	/* Options it knows, NULL-terminated: others are configuration errors. */
 	const char *const *options;

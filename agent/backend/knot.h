@@ -15,7 +15,12 @@
 
 /* What the files of the knot driver share; see knot.c for the story. */
 
-enum { KNOT_BATCH_MAX = 10000, KNOT_CACHE_SIZE = 256, KNOT_TOKEN_MAX = 64 };
+enum {
+	KNOT_BATCH_MAX = 10000,
+	KNOT_PORTION = 5000,
+	KNOT_CACHE_SIZE = 256,
+	KNOT_TOKEN_MAX = 64
+};
 
 /* What settings come to, for as long as they are not pushed out. */
 struct knot_cached {
@@ -40,6 +45,8 @@ struct knot {
 	bool has_token_acl;   /* see knot_txn.c */
 	bool keys_renewed;    /* ours in it have the agent's secrets */
 	struct textset known; /* templates seen in it */
+	size_t n_listed;      /* names in the list of zones read last */
+	unsigned n_loading;   /* primaries of the last commit, if it had no others */
 
 	/* the transaction that we have open */
 	bool in_txn;

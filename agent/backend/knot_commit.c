@@ -263,16 +263,24 @@ fill_and_commit(struct knot_batch *b, struct knot_fault *fault)
 static void
 settle_committed(struct knot_batch *b)
 {
+	bool others = false;
+
+	b->k->n_loading = 0;
 	for (size_t i = 0; i < b->n; i++) {
 		struct knot_task *t = &b->tasks[i];
 
 		if (!t->sent || !op_is_open(t->op))
 			continue;
-		if (t->op->kind == OP_REMOVE)
+		if (t->op->kind == OP_REMOVE) {
 			op_settle(t->op, RESULT_OK, "%s", "");
-		else
-			knot_task_settle_set(b->k, t, RESULT_OK);
+			continue;
+		}
+		others |= t->op->settings->role != ROLE_PRIMARY;
+		b->k->n_loading++;
+		knot_task_settle_set(b->k, t, RESULT_OK);
 	}
+	if (others)
+		b->k->n_loading = 0;
 }
 
 static bool

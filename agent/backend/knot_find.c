@@ -21,6 +21,7 @@ struct find {
 	struct knot_found *found;
 	size_t n;
 	bool *served, *configured;
+	size_t n_units;
 	uint32_t *slots; /* of a hash table: place + 1; 0: empty */
 	size_t mask;
 	void (*note)(struct find *f, size_t i, const struct knot_unit *unit);
@@ -77,6 +78,7 @@ take_unit(void *arg, const struct knot_unit *unit)
 							  : unit->field[KNOT_ID];
 	struct dname name;
 
+	f->n_units++;
 	if (text == NULL || dname_parse(text, &name) != OK)
 		return OK;
 	for (size_t at = hash(&name); f->slots[at & f->mask] != 0; at++) {
@@ -177,6 +179,8 @@ read_lists(struct knot *k, struct find *f, struct backend_error *why)
 
 	f->note = note_served;
 	err = read_list(k, f, &served, why);
+	if (err == OK)
+		k->n_listed = f->n_units;
 	f->note = note_configured;
 	return err == OK ? read_list(k, f, &configured, why) : err;
 }

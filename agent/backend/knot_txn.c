@@ -38,6 +38,7 @@ enum {
 	REOPEN_MS = 1500,
 	WATCH_MS = 1000,
 	STEP_MS = 50,
+	GLANCE_MS = 10,
 	WAIT_MS = 10000
 };
 
@@ -405,27 +406,42 @@ read_workers(struct knot *k, struct reading *r, struct backend_error *why)
 	return err;
 }
 
+static bool
+ends_soon(const struct knot_workers *first, const struct knot_workers *now, int64_t ms)
+{
+	unsigned done =
+	    first->pending > now->pending ? first->pending - now->pending : 0;
+
+	return done > 0 && (int64_t)now->pending * ms / done <= WATCH_MS;
+}
+
 /*
  * Workers that load files are done with thousands a second; workers that wait
  * for primaries, with one in some seconds each. What runs is waited for by any
  * commit, and ends in one such time; it is the queue that must be short, or
- * going down fast.
+ * going down fast. Behind a commit of ours the queue was empty, and files are all
+ * that it has then, if that was of primaries: a glance is enough.
  */
 enum err
 knot_txn_would_stall(struct knot *k, bool *stall, struct backend_error *why)
 {
-	struct reading first, now;
-	int64_t start_ms = clock_ms();
+	struct reading first = {.good = false}, now;
+	int64_t start_ms = clock_ms(), ms = 0;
 	enum err err = read_workers(k, &first, why);
+	bool files = first.workers.pending <= k->n_loading;
 	unsigned done;
 
 	*stall = false;
+	k->n_loading = 0;
 	now = first;
-	while (err == OK && now.good && now.workers.pending > 0 &&
-	       clock_ms() - start_ms < WATCH_MS) {
-		err = chan_sleep(k->ctl.chan.cancel_fd, STEP_MS, why);
+	while (err == OK && now.good && now.workers.pending > 0 && ms < WATCH_MS) {
+		if (files && ends_soon(&first.workers, &now.workers, ms))
+			return OK;
+		err =
+		    chan_sleep(k->ctl.chan.cancel_fd, files ? GLANCE_MS : STEP_MS, why);
 		if (err == OK)
 			err = read_workers(k, &now, why);
+		ms = clock_ms() - start_ms;
 	}
 	if (err != OK || !now.good || now.workers.pending == 0)
 		return err;

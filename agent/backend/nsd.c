@@ -326,7 +326,8 @@ static const char *const options[] = {"control", "zonelist", "config", "tls-cert
 
 const struct backend_driver nsd_driver = {
     .name = "nsd",
-    .batch_max = NSD_LIST_MAX,
+    .batch_max = NSD_BATCH_MAX,
+    .apply_size = nsd_apply_size,
     .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE,
     .options = options,
     .check = nsd_check,

@@ -16,7 +16,10 @@
 
 /* What the files of the nsd driver share; see nsd.c for the story. */
 
-enum { NSD_LIST_MAX = 5000 /* lines of one addzones or delzones */ };
+enum {
+	NSD_BATCH_MAX = 10000,
+	NSD_LIST_MAX = 2500, /* lines of one addzones or delzones */
+};
 
 extern const char nsd_include_name[]; /* in config-dir */
 
@@ -203,6 +206,7 @@ NODISCARD enum err nsd_files_unlink(int dir_fd, const char *path, bool *gone);
 
 /* -- nsd_apply.c ----------------------------------------------------------- */
 
+unsigned nsd_apply_size(const void *ctx);
 enum err nsd_apply(void *ctx, struct backend_op *ops, size_t n,
     struct backend_error *why);
 

@@ -535,6 +535,14 @@ run(struct batch *b)
 	return err;
 }
 
+/* NSD loads the zones of one list while it reads the next. */
+unsigned
+nsd_apply_size(const void *ctx)
+{
+	(void)ctx;
+	return NSD_LIST_MAX;
+}
+
 enum err
 nsd_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *why)
 {
@@ -542,7 +550,7 @@ nsd_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *why
 	char name[DNAME_TEXT_MAX];
 	enum err err;
 
-	assert(n <= NSD_LIST_MAX);
+	assert(n <= NSD_BATCH_MAX);
 	for (size_t i = 0; i < n; i++) {
 		struct task *t = &b.tasks[i];
 

@@ -466,13 +466,13 @@ make_ops(struct batch *b)
 
 /* An addition that was refused may have left the zone there all the same. */
 static void
-look_at_refused(struct batch *b)
+look_at_refused(struct batch *b, size_t from, size_t to)
 {
 	struct engine *e = b->engine;
 	struct backend_error why = {""};
 	struct dname *zones = NULL;
 	size_t n = 0, room = 0;
-	for (size_t i = 0; i < b->n_ops; i++) {
+	for (size_t i = from; i < to; i++) {
 		struct item *it = &b->items[b->op_items[i]];
 		if (b->ops[i].kind != OP_ADD || b->ops[i].result != RESULT_REJECTED)
 			continue;
@@ -485,18 +485,68 @@ look_at_refused(struct batch *b)
 	bool known = b->err == OK &&
 		     e->driver->lookup(e->ctx, zones, n, looked_up, b, &why) == OK;
 	free(zones);
-	for (size_t i = 0; !known && i < b->n_ops; i++)
+	for (size_t i = from; !known && i < to; i++)
 		b->items[b->op_items[i]].presence = PRESENCE_UNKNOWN;
 }
 
-/* What is to be in the ledger before the commands are sent. */
-static enum err
-write_intents(struct batch *b)
+/* What is to be in the ledger before the commands are sent. NULL: there are none. */
+static struct record *
+begin_intents(struct batch *b, size_t from, size_t to)
 {
+	if (from == to)
+		return NULL;
 	struct record *r = record_new(b->engine);
-	for (size_t i = 0; i < b->n_ops; i++)
+	for (size_t i = from; i < to; i++)
 		outcome_intent(b->engine, r, &b->items[b->op_items[i]], b->ops[i].kind);
-	return record_write(&r);
+	record_write_begin(r);
+	return r;
+}
+
+/* Not on record, so not sent. */
+static void
+unwritten(struct batch *b, enum err err)
+{
+	b->err = ERR_FULL;
+	b->unwritten = true;
+	atomic_store(&b->engine->write_failed, true);
+	snprintf(b->why.text, sizeof(b->why.text), "cannot write the ledger: %s",
+	    err_str(err));
+}
+
+/* The end of the portion that begins there. */
+static size_t
+portion_end(const struct batch *b, size_t from, size_t size)
+{
+	return b->n_ops - from > size ? from + size : b->n_ops;
+}
+
+static void
+apply(struct batch *b)
+{
+	struct engine *e = b->engine;
+	size_t size = e->driver->apply_size != NULL ? e->driver->apply_size(e->ctx) : 0;
+	size_t from = 0, to = portion_end(b, 0, size > 0 ? size : b->n_ops);
+	struct record *intents = begin_intents(b, from, to);
+	while (from < to) {
+		enum err err = record_write_end(&intents);
+		if (err != OK) {
+			unwritten(b, err);
+			break;
+		}
+		size_t next = portion_end(b, to, to - from);
+		intents = begin_intents(b, to, next);
+		b->n_together = to - from;
+		b->err = e->driver->apply(e->ctx, b->ops + from, to - from, &b->why);
+		look_at_refused(b, from, to);
+		if (b->err != OK)
+			break;
+		if (to < b->n_ops)
+			outcome_portion(b, to);
+		from = to;
+		to = next;
+	}
+	if (record_write_end(&intents) != OK)
+		atomic_store(&e->write_failed, true);
 }
 
 void
@@ -509,20 +559,9 @@ batch_run(struct batch *b)
 		prepare(b);
 	if (b->err == OK)
 		make_ops(b);
-	if (b->err == OK && b->n_ops > 0) {
-		enum err err = write_intents(b);
-		if (err == OK) {
-			b->err = e->driver->apply(e->ctx, b->ops, b->n_ops, &b->why);
-			look_at_refused(b);
-		} else {
-			/* Not on record, so not sent. */
-			b->err = ERR_FULL;
-			b->unwritten = true;
-			atomic_store(&e->write_failed, true);
-			snprintf(b->why.text, sizeof(b->why.text),
-			    "cannot write the ledger: %s", err_str(err));
-		}
-	}
+	outcome_begin(b);
+	if (b->err == OK)
+		apply(b);
 	outcome_record(b);
 	if (b->err == OK)
 		e->n_failures = 0;

@@ -12,7 +12,9 @@
 
 /*
  * Zones gathered from wherever, each judged once, and carried out together:
- * look-ups, native patterns, intent on record, one call of the driver, outcome.
+ * look-ups, native patterns, intent on record, a call of the driver, outcome. A
+ * large batch is given to the driver in portions: what follows goes on record while
+ * it is busy, and it need not wait for that.
  */
 
 struct engine;
@@ -30,6 +32,8 @@ struct batch {
 	struct backend_op *ops;
 	size_t *op_items; /* the item of each */
 	size_t n_ops;
+	size_t n_recorded;  /* of them: their outcome is on its way */
+	size_t n_together;  /* those that the driver got last */
 	enum err err;       /* of the driver as a whole */
 	bool unwritten;     /* err is ours: the intent could not be recorded */
 	unsigned n_failed;  /* operations; the first few are logged */

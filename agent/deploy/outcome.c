@@ -156,7 +156,7 @@ verify(const struct batch *b, const struct item *it, enum watch_kind kind,
 	w->start_us = pace_now_us();
 	/* A server takes its time for a large batch: do not bother it meanwhile. */
 	uint64_t delay =
-	    kind == WATCH_CHECK ? 0 : FIRST_ASK_MS + b->n_ops / ZONES_PER_MS;
+	    kind == WATCH_CHECK ? 0 : FIRST_ASK_MS + b->n_together / ZONES_PER_MS;
 	probe_ask(e->target, &it->zone, w->start_us / 1000 + delay);
 }
 
@@ -518,20 +518,57 @@ count_transfer(struct engine *e, const struct item *it, const struct backend_op 
 }
 
 void
+outcome_begin(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		fill_watch(b->engine, &b->items[i]);
+}
+
+static void
+record_ops(struct batch *b, struct record *r, size_t to)
+{
+	for (; b->n_recorded < to; b->n_recorded++) {
+		size_t i = b->n_recorded;
+		struct item *it = &b->items[b->op_items[i]];
+		record_op(b, r, it, &b->ops[i]);
+		it->recorded = true;
+		count_transfer(b->engine, it, &b->ops[i]);
+	}
+}
+
+static void
+settle(struct engine *e, const struct item *it, uint64_t catalog_job,
+    uint64_t status_job)
+{
+	struct watch *w = watch_find(&e->watch, &it->zone);
+	if (w->kind != WATCH_BATCH)
+		return;
+	if (it->action == ACT_NONE && !w->again)
+		watch_del(&e->watch, w);
+	else
+		engine_settle(e, w, catalog_job, status_job);
+}
+
+void
+outcome_portion(struct batch *b, size_t to)
+{
+	struct record *r = record_new(b->engine);
+	size_t from = b->n_recorded;
+	uint64_t catalog_job, status_job;
+	record_ops(b, r, to);
+	record_submit(&r, &catalog_job, &status_job);
+	for (size_t i = from; i < to; i++)
+		settle(b->engine, &b->items[b->op_items[i]], catalog_job, status_job);
+}
+
+void
 outcome_record(struct batch *b)
 {
 	struct engine *e = b->engine;
 	struct record *r = b->record != NULL ? b->record : record_new(e);
 	b->record = NULL;
 	uint64_t catalog_job, status_job;
-	for (size_t i = 0; i < b->n; i++)
-		fill_watch(e, &b->items[i]);
-	for (size_t i = 0; i < b->n_ops; i++) {
-		struct item *it = &b->items[b->op_items[i]];
-		record_op(b, r, it, &b->ops[i]);
-		it->recorded = true;
-		count_transfer(e, it, &b->ops[i]);
-	}
+	record_ops(b, r, b->n_ops);
 	for (size_t i = 0; i < b->n; i++) {
 		if (!b->items[i].recorded) {
 			record_item(b, r, &b->items[i]);
@@ -552,13 +589,6 @@ outcome_record(struct batch *b)
 	} else {
 		record_submit(&r, &catalog_job, &status_job);
 	}
-	for (size_t i = 0; i < b->n; i++) {
-		struct watch *w = watch_find(&e->watch, &b->items[i].zone);
-		if (w->kind != WATCH_BATCH)
-			continue;
-		if (b->items[i].action == ACT_NONE && !w->again)
-			watch_del(&e->watch, w);
-		else
-			engine_settle(e, w, catalog_job, status_job);
-	}
+	for (size_t i = 0; i < b->n; i++)
+		settle(e, &b->items[i], catalog_job, status_job);
 }

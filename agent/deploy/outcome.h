@@ -13,6 +13,10 @@ void outcome_intent(struct engine *e, struct record *r, const struct item *it,
     enum backend_op_kind kind);
 /* The native pattern could not be made: the item becomes a note. */
 void outcome_refused(struct item *it, enum backend_result result, const char *text);
+/* Once it is known what each item comes to, and before any of these: */
+void outcome_begin(struct batch *b);
+/* The operations before `to`, which the driver is done with; others follow. */
+void outcome_portion(struct batch *b, size_t to);
 /* Every item, after the driver is done or could not be reached. */
 void outcome_record(struct batch *b);
 /* A removed zone was seen gone: the ledger entry, the grave, the note. */

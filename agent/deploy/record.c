@@ -342,17 +342,48 @@ record_submit(struct record **rp, uint64_t *catalog_job, uint64_t *status_job)
 		store_submit(e->store, STORE_STATUS, &r->status_job);
 }
 
+/* In the writer's thread. */
+static void
+done_write(struct store_job *job, enum err err)
+{
+	struct record *r =
+	    (struct record *)((char *)job - offsetof(struct record, catalog_job));
+	/* Under the lock: once it is free the record may be gone. */
+	pthread_mutex_lock(&r->lock);
+	r->err = err;
+	r->is_written = true;
+	pthread_cond_signal(&r->cond);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
+record_write_begin(struct record *r)
+{
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->cond, NULL);
+	r->is_written = r->n_changes == 0 && !r->has_mark;
+	if (r->is_written)
+		return;
+	r->catalog_job = (struct store_job){.run = run_catalog,
+	    .done = done_write,
+	    .patience = PATIENCE_BRIEF};
+	store_submit(r->engine->store, STORE_CATALOG, &r->catalog_job);
+}
+
 enum err
-record_write(struct record **rp)
+record_write_end(struct record **rp)
 {
 	struct record *r = *rp;
 	*rp = NULL;
-	enum err err = OK;
-	if (r->n_changes > 0 || r->has_mark) {
-		r->catalog_job =
-		    (struct store_job){.run = run_catalog, .patience = PATIENCE_BRIEF};
-		err = store_call(r->engine->store, STORE_CATALOG, &r->catalog_job);
-	}
+	if (r == NULL)
+		return OK;
+	pthread_mutex_lock(&r->lock);
+	while (!r->is_written)
+		pthread_cond_wait(&r->cond, &r->lock);
+	pthread_mutex_unlock(&r->lock);
+	pthread_cond_destroy(&r->cond);
+	pthread_mutex_destroy(&r->lock);
+	enum err err = r->err;
 	record_free(r);
 	return err;
 }

@@ -2,6 +2,7 @@
 #ifndef AGENT_DEPLOY_RECORD_H
 #define AGENT_DEPLOY_RECORD_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,6 +82,11 @@ struct record {
 	/* jobs */
 	struct store_job catalog_job, status_job;
 	atomic_uint n_jobs;
+	/* between record_write_begin and _end */
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool is_written;
+	enum err err;
 };
 
 struct record *record_new(struct engine *engine);
@@ -102,8 +108,10 @@ void record_release(struct engine *e);
 void record_hold(struct record **r);
 /* What is held back, to put more into, or a new one. */
 struct record *record_held_or_new(struct engine *e);
-/* The changes and the mark alone, durable on return. Takes *r too. ERR_FULL, ERR_IO. */
-NODISCARD enum err record_write(struct record **r);
+/* The changes and the mark alone, durable when record_write_end returns, which
+ * waits for that and takes *r (NULL: nothing to wait for). ERR_FULL, ERR_IO. */
+void record_write_begin(struct record *r);
+NODISCARD enum err record_write_end(struct record **r);
 
 /* When to try again after so many failures in a row, in ms. */
 uint64_t record_backoff_ms(enum note_retry retry, uint32_t tries);
