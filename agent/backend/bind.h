@@ -155,14 +155,20 @@ enum err bind_operators(struct backend_error *why, const char *fmt, ...);
  */
 NODISCARD enum err bind_reconfig(struct bind *b, const struct dname *key, bool bulk,
     bool *loaded, struct backend_error *why);
+/* The same in two steps: is it sound as it is? */
+NODISCARD enum err bind_may_reconfig(struct bind *b, const struct dname *key, bool bulk,
+    bool *may, struct backend_error *why);
+NODISCARD enum err bind_tell_reconfig(struct bind *b, bool *loaded,
+    struct backend_error *why);
 /* The include file as it is. inc must be empty. */
 NODISCARD enum err bind_read_include(struct bind *b, struct bind_include *inc,
     struct backend_error *why);
 /* Put right what somebody did to our files. */
 NODISCARD enum err bind_mend_include(struct bind *b, struct backend_error *why);
-/* Make it be like next, and have it read; or all stays as it was. */
+/* Make it be like next, and have it read; or all stays as it was. checked: by
+ * bind_may_reconfig, just now. */
 NODISCARD enum err bind_load_include(struct bind *b, const struct bind_include *next,
-    bool *loaded, struct backend_error *why);
+    bool checked, bool *loaded, struct backend_error *why);
 
 /* -- bind_prepare.c ----------------------------------------------------------- */
 
@@ -208,6 +214,9 @@ NODISCARD enum err bind_bulk_replace(struct bind *b, struct bind_task **tasks, s
 /* Add those marked bulk, by one reconfig; those that named may have, or all if it
  * cannot be done, lose that mark. */
 NODISCARD enum err bind_bulk_add(struct bind *b, struct bind_task *tasks, size_t n,
+    struct backend_error *why);
+/* bind_prepare.c: would named take zones such as these? ERR_INVALID: why not. */
+NODISCARD enum err bind_try_bodies(struct bind *b, struct bind_task **list, size_t n,
     struct backend_error *why);
 /* It has zones. */
 bool bind_bulk_is_used(struct bind *b);

@@ -183,17 +183,24 @@ bind_bulk_is_used(struct bind *b)
 	return file != NULL && st.st_size > 0;
 }
 
-bool
-bind_bulk_make(struct bind *b)
+/* Returns whether it was not there. */
+static bool
+make_empty(struct bind *b, const char *name)
 {
 	int dir_fd;
 	enum err err = spool_open(b->conf.config_dir, &dir_fd);
 
 	if (err != OK)
 		return false;
-	err = spool_create(dir_fd, bind_bulk_name, "", 0, 0640);
+	err = spool_create(dir_fd, name, "", 0, 0640);
 	close(dir_fd);
 	return err == OK;
+}
+
+bool
+bind_bulk_make(struct bind *b)
+{
+	return make_empty(b, bind_bulk_name);
 }
 
 /* -- writing it --------------------------------------------------------------- */
@@ -276,14 +283,32 @@ write_aside(struct rewrite *w)
 	return fclose(out) == 0 && good;
 }
 
-/* keep: the file as it was stays under another name. */
+/* Of a rewrite that kept it: forget the old file, or put it back. */
+static void
+finish(struct bind *b, bool put_back)
+{
+	int dir_fd;
+
+	if (spool_open(b->conf.config_dir, &dir_fd) != OK)
+		return;
+	if (!put_back)
+		unlinkat(dir_fd, old_name, 0);
+	else if (renameat(dir_fd, old_name, dir_fd, bind_bulk_name) == -1 &&
+		 errno == ENOENT)
+		/* There was none. An empty one is as good, and may be included. */
+		(void)!spool_replace(dir_fd, bind_bulk_name, "", 0, 0640);
+	close(dir_fd);
+}
+
+/* keep: the file as it was stays under another name, until finish. An error: it is as
+ * it was. */
 static enum err
 rewrite(struct bind *b, struct bind_task **tasks, size_t n, bool put, bool keep,
     struct backend_error *why)
 {
 	struct rewrite w = {.b = b, .tasks = tasks, .n = n, .put = put};
 	enum err err = spool_open(b->conf.config_dir, &w.dir_fd);
-	bool good;
+	bool good, renamed;
 
 	if (err != OK)
 		return unreadable(b, why);
@@ -295,12 +320,14 @@ rewrite(struct bind *b, struct bind_task **tasks, size_t n, bool put, bool keep,
 	if (good && keep)
 		good = linkat(w.dir_fd, bind_bulk_name, w.dir_fd, old_name, 0) == 0 ||
 		       errno == ENOENT;
-	good = good && renameat(w.dir_fd, aside_name, w.dir_fd, bind_bulk_name) == 0 &&
-	       fsync(w.dir_fd) == 0;
+	renamed = good && renameat(w.dir_fd, aside_name, w.dir_fd, bind_bulk_name) == 0;
+	good = renamed && fsync(w.dir_fd) == 0;
 	if (!good) {
 		err = unreadable(b, why);
 		unlinkat(w.dir_fd, aside_name, 0);
 	}
+	if (!good && renamed && keep)
+		finish(b, true);
 	bind_names_fini(&w.names);
 	close(w.dir_fd);
 	return err;
@@ -321,23 +348,6 @@ bind_bulk_replace(struct bind *b, struct bind_task **tasks, size_t n,
 }
 
 /* -- adding ------------------------------------------------------------------- */
-
-/* Forget the old file, or put it back. */
-static void
-finish(struct bind *b, bool put_back)
-{
-	int dir_fd;
-
-	if (spool_open(b->conf.config_dir, &dir_fd) != OK)
-		return;
-	if (!put_back)
-		unlinkat(dir_fd, old_name, 0);
-	else if (renameat(dir_fd, old_name, dir_fd, bind_bulk_name) == -1 &&
-		 errno == ENOENT)
-		/* There was none. An empty one is as good, and may be included. */
-		(void)!spool_replace(dir_fd, bind_bulk_name, "", 0, 0640);
-	close(dir_fd);
-}
 
 /* Those that are in named already, and files that are not there. */
 static enum err
@@ -369,48 +379,70 @@ leave_out_present(struct bind *b, struct bind_task *tasks, size_t n,
 	return err;
 }
 
-/* Our include file includes the bulk file, and named has read both. */
+/* Our include file includes the bulk file, and named reads both. */
 static enum err
 load(struct bind *b, bool *loaded, struct backend_error *why)
 {
 	struct bind_include inc;
 	enum err err;
 
+	*loaded = false;
 	bind_include_init(&inc);
 	err = bind_read_include(b, &inc, why);
 	if (err != OK) {
-		*loaded = false;
 		err = OK;
 	} else if (inc.bulk) {
-		err = bind_reconfig(b, NULL, true, loaded, why);
+		err = bind_tell_reconfig(b, loaded, why);
 	} else {
 		inc.bulk = true;
-		err = bind_load_include(b, &inc, loaded, why);
+		err = bind_load_include(b, &inc, true, loaded, why);
 	}
 	bind_include_fini(&inc);
 	return err;
 }
 
+/*
+ * named-checkconf takes a fifth as long for zones as named itself, which checks them
+ * in the same way before it takes any. So it sees the configuration as it is, and of
+ * each kind of zones one, once. Should named dislike another for its name, it stays
+ * as it was, and so does the file.
+ */
+static enum err
+write_and_load(struct bind *b, struct bind_task **list, size_t n, bool *written,
+    bool *loaded, struct backend_error *why)
+{
+	bool may;
+	enum err err;
+
+	(void)make_empty(b, bind_include_name);
+	err = bind_may_reconfig(b, NULL, true, &may, why);
+	*written = *loaded = false;
+	if (err == OK && may)
+		err = bind_try_bodies(b, list, n, why);
+	if (err != OK || !may)
+		return err == ERR_INVALID ? OK : err;
+	b->rndc.sent = false;
+	*written = rewrite(b, list, n, true, true, why) == OK;
+	return *written ? load(b, loaded, why) : OK;
+}
+
 static enum err
 add_all(struct bind *b, struct bind_task **list, size_t n, struct backend_error *why)
 {
-	bool loaded = false;
-	enum err err = rewrite(b, list, n, true, true, why);
+	bool written, loaded;
+	enum err err = write_and_load(b, list, n, &written, &loaded, why);
 
-	if (err == OK)
-		err = load(b, &loaded, why);
-	else
-		err = OK;
 	for (size_t i = 0; i < n; i++) {
 		if (loaded)
 			bind_settle_added(list[i], RESULT_OK);
-		else if (err != OK && b->rndc.sent)
+		else if (written && err != OK && b->rndc.sent)
 			op_settle(list[i]->op, RESULT_UNKNOWN, "%.190s", why->text);
 		list[i]->bulk = loaded;
 		list[i]->in_bulk |= loaded;
 	}
 	/* What named may have read must stay. */
-	finish(b, !loaded && (err == OK || !b->rndc.sent));
+	if (written)
+		finish(b, !loaded && (err == OK || !b->rndc.sent));
 	if (err == OK && !loaded)
 		log_warn("bind", "backend=%s text=\"one by one, for: %s\"",
 		    b->conf.name, why->text);

@@ -74,14 +74,14 @@ read_at_ms(const struct bind *b)
 	return ms;
 }
 
-/* Tells named to read, and notes what it has read. */
-static enum err
-tell(struct bind *b, bool *loaded, struct backend_error *why)
+enum err
+bind_tell_reconfig(struct bind *b, bool *loaded, struct backend_error *why)
 {
 	int64_t now_ms = clock_unix_ms();
 	struct rndc_reply reply;
 	enum err err = bind_send(b, "reconfig", &reply, why);
 
+	*loaded = false;
 	if (err != OK)
 		return err;
 	b->changed_ms = clock_unix_ms();
@@ -141,7 +141,7 @@ check_included(struct bind *b, const struct bind_config *c, const struct dname *
 }
 
 enum err
-bind_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *loaded,
+bind_may_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *may,
     struct backend_error *why)
 {
 	struct bind_config_reader r = {b->config_path, b->view, b->conf.cancel_fd,
@@ -150,7 +150,7 @@ bind_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *loaded,
 	struct backend_error text = {""};
 	enum err err = bind_locate(b, why);
 
-	*loaded = false;
+	*may = false;
 	if (err != OK)
 		return err;
 	err = bind_config_read(&r, &c, &text);
@@ -170,9 +170,19 @@ bind_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *loaded,
 	if (err == OK)
 		err = check_included(b, &c, key, why);
 	bind_config_fini(&c);
-	if (err == OK)
-		err = tell(b, loaded, why);
+	*may = err == OK;
 	return err == ERR_INVALID ? OK : err;
+}
+
+enum err
+bind_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *loaded,
+    struct backend_error *why)
+{
+	bool may;
+	enum err err = bind_may_reconfig(b, key, bulk, &may, why);
+
+	*loaded = false;
+	return err == OK && may ? bind_tell_reconfig(b, loaded, why) : err;
 }
 
 /* -- the include file --------------------------------------------------------- */
@@ -288,7 +298,7 @@ is_loaded(struct bind *b, const struct bind_include *next, const char *text)
 
 static enum err
 replace_include(struct bind *b, const struct bind_include *next, const char *text,
-    const char *old, bool *loaded, struct backend_error *why)
+    const char *old, bool checked, bool *loaded, struct backend_error *why)
 {
 	struct dname name;
 	struct backend_error text_error;
@@ -296,7 +306,10 @@ replace_include(struct bind *b, const struct bind_include *next, const char *tex
 
 	if (err != OK)
 		return OK; /* not now */
-	err = bind_reconfig(b, any_key(next, &name), next->bulk, loaded, why);
+	if (checked)
+		err = bind_tell_reconfig(b, loaded, why);
+	else
+		err = bind_reconfig(b, any_key(next, &name), next->bulk, loaded, why);
 	if (err == OK && *loaded) {
 		note_loaded(b, text);
 		return OK;
@@ -309,8 +322,8 @@ replace_include(struct bind *b, const struct bind_include *next, const char *tex
 }
 
 enum err
-bind_load_include(struct bind *b, const struct bind_include *next, bool *loaded,
-    struct backend_error *why)
+bind_load_include(struct bind *b, const struct bind_include *next, bool checked,
+    bool *loaded, struct backend_error *why)
 {
 	struct buf text;
 	char *old = NULL;
@@ -326,7 +339,8 @@ bind_load_include(struct bind *b, const struct bind_include *next, bool *loaded,
 		 is_loaded(b, next, old))
 		*loaded = true;
 	else
-		err = replace_include(b, next, buf_text(&text), old, loaded, why);
+		err = replace_include(b, next, buf_text(&text), old, checked, loaded,
+		    why);
 	if (old != NULL)
 		mem_wipe(old, strlen(old));
 	free(old);
@@ -380,7 +394,7 @@ bind_mend_include(struct bind *b, struct backend_error *why)
 		b->generation++;
 	}
 	if (err == OK && (next.n != inc.n || next.bulk != inc.bulk))
-		err = bind_load_include(b, &next, &loaded, why);
+		err = bind_load_include(b, &next, false, &loaded, why);
 	if (!loaded)
 		log_warn("bind", "backend=%s text=\"%s\"", b->conf.name, why->text);
 	bind_include_fini(&inc);

@@ -66,7 +66,7 @@ load_keys(struct preparing *p, struct settings *const *settings, size_t n,
 		any |= p->has_key;
 	}
 	if (err == OK && any)
-		err = bind_load_include(p->b, &p->next, &loaded, why);
+		err = bind_load_include(p->b, &p->next, false, &loaded, why);
 	else if (err != ERR_CANCELED)
 		err = OK;
 	if (loaded)
@@ -189,6 +189,59 @@ check_raw(struct bind *b, struct settings *const *settings, size_t n,
 	return err;
 }
 
+/* Settings of the list whose like was not tried yet, each version once. */
+static size_t
+untried(struct bind *b, struct bind_task **list, size_t n, struct settings **settings)
+{
+	struct textset seen = {NULL, 0, 0};
+	size_t n_settings = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct settings *s = list[i]->op->settings;
+		char *version;
+
+		if (i > 0 && s == list[i - 1]->op->settings)
+			continue;
+		version = version_of(s);
+		if (!textset_has(&b->checked, version) &&
+		    !textset_has(&seen, version)) {
+			textset_add(&seen, version);
+			settings[n_settings++] = s;
+		}
+		free(version);
+	}
+	textset_fini(&seen);
+	return n_settings;
+}
+
+enum err
+bind_try_bodies(struct bind *b, struct bind_task **list, size_t n,
+    struct backend_error *why)
+{
+	struct settings **settings = mem_alloc((n + 1) * sizeof(settings[0]));
+	size_t n_settings = untried(b, list, n, settings);
+	struct bind_config_reader r = {b->config_path, b->view, b->conf.cancel_fd,
+	    b->conf.timeout_ms};
+	struct bind_config c;
+	struct buf text;
+	enum err err = OK;
+
+	buf_init(&text, 0);
+	if (n_settings > 0)
+		err = bind_config_read(&r, &c, why);
+	if (n_settings > 0 && err == OK) {
+		for (size_t i = 0; i < n_settings; i++)
+			print_trial(b, settings[i], i, &text);
+		err = bind_config_try(&r, &c, buf_text(&text), why);
+		bind_config_fini(&c);
+	}
+	for (size_t i = 0; err == OK && i < n_settings; i++)
+		note_checked(b, settings[i]);
+	buf_fini(&text);
+	free(settings);
+	return err;
+}
+
 enum err
 bind_prepare(void *ctx, struct settings *const *settings, size_t n,
     enum backend_result *results, struct backend_error *texts,
@@ -237,7 +290,7 @@ renew_keys(struct bind *b, struct backend_error *why)
 	bind_include_init(&next);
 	err = bind_read_include(b, &next, why);
 	if (err == OK && next.n > 0)
-		err = bind_load_include(b, &next, &loaded, why);
+		err = bind_load_include(b, &next, false, &loaded, why);
 	else
 		loaded = err == OK;
 	bind_include_fini(&next);

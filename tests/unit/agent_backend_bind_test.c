@@ -1790,6 +1790,54 @@ bind_bulk__reconfig_not_possible__goes_one_by_one(void **state)
 	settings_unref(s);
 }
 
+/* A file that cannot be written stays as it is; what named dislikes is undone. */
+static void
+bind_bulk__second_set_goes_wrong__first_one_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *s;
+	struct backend_op *ops;
+	struct backend_error why = {""};
+	char *text, *more;
+	enum { N = 220 };
+
+	NEED_SERVER(f);
+	s = secondary("bulk", "127.0.0.1@9");
+	prepare_one(f, s, RESULT_OK);
+	ops = make_ops(N, OP_ADD, "first.example", s);
+	apply_kind(f, ops, N, OP_ADD, RESULT_OK);
+	free(ops);
+	assert_int_equal(count_reconfigs(f), 1);
+	assert_int_equal(mkdir(in_dir(f, "conf/.nsherd-zones.tmp"), 0700), 0);
+	ops = make_ops(N, OP_ADD, "second.example", s);
+	apply_kind(f, ops, N, OP_ADD, RESULT_OK);
+	free(ops);
+	assert_int_equal(count_reconfigs(f), 1);
+	assert_int_equal(rmdir(in_dir(f, "conf/.nsherd-zones.tmp")), 0);
+	restart(f, SIGKILL);
+	assert_int_equal(inventory(f).n_ours, 2 * N);
+
+	/* the operator's, and in no list */
+	text = read_text(f->server.conf);
+	more = mem_printf("%szone \"hidden.example\" { type primary; file \"tpl\"; "
+			  "zone-statistics none; };\n",
+	    text);
+	write_text(f->server.conf, "we", more);
+	free(more);
+	free(text);
+	restart(f, SIGTERM);
+	ops = make_ops(N, OP_ADD, "third.example", s);
+	assert_int_equal(dname_parse("hidden.example", &ops[7].zone), OK);
+	assert_int_equal(f->driver->apply(f->ctx, ops, N, &why), OK);
+	for (int i = 0; i < N; i++)
+		assert_int_equal(ops[i].result, i == 7 ? RESULT_CONFLICT : RESULT_OK);
+	free(ops);
+	restart(f, SIGKILL);
+	assert_int_equal(inventory(f).n_ours, 3 * N - 1);
+	wait_rcode(f, "hidden.example", NOERROR);
+	settings_unref(s);
+}
+
 #define WITH(test, how) cmocka_unit_test_setup_teardown(test, how, teardown)
 
 int
@@ -1841,6 +1889,7 @@ main(void)
 	    WITH(bind_bulk__large_set__goes_by_one_reconfig, setup_bulk),
 	    WITH(bind_inventory__our_files_deleted__are_mended, setup_bulk),
 	    WITH(bind_bulk__reconfig_not_possible__goes_one_by_one, setup_bulk),
+	    WITH(bind_bulk__second_set_goes_wrong__first_one_stays, setup_bulk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
