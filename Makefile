@@ -253,6 +253,8 @@ FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
         755:packaging/join-servers:$(PREFIX)/share/nsherd/join-servers \
         $(foreach p,$(wildcard packaging/health/nsherd-*),755:$(p):$(PREFIX)/share/nsherd/health/$(notdir $(p))) \
         $(foreach p,$(wildcard packaging/health/*.conf),644:$(p):$(PREFIX)/share/nsherd/health/$(notdir $(p))) \
+        644:packaging/grafana/nsherd.json:$(PREFIX)/share/nsherd/grafana/nsherd.json \
+        644:packaging/prometheus/nsherd.rules.yml:$(PREFIX)/share/nsherd/prometheus/nsherd.rules.yml \
         755:patterns/exec/powerdns:$(PREFIX)/lib/nsherd/exec/powerdns \
         755:patterns/exec/nsherd-exec-check:$(PREFIX)/bin/nsherd-exec-check \
         $(foreach d,protocol.md exec-protocol.md,644:doc/$(d):$(PREFIX)/share/doc/nsherd/$(d)) \

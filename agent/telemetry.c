@@ -267,6 +267,16 @@ look_at_health(const struct look *l)
 
 /* -- problems ------------------------------------------------------------------ */
 
+/* NULL: it is not there any more. */
+static const char *
+name_of(const struct scope *s, uint8_t backend)
+{
+	for (size_t i = 0; i < s->n_backends; i++)
+		if (s->backends[i].nr == backend)
+			return s->backends[i].name;
+	return NULL;
+}
+
 static enum err
 take_zone(void *arg, const struct zone_status *z)
 {
@@ -298,18 +308,47 @@ take_pattern(void *arg, const struct pattern_status *ps)
 	return OK;
 }
 
-/* Of zones those that are to be tried again, which is what is wrong and can be told
- * without going through all. */
+static enum err
+take_any_zone(void *arg, const struct zone_status *z)
+{
+	struct look *l = arg;
+
+	l->backend = name_of(l->scope, z->backend);
+	return l->backend != NULL ? take_zone(l, z) : OK;
+}
+
+static bool
+has_unwell_zones(const struct facts *f, size_t catalog)
+{
+	for (size_t i = 0; i < f->n_shares; i++) {
+		const struct facts_share *s = &f->shares[i];
+		if (s->catalog == catalog && s->zones[ZONE_FAILED] +
+						     s->zones[ZONE_CONFLICT] +
+						     s->zones[ZONE_UNASSIGNED] >
+						 0)
+			return true;
+	}
+	return false;
+}
+
+/* First zones that are to be tried again, which are found at once; then what else is
+ * wrong with the first so many of a catalog. */
 static enum err
 look_for_problems(struct look *l)
 {
+	enum { ZONES_MAX = 20000 };
+	const struct scope *s = l->scope;
 	enum err err = status_each_pattern(l->status, take_pattern, l);
 
-	for (size_t i = 0; i < l->scope->n_backends && err == OK; i++) {
-		l->backend = l->scope->backends[i].name;
-		err = status_each_due(l->status, l->scope->backends[i].nr, UINT64_MAX,
-		    2 * FACTS_PROBLEMS_MAX, take_zone, l);
+	for (size_t i = 0; i < s->n_backends && err == OK; i++) {
+		l->backend = s->backends[i].name;
+		err = status_each_due(l->status, s->backends[i].nr, UINT64_MAX,
+		    FACTS_PROBLEMS_MAX, take_zone, l);
 	}
+	for (size_t i = 0; i < s->n_catalogs && err == OK; i++)
+		if (has_unwell_zones(l->f, i) && !l->f->has_more_problems)
+			err = status_each(l->status, s->catalogs[i].nr, NULL, 0,
+			    ZONES_MAX, take_any_zone, l);
 	return err;
 }
 

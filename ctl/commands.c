@@ -15,15 +15,16 @@ enum { FLEET_OPTIONS = OPTION_FLEET | OPTION_TIMEOUT };
 static const struct command fleet_table[] = {
     {
 	.name = "fleet status",
-	.args = "[ZONE...] [--diff] [--wait[=SECONDS]]",
+	.args = "[ZONE...] [--diff] [--html] [--wait[=SECONDS]]",
 	.description = "Show what every agent and backend has, or answers for zones",
 	.more =
 	    "--diff compares what each says of each zone, and says in a line each "
 	    "why they are\n"
 	    "not served alike. --wait: until each agent serves the hub's version of "
 	    "the\n"
-	    "catalog, or these zones, on every backend.",
-	.options = FLEET_OPTIONS | OPTION_DIFF | OPTION_WAIT | OPTION_FROM,
+	    "catalog, or these zones, on every backend. --html: as a page, on stdout.",
+	.options =
+	    FLEET_OPTIONS | OPTION_DIFF | OPTION_HTML | OPTION_WAIT | OPTION_FROM,
 	.max_args = ANY,
 	.run = fleet_status_run,
     },

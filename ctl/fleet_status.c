@@ -73,6 +73,13 @@ error_of(const struct peer *p, const struct view_backend *b, char text[VIEW_WHY_
 	return NULL;
 }
 
+/* In text what is as it should be is left out. */
+static bool
+wants_all(const struct options *opt)
+{
+	return opt->json || (opt->given & OPTION_HTML);
+}
+
 static void
 print_row(const struct fleet *f, const struct peer *p, const struct view_backend *b)
 {
@@ -89,7 +96,7 @@ print_row(const struct fleet *f, const struct peer *p, const struct view_backend
 	    cell_text(c->name),
 	    cell_text(c->server),
 	    cell_text(c->state),
-	    valid && !f->ctl->opt->json ? cell_none() : cell_text(v->catalog),
+	    valid && !wants_all(f->ctl->opt) ? cell_none() : cell_text(v->catalog),
 	    v->has_serial ? cell_number(v->serial) : cell_none(),
 	    c->has_applied ? cell_number(c->applied) : cell_none(),
 	    lag_cell(f, v, b),
@@ -328,6 +335,10 @@ fleet_status_run(struct ctl *ctl)
 	struct orders orders;
 	enum exit_status rc = orders_read(ctl, ORDERS_ZONES, &orders);
 	bool named = ctl->n_args > 0 || ctl->opt->from;
+	if (!rc && ctl->opt->json && (ctl->opt->given & OPTION_HTML)) {
+		say_error("--html: not together with -o json");
+		rc = EXIT_USAGE;
+	}
 	if (!rc)
 		rc = fleet_open(&f, ctl);
 	if (!rc)

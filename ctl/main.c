@@ -9,6 +9,14 @@
 #include "lib/mem.h"
 #include "lib/version.h"
 
+static const struct output_writer *
+writer_of(const struct options *opt)
+{
+	return opt->given & OPTION_HTML ? &output_html_writer
+	       : opt->json              ? &output_json_writer
+					: &output_text_writer;
+}
+
 /*
  * nsherdctl, the command line of one agent. It is a client of the DNS control
  * protocol and nothing more: what it does, nsupdate and dig can do too, but
@@ -22,7 +30,7 @@
  *   all of them:    session (connection, failures in plain words), output
  *
  * No secret is ever an argument: keys come from files. What goes wrong is said
- * on stderr, results go to stdout, as text or as one JSON document.
+ * on stderr, results go to stdout, as text, as one JSON document, or as a page.
  */
 int
 main(int argc, char **argv)
@@ -37,7 +45,7 @@ main(int argc, char **argv)
 		rc = EXIT_DONE;
 		goto out;
 	}
-	output_init(&out, opt.json ? &output_json_writer : &output_text_writer, stdout);
+	output_init(&out, writer_of(&opt), stdout);
 	rc = commands_run(&opt, &out);
 	if (!output_end(&out)) {
 		say_error("stdout: %s", mem_errno_text(errno));

@@ -20,6 +20,7 @@ enum {
 	LONG_INTERVAL,
 	LONG_FLEET,
 	LONG_DIFF,
+	LONG_HTML,
 	LONG_QUIET,
 	LONG_APPLY,
 	LONG_CONFIG,
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
     {"interval", required_argument, NULL, LONG_INTERVAL},
     {"fleet", required_argument, NULL, LONG_FLEET},
     {"diff", no_argument, NULL, LONG_DIFF},
+    {"html", no_argument, NULL, LONG_HTML},
     {"quiet", no_argument, NULL, LONG_QUIET},
     {"apply", no_argument, NULL, LONG_APPLY},
     {"config", required_argument, NULL, LONG_CONFIG},
@@ -90,6 +92,7 @@ static const struct {
     {OPTION_FLEET, "--fleet",
 	"--fleet FILE     the agents; without it those that the hub's catalog names"},
     {OPTION_DIFF, "--diff", "--diff           say why zones are not served alike"},
+    {OPTION_HTML, "--html", "--html           as a page for a browser"},
     {OPTION_QUIET, "--quiet", "--quiet          say nothing on stdout"},
     {OPTION_APPLY, "--apply", "--apply          make what is missing"},
     {OPTION_CONFIG, "--config", "--config FILE    the server's own configuration"},
@@ -213,6 +216,7 @@ take_of_command(int c, struct options *opt)
 		opt->given |= OPTION_FLEET;
 		return OK;
 	case LONG_DIFF: opt->given |= OPTION_DIFF; return OK;
+	case LONG_HTML: opt->given |= OPTION_HTML; return OK;
 	case LONG_QUIET: opt->given |= OPTION_QUIET; return OK;
 	case LONG_APPLY: opt->given |= OPTION_APPLY; return OK;
 	case LONG_CONFIG:

@@ -67,6 +67,7 @@ struct output_writer {
 
 extern const struct output_writer output_text_writer;
 extern const struct output_writer output_json_writer;
+extern const struct output_writer output_html_writer; /* what has a --html */
 
 /* For the writers alone. */
 struct output {

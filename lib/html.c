@@ -17,9 +17,9 @@
 
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1c2126;--soft:#5b6670;--line:#d8dde2;"
-    "--back:#fff;--band:#f4f6f8;--good:#17703c;--bad:#b3261e;--busy:#8a5a00}\n"
+    "--back:#fff;--good:#17703c;--bad:#b3261e;--busy:#8a5a00}\n"
     "@media (prefers-color-scheme:dark){:root{--ink:#e4e8ec;--soft:#9aa5af;"
-    "--line:#39424b;--back:#14181c;--band:#1d2329;--good:#6fcf97;--bad:#ff8a80;"
+    "--line:#39424b;--back:#14181c;--good:#6fcf97;--bad:#ff8a80;"
     "--busy:#f2c572}}\n"
     "body{margin:0 auto;max-width:80rem;padding:1.25rem;background:var(--back);"
     "color:var(--ink);font:15px/1.5 system-ui,sans-serif}\n"
@@ -36,12 +36,11 @@ static const char style[] =
     "text-align:left;vertical-align:top}\n"
     "thead th{color:var(--soft);font-size:.8rem;font-weight:normal;"
     "white-space:nowrap;border-bottom-width:2px}\n"
-    "td{overflow-wrap:anywhere;max-width:40rem}\n"
+    "td,tbody th{overflow-wrap:break-word;max-width:30rem}\n"
     ".n{text-align:right;white-space:nowrap}\n"
     ".s{white-space:nowrap}\n"
     ".good{color:var(--good)}.bad{color:var(--bad);font-weight:bold}"
-    ".busy{color:var(--busy)}\n"
-    "footer{margin-top:2rem;color:var(--soft);font-size:.8rem}\n";
+    ".busy{color:var(--busy)}\n";
 
 char *
 html_policy(void)

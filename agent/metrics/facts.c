@@ -2,6 +2,7 @@
 #include "agent/metrics/facts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/mem.h"
 
@@ -24,6 +25,9 @@ facts_fini(struct facts *f)
 void
 facts_add_problem(struct facts *f, const struct facts_problem *p)
 {
+	for (size_t i = 0; i < f->n_problems; i++)
+		if (strcmp(f->problems[i].what, p->what) == 0)
+			return;
 	if (f->n_problems == FACTS_PROBLEMS_MAX) {
 		f->has_more_problems = true;
 		return;

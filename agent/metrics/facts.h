@@ -88,7 +88,7 @@ struct facts {
 void facts_init(struct facts *f);
 void facts_fini(struct facts *f);
 
-/* After FACTS_PROBLEMS_MAX only that there are more. */
+/* Of each thing the first one; after FACTS_PROBLEMS_MAX only that there are more. */
 void facts_add_problem(struct facts *f, const struct facts_problem *p);
 
 #endif

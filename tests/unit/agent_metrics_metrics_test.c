@@ -26,8 +26,7 @@ static atomic_bool is_unreadable;
 static void
 look(void *arg, struct facts *f, bool with_problems)
 {
-	const struct facts_problem p = {.what = "zone <b>x</b>.example on n\"1",
-	    .state = "failed",
+	struct facts_problem p = {.state = "failed",
 	    .text = "<script>alert(1)</script> & \xe9",
 	    .since_s = 1};
 
@@ -45,8 +44,11 @@ look(void *arg, struct facts *f, bool with_problems)
 	snprintf(f->backends[0].server, sizeof(f->backends[0].server), "NSD 4\n6");
 	f->shares[0].zones[ZONE_SERVING] = 12;
 	if (with_problems)
-		for (int i = 0; i < FACTS_PROBLEMS_MAX + 1; i++)
+		for (int i = 0; i < 2 * (FACTS_PROBLEMS_MAX + 1); i++) {
+			snprintf(p.what, sizeof(p.what),
+			    "zone <b>x%d</b>.example on n\"1", i / 2);
 			facts_add_problem(f, &p);
+		}
 	f->is_complete = !atomic_load(&is_unreadable);
 }
 
@@ -150,7 +152,7 @@ metrics__page__markup_is_text(void **state)
 	    "Content-Type: text/html; charset=utf-8",
 	    "Content-Security-Policy: default-src 'none'; ", "frame-ancestors 'none'",
 	    "X-Content-Type-Options: nosniff",
-	    "zone &lt;b&gt;x&lt;/b&gt;.example on n&quot;1",
+	    "zone &lt;b&gt;x49&lt;/b&gt;.example on n&quot;1",
 	    "&lt;script&gt;alert(1)&lt;/script&gt; &amp; \\xe9",
 	    "There are more: nsherdctl status lists all.", "</html>\n");
 	char *reply = fetch(&addr, "GET /" HEAD);
