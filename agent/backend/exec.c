@@ -345,6 +345,7 @@ exec_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *wh
 	assert(n <= EXEC_BATCH_MAX);
 	for (size_t i = 0; i < n; i++)
 		op_begin(&ops[i]);
+	err = exec_ready(x, why);
 	for (size_t i = 0, taken; err == OK && i < n; i += taken) {
 		taken = n - i < x->batch ? n - i : x->batch;
 		err = apply_part(x, &ops[i], &taken, why);

@@ -65,6 +65,8 @@ struct exec_call {
 	struct exec_reply end;
 	bool sent;
 };
+/* Runs, and has told what it wants: as exec_call sees to first. */
+NODISCARD enum err exec_ready(struct exec *x, struct backend_error *why);
 void exec_begin(struct exec *x, struct buf *request, const char *verb);
 NODISCARD enum err exec_call(struct exec *x, struct buf *request,
     struct exec_call *call, struct backend_error *why);

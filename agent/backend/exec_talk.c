@@ -23,7 +23,7 @@
 enum {
 	STABLE_MS = 60000, /* one that ran so long did not die of its start */
 	BACKOFF_MAX_MS = 60000,
-	STATUS_MS = 1000, /* from the end of its output to its own */
+	STATUS_MS = 3000, /* from the end of its output to its own */
 	REPLIES_MAX = 20000000,
 };
 
@@ -350,9 +350,8 @@ start(struct exec *x, struct backend_error *why)
 	return greet(x, why);
 }
 
-/* It runs, and has nothing to say before it is asked. */
-static enum err
-make_ready(struct exec *x, struct backend_error *why)
+enum err
+exec_ready(struct exec *x, struct backend_error *why)
 {
 	char how[200];
 	bool end = false;
@@ -382,7 +381,7 @@ exec_call(struct exec *x, struct buf *request, struct exec_call *call,
 	exec_request_end(request);
 	call->sent = false;
 	why->text[0] = '\0';
-	err = make_ready(x, why);
+	err = exec_ready(x, why);
 	if (err == OK)
 		err = talk(&t);
 	/* It may hold secrets. */
