@@ -24,12 +24,17 @@ def read_exactly(s, size):
     return out
 
 
+CATALOG = "native catalog"
+
+
 class Server:
     """One server in a directory of its own, which every start finds as it was
-    at first. ways: {what the line says: method that gets zones and returns the
-    function to be timed}."""
+    at first. ways: {what the line says: (adding, removing)}, methods that get
+    zones and return the function to be timed; removing may be None. tools: what
+    the loops of the server's own tool call, for adding and for removing."""
 
-    child = None
+    child = producer = None
+    members = ()  # all that a catalog may come to hold
 
     def __init__(self, directory, port, control, secret):
         self.dir, self.port, self.control, self.secret = directory, port, control, secret
@@ -42,20 +47,36 @@ class Server:
         shutil.rmtree(self.dir)
         shutil.copytree(self.pristine, self.dir)
         with open(self.dir + ".log", "a") as log:
+            if way == CATALOG:
+                self.producer = Producer(self.dir, self.port, log)
+                self.producer.start(self.members if self.feeds else [])
             self.child = subprocess.Popen(self.command(way), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def stop(self):
+        if self.producer is not None:
+            self.producer.stop()
+            self.producer = None
         if self.child is None:
             return
         self.child.send_signal(signal.SIGKILL if self.kills else signal.SIGTERM)
         self.child.wait()
         self.child = None
 
+    def ways_first(self):
+        return next(iter(self.ways.values()))
+
     def single(self, zones):
         """The fastest way of all to add one."""
-        return next(iter(self.ways.values()))(zones)
+        return self.ways_first()[0](zones)
+
+    def catalog_add(self, zones):
+        return lambda: self.producer.change(zones, True)
+
+    def catalog_remove(self, zones):
+        return lambda: self.producer.change(zones, False)
 
     kills = False  # SIGKILL leaves no other process of it behind
+    feeds = False  # members of a catalog are secondaries: the producer has them
 
     def script(self, lines):
         """The shell loop: a script of one command or more a zone."""
@@ -64,12 +85,89 @@ class Server:
         return lambda: subprocess.run(["sh", path], check=True, stdout=subprocess.DEVNULL, cwd=self.dir)
 
 
+class Producer:
+    """A knotd that has a catalog as an ordinary zone (RFC 9432), and where the
+    consumer transfers its members, those as well."""
+
+    def __init__(self, directory, consumer, log):
+        self.dir, self.consumer, self.log = directory + "/producer", consumer, log
+        self.port = int(os.environ["PRODUCER_PORT"])
+        self.zonefile = f"{directory}/zones/shared.zone"
+        self.zones, self.serial = [], 1
+
+    def write_catalog(self):
+        write(
+            self.dir + "/catalog.zone",
+            f"@ 0 SOA invalid. invalid. {self.serial} 3600 600 2147483646 0\n@ 0 NS invalid.\n"
+            'version 0 TXT "2"\n' + "".join(f"m-{z.split('.')[0]}.zones 0 PTR {z}.\n" for z in self.zones),
+        )
+
+    def start(self, members):
+        os.mkdir(self.dir)
+        self.write_catalog()
+        write(
+            self.dir + "/knot.conf",
+            f"""server:
+  rundir: {self.dir}
+  listen: 127.0.0.1@{self.port}
+control:
+  listen: {self.dir}/knot.sock
+database:
+  storage: {self.dir}
+log:
+- target: stderr
+  any: warning
+remote:
+- id: consumer
+  address: 127.0.0.1@{self.consumer}
+acl:
+- id: transfers
+  address: 127.0.0.1
+  action: transfer
+template:
+- id: default
+  storage: {self.dir}
+  acl: transfers
+- id: member
+  file: {self.zonefile}
+  zonefile-sync: -1
+  journal-content: none
+  acl: transfers
+zone:
+- domain: catalog.bench
+  file: {self.dir}/catalog.zone
+  notify: consumer
+  zonefile-sync: -1
+  zonefile-load: difference
+"""
+            + "".join(f"- domain: {z}\n  template: member\n" for z in members),
+        )
+        self.child = subprocess.Popen(["knotd", "-c", self.dir + "/knot.conf"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        while not os.path.exists(self.dir + "/knot.sock"):
+            time.sleep(0.02)
+        Knot.talk(self.dir + "/knot.sock", [Knot.unit("status")])
+
+    def change(self, zones, add):
+        gone = set(zones)
+        self.zones = self.zones + list(zones) if add else [z for z in self.zones if z not in gone]
+        self.serial += 1
+        self.write_catalog()
+        Knot.talk(self.dir + "/knot.sock", [Knot.unit("zone-reload", zone="catalog.bench")])
+
+    def stop(self):
+        self.child.kill()
+        self.child.wait()
+
+
 class Nsd(Server):
-    name, tool = "NSD", "nsd-control addzone"
+    name, tools = "NSD", ("nsd-control addzone", "nsd-control delzone")
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.ways = {"bulk addzones": self.addzones, "bulk addzones, a pattern name of our length": self.addzones_long}
+        self.ways = {
+            "bulk addzones / delzones": (self.addzones, self.delzones),
+            "bulk addzones, a pattern name of our length": (self.addzones_long, None),
+        }
 
     def command(self, way):
         return ["nsd", "-d", "-c", self.dir + "/nsd.conf"]
@@ -80,6 +178,10 @@ class Nsd(Server):
     def addzones(self, zones, pattern="bench"):
         out = b"NSDCT1 addzones\n" + "".join(f"{z} {pattern}\n" for z in zones).encode() + b"\x04\n"
         return lambda: self.duplex(out, f"added {len(zones)} zones")
+
+    def delzones(self, zones):
+        out = b"NSDCT1 delzones\n" + "".join(f"{z}\n" for z in zones).encode() + b"\x04\n"
+        return lambda: self.duplex(out, f"deleted {len(zones)} zones")
 
     def duplex(self, out, end):
         """One list, written and read at once: nsd answers while it reads."""
@@ -101,32 +203,43 @@ class Nsd(Server):
     def loop(self, zones):
         return self.script(f"nsd-control -c {self.dir}/nsd.conf addzone {z} bench" for z in zones)
 
+    def unloop(self, zones):
+        return self.script(f"nsd-control -c {self.dir}/nsd.conf delzone {z}" for z in zones)
+
 
 class Knot(Server):
-    name, tool = "Knot", "knotc conf-set"
+    name, tools = "Knot", ("knotc conf-set", "knotc conf-unset")
     kills = True
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.ways = {"one conf transaction": self.transaction, "include + reload": self.include}
+        self.ways = {
+            "one conf transaction": (self.transaction, self.untransaction),
+            "include + reload": (self.include, self.uninclude),
+            CATALOG: (self.catalog_add, self.catalog_remove),
+        }
 
     def command(self, way):
         # an include is of no use to a server with a configuration database
-        text = way == "include + reload"
-        return ["knotd", "-m", "512"] + (["-c", self.dir + "/knot.conf"] if text else ["-C", self.dir + "/confdb"])
+        texts = {"include + reload": "/knot.conf", CATALOG: "/catalog.conf"}
+        return ["knotd", "-m", "512"] + (["-c", self.dir + texts[way]] if way in texts else ["-C", self.dir + "/confdb"])
 
     @staticmethod
     def unit(cmd, **fields):
-        codes = {"section": 0x13, "item": 0x14, "id": 0x15, "data": 0x1A}
+        codes = {"section": 0x13, "item": 0x14, "id": 0x15, "zone": 0x16, "data": 0x1A}
         out = b"\x01" + struct.pack("!BH", 0x10, len(cmd)) + cmd.encode()
         for name, text in fields.items():
             out += struct.pack("!BH", codes[name], len(text)) + text.encode()
         return out
 
     def exchange(self, blocks):
+        self.talk(self.dir + "/knot.sock", blocks)
+
+    @staticmethod
+    def talk(path, blocks):
         s = socket.socket(socket.AF_UNIX)
         s.settimeout(300)
-        s.connect(self.dir + "/knot.sock")
+        s.connect(path)
         for block in blocks:
             s.sendall(block + b"\x03")
             reply = s.recv(65536)
@@ -143,6 +256,11 @@ class Knot(Server):
         blocks = [self.unit("conf-begin"), sets, self.unit("conf-commit")]
         return lambda: self.exchange(blocks)
 
+    def untransaction(self, zones):
+        unsets = b"".join(self.unit("conf-unset", section="zone", id=z) for z in zones)
+        blocks = [self.unit("conf-begin"), unsets, self.unit("conf-commit")]
+        return lambda: self.exchange(blocks)
+
     def include(self, zones):
         path = self.dir + "/bench.conf"
         new = "".join(f"  - domain: {z}\n    template: bench\n" for z in zones)
@@ -155,6 +273,19 @@ class Knot(Server):
 
         return run
 
+    def uninclude(self, zones):
+        """Of all that were included but the one that was first."""
+
+        def run():
+            write(self.dir + "/bench.conf", "zone:\n  - domain: warm.bench.example\n    template: bench\n")
+            self.exchange([self.unit("reload")])
+
+        return run
+
+    def unloop(self, zones):
+        knotc = f"knotc -s {self.dir}/knot.sock"
+        return self.script([f"{knotc} conf-begin"] + [f"{knotc} conf-unset 'zone[{z}]'" for z in zones] + [f"{knotc} conf-commit"])
+
     def loop(self, zones):
         knotc = f"knotc -s {self.dir}/knot.sock"
         lines = [f"{knotc} conf-begin"]
@@ -164,16 +295,19 @@ class Knot(Server):
 
 
 class Bind(Server):
-    name, tool = "BIND", "rndc addzone"
-    kills = True
+    name, tools = "BIND", ("rndc addzone", "rndc delzone")
+    kills = feeds = True
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.ways = {"persistent rndc client": self.addzone}
+        self.ways = {
+            "persistent rndc client": (self.addzone, self.delzone),
+            CATALOG: (self.catalog_add, self.catalog_remove),
+        }
         self.key = base64.b64decode(self.secret)
 
     def command(self, way):
-        return ["named", "-g", "-c", self.dir + "/named.conf"]
+        return ["named", "-g", "-c", self.dir + ("/catalog.conf" if way == CATALOG else "/named.conf")]
 
     def body(self):
         # what ours is, but for the mark
@@ -210,6 +344,12 @@ class Bind(Server):
         commands = [f'addzone "{z}" {self.body()}'.encode() for z in zones]
         return lambda: self.converse(commands)
 
+    def delzone(self, zones):
+        return lambda: self.converse([f'delzone "{z}"'.encode() for z in zones])
+
+    def unloop(self, zones):
+        return self.script(f"rndc -c {self.dir}/rndc.conf delzone {z}" for z in zones)
+
     def loop(self, zones):
         return self.script(f"rndc -c {self.dir}/rndc.conf addzone '\"{z}\" {self.body()}'" for z in zones)
 
@@ -219,7 +359,7 @@ class BindBulk(Bind):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.ways = {"include + reconfig": self.include}
+        self.ways = {"include + reconfig": (self.include, self.uninclude)}
 
     def single(self, zones):
         return self.addzone(zones)
@@ -236,14 +376,21 @@ class BindBulk(Bind):
 
         return run
 
+    def uninclude(self, zones):
+        def run():
+            write(self.dir + "/bench.conf", "")
+            self.converse([b"reconfig"])
+
+        return run
+
 
 class Yadifa(Server):
-    name, tool = "YADIFA", "yadifa ctrl -t ZONECFGRELOAD"
+    name, tools = "YADIFA", ("yadifa ctrl -t ZONECFGRELOAD", "yadifa ctrl -t ZONECFGRELOAD")
     kills = True
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.ways = {"include + ZONECFGRELOAD": self.include}
+        self.ways = {"include + ZONECFGRELOAD": (self.include, self.uninclude)}
 
     def command(self, way):
         return ["yadifad", "-c", self.dir + "/yadifad.conf"]
@@ -282,8 +429,32 @@ class Yadifa(Server):
 
         return run
 
+    def uninclude(self, zones):
+        def run():
+            write(self.dir + "/nsherd/zones.conf", "")
+            while self.reload() != 0:
+                time.sleep(0.005)
+
+        return run
+
+    def unloop(self, zones):
+        """The file without a zone, and a reload, zone by zone."""
+        with open(self.dir + "/nsherd/zones.conf") as f:
+            all_of_it = f.read()
+        size = len(self.block(zones[0]))
+        at = all_of_it.index(self.block(zones[0]))
+        lines = []
+        for i, z in enumerate(zones):
+            write(f"{self.dir}/without-{i}", all_of_it[:at] + all_of_it[at + size * (i + 1) :])
+            lines.append(f"mv {self.dir}/without-{i} {self.dir}/nsherd/zones.conf")
+            lines.append(f"until {self.tool_line()} 2>/dev/null; do sleep 0.05; done")
+        return self.script(lines)
+
+    def tool_line(self):
+        return f'yadifa ctrl -s "127.0.0.1 port {self.port}" -y hmac-sha256:control.example:{self.secret} -t ZONECFGRELOAD'
+
     def loop(self, zones):
-        tool = f'yadifa ctrl -s "127.0.0.1 port {self.port}" -y hmac-sha256:control.example:{self.secret} -t ZONECFGRELOAD'
+        tool = self.tool_line()
         lines = []
         for z in zones:
             lines.append(f"cat >>{self.dir}/nsherd/zones.conf <<'Z'\n{self.block(z)}Z")

@@ -5,6 +5,7 @@
  * every one has answered with NOERROR, AA and an answer.
  *
  *   served PORT FILE [SECONDS]    one zone a line; 127.0.0.1
+ *   served -g PORT FILE [SECONDS] until each is REFUSED: gone
  *
  * Prints "ready" when it starts to ask, and at the end the CLOCK_MONOTONIC
  * nanoseconds of the last zone's first good answer and how many questions it
@@ -40,6 +41,7 @@ struct asker {
 	size_t n, n_served, n_asked; /* asked: outstanding */
 	size_t next;                 /* no earlier zone waits */
 	size_t window;
+	bool gone; /* that is what is waited for */
 	uint16_t id;
 	size_t of_id[N_IDS]; /* the zone that was asked with it */
 	uint64_t not_before; /* ns */
@@ -127,6 +129,15 @@ ask_more(struct asker *a)
 	}
 }
 
+static bool
+is_good(const struct asker *a, const uint8_t *wire)
+{
+	if (a->gone)
+		return (wire[3] & 0xf) == RCODE_REFUSED;
+	return (wire[3] & 0xf) == RCODE_NOERROR && (wire[2] & 4) != 0 &&
+	       (wire[6] | wire[7]) != 0;
+}
+
 static void
 hear(struct asker *a, const uint8_t *wire, size_t size)
 {
@@ -137,8 +148,7 @@ hear(struct asker *a, const uint8_t *wire, size_t size)
 	if (a->states[zone] != ZONE_ASKED)
 		return;
 	a->n_asked--;
-	if ((wire[3] & 0xf) == RCODE_NOERROR && (wire[2] & 4) != 0 &&
-	    (wire[6] | wire[7]) != 0) {
+	if (is_good(a, wire)) {
 		a->states[zone] = ZONE_SERVED;
 		a->n_served++;
 		if (a->window < WINDOW_MAX)
@@ -186,8 +196,13 @@ main(int argc, char **argv)
 {
 	static struct asker a = {.window = 1};
 	uint64_t end, served = 0, heard;
+	if (argc > 1 && strcmp(argv[1], "-g") == 0) {
+		a.gone = true;
+		argc--;
+		argv++;
+	}
 	if (argc < 3)
-		die("usage", "served PORT FILE [SECONDS]");
+		die("usage", "served [-g] PORT FILE [SECONDS]");
 	read_zones(&a, argv[2]);
 	open_socket(&a, argv[1]);
 	prctl(PR_SET_TIMERSLACK, 1000L);
@@ -205,7 +220,8 @@ main(int argc, char **argv)
 		else if (a.n_asked > 0 && now_ns() - heard > LOST_MS * 1000000u)
 			ask_anew(&a);
 		if (now_ns() > end)
-			die(argv[2], "not all are served in time");
+			die(argv[2], a.gone ? "not all are gone in time"
+					    : "not all are served in time");
 	}
 	printf("%llu %llu\n", (unsigned long long)served, a.n_questions);
 	free(a.zones);

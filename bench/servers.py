@@ -5,6 +5,7 @@ tool. In turn, in one run, with the same names and the same zone file, each time
 on a server and an agent that begin anew and serve one zone.
 
     servers.py KIND served COUNT...    COUNT zones until served
+    servers.py KIND removed COUNT...   the same zones until they are gone
     servers.py KIND single COUNT       one more where so many are served
     servers.py KIND lost COUNT         so many added and removed amid 5,000 queries a second
 
@@ -38,11 +39,11 @@ def names(n, sample):
 class Watch:
     """Asks for zones from now on."""
 
-    def __init__(self, server, zones):
+    def __init__(self, server, zones, gone=False):
         path = f"{work}/asked"
         with open(path, "w") as f:
             f.writelines(f"{z}\n" for z in zones)
-        self.asker = subprocess.Popen([f"{build}/bench/served", str(server.port), path], stdout=subprocess.PIPE, text=True)
+        self.asker = subprocess.Popen([f"{build}/bench/served", *(["-g"] if gone else []), str(server.port), path], stdout=subprocess.PIPE, text=True)
         running.append(self.asker)
         self.asker.stdout.readline()
 
@@ -52,12 +53,12 @@ class Watch:
         self.asker.wait()
         running.remove(self.asker)
         if not out:
-            sys.exit("bench: zones are not served")
+            sys.exit("bench: zones are not served, or not gone")
         return int(out[0])
 
 
-def timed(server, zones, act):
-    watch = Watch(server, zones)
+def timed(server, zones, act, gone=False):
+    watch = Watch(server, zones, gone)
     start = time.monotonic_ns()
     act()
     return max(watch.served() - start, 1) / 1e9
@@ -83,14 +84,26 @@ class Agent:
             time.sleep(0.05)
         Watch(self.server, [WARM]).served()
         subprocess.run([f"{build}/nsherdctl", "wait", WARM, "--timeout", "60"], check=True, stdout=subprocess.DEVNULL)
-        return self.add
+        return self
 
     def add(self, zones):
+        return self.from_file("add", (f"{z} shared\n" for z in zones))
+
+    def remove(self, zones):
+        return self.from_file("del", (f"{z}\n" for z in zones))
+
+    def from_file(self, verb, lines):
         path = f"{work}/list"
         with open(path, "w") as f:
-            f.writelines(f"{z} shared\n" for z in zones)
-        command = [f"{build}/nsherdctl", "add", "--from", path]
+            f.writelines(lines)
+        command = [f"{build}/nsherdctl", verb, "--from", path]
         return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    def settle(self, zones):
+        """The agent has all of them confirmed by and by; meanwhile it has work."""
+        command = [f"{build}/nsherdctl", "wait", zones[-1], "--timeout", "600"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        time.sleep(1)
 
     def __exit__(self, *_):
         self.child.terminate()
@@ -100,27 +113,35 @@ class Agent:
 
 class Bare:
     def __init__(self, server, way):
-        self.server, self.way = server, way
+        self.server, (self.add, self.remove) = server, way
 
     def __enter__(self):
-        timed(self.server, [WARM], self.way([WARM]))
-        return self.way
+        timed(self.server, [WARM], self.add([WARM]))
+        return self
+
+    def settle(self, zones):
+        pass
 
     def __exit__(self, *_):
         pass
 
 
-def session(server, n, samples, way=None, method=None):
-    """Seconds of each sample, on a server that begins anew."""
+def session(server, n, samples, way=None, method=None, gone=False):
+    """Seconds of each sample, on a server that begins anew. gone: of the removals."""
+    server.members = [WARM] + [z for i in range(samples) for z in names(n, i)]
     server.start(way)
     running.append(server.child)
     Watch(server, ["static.example"]).served()
     out = []
-    with Bare(server, method) if method else Agent(server) as add:
+    with Bare(server, method) if method else Agent(server) as by:
         for i in range(samples):
             time.sleep(0.3)  # what the last sample left behind
             zones = names(n, i)
-            out.append(timed(server, zones, add(zones)))
+            seconds = timed(server, zones, by.add(zones))
+            if gone:
+                by.settle(zones)
+                seconds = timed(server, zones, by.remove(zones), True)
+            out.append(seconds)
     running.remove(server.child)
     server.stop()
     return out
@@ -129,31 +150,44 @@ def session(server, n, samples, way=None, method=None):
 # -- the lines ---------------------------------------------------------------------
 
 
-def line(server, n, what, ours, theirs, k):
+def line(server, n, until, what, ours, theirs, k):
     """ours: seconds for n zones; theirs: seconds for k. Those of a round are compared."""
     ratios = sorted(theirs[i * len(theirs) // len(ours)] / k * n / o for i, o in enumerate(ours))
     few = f" of {k}" if k != n else ""
     print(
-        f"{f'{server.name}, {n} until served / {what}{few}':<76} {statistics.median(ratios):7.2f}"
+        f"{f'{server.name}, {n} until {until} / {what}{few}':<76} {statistics.median(ratios):7.2f}"
         f"  ({ratios[0]:.2f} .. {ratios[-1]:.2f})  {n / statistics.median(ours):8.0f} zones/s"
         f" : {k / statistics.median(theirs):.0f}",
         flush=True,
     )
 
 
-def compare(server, n):
+def compare(server, n, gone=False):
+    """WAYS: only those in whose name one of these words is."""
     rounds = int(env.get("ROUNDS", 3))
     samples = 5 if n <= 10 else 3 if n <= 1000 else 1
-    ours, native, loops = [], {way: [] for way in server.ways}, []
+    words = env.get("WAYS", "").split()
+    wanted = lambda way: not words or any(w in way for w in words)
+    tool = server.tools[gone]
+    ways = {w: m for w, m in server.ways.items() if wanted(w) and m[gone]}
+    ours, native, loops = [], {way: [] for way in ways}, []
     k = min(n, LOOP_MAX)
     for _ in range(rounds):
-        ours += session(server, n, samples)
-        for way, method in server.ways.items():
-            native[way] += session(server, n, samples, way, method)
-        loops += session(server, k, samples if n <= 10 else 1, "loop", server.loop)
-    for way in server.ways:
-        line(server, n, way, ours, native[way], n)
-    line(server, n, f"loop of {server.tool}", ours, loops, k)
+        ours += session(server, n, samples, gone=gone)
+        for way, method in ways.items():
+            native[way] += session(server, n, samples, way, method, gone)
+        if wanted("loop of " + tool):
+            loop = (server.ways_first()[0] if gone else server.loop, server.unloop)
+            loops += session(server, k, samples if n <= 10 else 1, "loop", loop, gone)
+    until = "gone" if gone else "served"
+    for way in ways:
+        line(server, n, until, way, ours, native[way], n)
+    if loops:
+        line(server, n, until, f"loop of {tool}", ours, loops, k)
+
+
+def removed(server, n):
+    compare(server, n, True)
 
 
 class Client:
@@ -185,14 +219,14 @@ class Client:
 def single(server, n):
     """One zone where n are served: from our NOERROR, or when the others begin, until it is served."""
     samples = int(env.get("SAMPLES", 15))
-    ways = {f"one {server.tool}": server.loop, "its bare protocol": server.single}
+    ways = {f"one {server.tools[0]}": server.loop, "its bare protocol": server.single}
     ours, whole, theirs = [], [], {w: [] for w in ways}
     server.start()
     running.append(server.child)
     Watch(server, ["static.example"]).served()
-    with Agent(server) as add:
+    with Agent(server) as agent:
         zones = [f"s{i:07d}.bench.example" for i in range(n)]
-        print(f"# {server.name}: {n} zones are served after {timed(server, zones, add(zones)):.1f} s", flush=True)
+        print(f"# {server.name}: {n} zones are served after {timed(server, zones, agent.add(zones)):.1f} s", flush=True)
         time.sleep(3)  # the agent has them confirmed by and by, as on any server
         client = Client()
         for i in range(samples):
@@ -248,8 +282,8 @@ def lost(server, n):
     running.append(server.child)
     Watch(server, ["static.example"]).served()
     zones = names(n, 0)
-    with Agent(server) as add:
-        act = add(zones)
+    with Agent(server) as agent:
+        act = agent.add(zones)
         load = Load(server)
         seconds = timed(server, zones, act)
         added = load.end()
@@ -264,7 +298,7 @@ def lost(server, n):
     time.sleep(seconds + gone)
     nothing = load.end()
     more = names(n, 1)
-    act = next(iter(server.ways.values()))(more)
+    act = server.ways_first()[0](more)
     load = Load(server)
     timed(server, more, act)
     native = load.end()
@@ -283,7 +317,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     server = KINDS[sys.argv[1]](env["SERVER_DIR"], int(env["SERVER_PORT"]), int(env["SERVER_CONTROL"]), env["CONTROL_SECRET"])
     for n in sys.argv[3:]:
-        {"served": compare, "single": single, "lost": lost}[sys.argv[2]](server, int(n))
+        modes = {"served": compare, "removed": removed, "single": single, "lost": lost}
+        modes[sys.argv[2]](server, int(n))
 
 
 if __name__ == "__main__":
