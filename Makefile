@@ -194,7 +194,7 @@ soak: deps all
 
 # -- fuzzing ----------------------------------------------------------------
 
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(filter-out $(if $(NETCONF),,%/fuzz_netconf.c),$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(filter-out $(if $(NETCONF),,tests/fuzz/fuzz_netconf%),$(wildcard tests/fuzz/fuzz_*.c)))
 fuzz: deps
 	$(Q)$(MAKE) --no-print-directory B=build-fuzz CC=$(FUZZ_CC) \
 	    SANFLAGS='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' \
@@ -202,7 +202,7 @@ fuzz: deps
 	$(Q)tests/run-fuzz build-fuzz $(FUZZ_TIME) $(FUZZERS)
 
 fuzz-build: $(patsubst %,$(B)/%,$(FUZZERS))
-$(B)/fuzz_netconf: $(B)/tests/fuzz/fuzz_netconf.o $(filter-out %/main.o,$(call objs,netconf)) $(call archives,lib)
+$(B)/fuzz_netconf $(B)/fuzz_netconf_conf: $(B)/%: $(B)/tests/fuzz/%.o $(filter-out %/main.o,$(call objs,netconf)) $(call archives,lib)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKFLAGS) -fsanitize=fuzzer -o $@ $^ $(NETCONF_LDLIBS)
 $(B)/fuzz_ctl: $(B)/tests/fuzz/fuzz_ctl.o $(filter-out %/main.o,$(call objs,ctl)) $(call archives,lib)

@@ -44,6 +44,7 @@ class Poller(threading.Thread):
         self.world, self.model, self.server = world, model, server
         self.seen = collections.defaultdict(lambda: collections.deque(maxlen=8))
         self.went = collections.deque()  # (time, zone): served, then absent
+        self.absent_since = {}
         self.wires, self.rounds = {}, 0
         self.lock = threading.Lock()
 
@@ -84,6 +85,10 @@ class Poller(threading.Thread):
             before = self.seen[zone]
             if before and before[-1].state == SERVED and seen.state == ABSENT:
                 self.went.append((seen.ended, zone))
+            if seen.state != ABSENT:
+                self.absent_since.pop(zone, None)
+            elif not before or before[-1].state != ABSENT:
+                self.absent_since[zone] = seen.begun
             before.append(seen)
 
     def history(self, zone):
@@ -207,9 +212,10 @@ class Checker(threading.Thread):
                 if a.ended < seen - 1 and b.begun > seen + 2 and not between and b.begun - a.ended < 15:
                     self.world.violated(f"{agent.name} says {zone} was seen serving at {seen}, and the server "
                                         f"did not before and after: {answers}", str(said))
-            late = [s for s in answers[-3:] if s.state == ABSENT]
-            if len(late) == 3 and late[0].ended < asked - 60 and agent.calm() > 90 and server.calm() > 90:
-                self.world.violated(f"{agent.name} still says {zone} serving; it is not: {answers}", str(said))
+            since = self.pollers[agent.backend].absent_since.get(zone, asked)
+            if asked - since > 60 and min(agent.calm(), server.calm()) > 90:
+                self.world.violated(f"{agent.name} still says {zone} serving, which it is not for "
+                                    f"{asked - since:.0f} s: {answers}", str(said))
         return zones, apex
 
     # -- the servers

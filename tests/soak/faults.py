@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Faults: each a class with where it may strike, begin(), and end(), after which all is
 as it was."""
-import os, random, resource, signal, socket, struct, subprocess, sys, time
+import os, random, resource, shutil, signal, socket, struct, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -251,5 +251,48 @@ class Hail(Fault):
                 pass
 
 
+# -- what the agent cannot answer for: does the checker see it? Only by SOAK_FAULTS. --
+
+
+class LoseState(Fault):
+    """The hub's state is put back to what it was some seconds before."""
+    name, longest = "sabotage-state", 8
+
+    @classmethod
+    def places(cls, world):
+        return [world.hub]
+
+    def begin(self):
+        state = f"{self.world.dir}/hub.state"
+        shutil.rmtree(state + "/old", ignore_errors=True)
+        self.node.process.end(signal.SIGKILL)
+        shutil.copytree(state + "/db", state + "/old")
+        self.node.process.start()
+
+    def end(self):
+        state = f"{self.world.dir}/hub.state"
+        self.node.process.end(signal.SIGKILL)
+        shutil.rmtree(state + "/db")
+        os.rename(state + "/old", state + "/db")
+        self.node.process.start()
+
+
+class LoseZone(Fault):
+    """A member is removed from NSD by hand."""
+    name, longest = "sabotage-zone", 1
+
+    @classmethod
+    def places(cls, world):
+        return [s for s in world.served() if s.name == "nsd"]
+
+    def hits(self):
+        return []
+
+    def begin(self):
+        subprocess.run(["nsd-control", "-c", self.node.dir + "/nsd.conf", "delzone",
+                        f"s{self.rng.randrange(50)}.example"], stdout=subprocess.DEVNULL)
+
+
+SABOTAGE = {f.name: f for f in (LoseState, LoseZone)}
 ALL = {f.name: f for f in (KillAgent, StopAgent, Freeze, KillServer, FreezeServer, FullDisk, FullServerDisk,
                            ClockJump, SlowDisk, Partition, Descriptors, Hostile, Hail)}

@@ -334,7 +334,7 @@ class Client(threading.Thread):
             try:
                 self.rng.choices([a for a, _ in acts], [w for _, w in acts])[0]()
             except Violation:
-                return
+                break
             except LOST as e:  # of ours, such as no port to connect from
                 self.world.count(f"client {type(e).__name__}")
                 self.hang_up()

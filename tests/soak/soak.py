@@ -5,7 +5,7 @@ import os, random, signal, sys, threading, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from checks import Checker, Poller
-from faults import ALL
+from faults import ALL, SABOTAGE
 from load import Client, Model, Script, Sync
 from world import C, LOST, Violation, World, ask, keys_of, status_of
 
@@ -76,7 +76,8 @@ def caught_up(serial):
 class Faults:
     def __init__(self):
         wanted = os.environ["SOAK_FAULTS"].split() or list(ALL)
-        self.kinds = [ALL[n] for n in wanted if ALL[n].places(world)]
+        known = {**ALL, **SABOTAGE}
+        self.kinds = [known[n] for n in wanted if known[n].places(world)]
         self.active = []
         self.begin_at = 0
 
@@ -128,9 +129,12 @@ script = Script(world, model, [f"s{n}.example" for n in range(int(os.environ["SO
 
 def quiet():
     """No faults, no load: all must come right."""
+    if world.over.is_set():
+        raise Violation("elsewhere")
     for t in [*clients, sync]:
         t.go.clear()
     faults.heal()
+    healed = time.time()
     for t in [*clients, sync]:
         if not t.idle.wait(180):
             world.violated("a client does not come to an end")
@@ -145,7 +149,8 @@ def quiet():
         wrong, state["members"] = checker.not_settled()
         return wrong
 
-    took = until("after the faults", settled, SETTLES_S)
+    until("after the faults", settled, SETTLES_S)
+    took = time.time() - healed
     checker.look_at_hub()
     with model.lock:
         checker.settled = {z: m[0] for z, m in state["members"].items()}
