@@ -31,9 +31,16 @@
 #include "lib/catz.h"
 #include "lib/exchange.h"
 #include "lib/mem.h"
+#include "lib/stream.h"
 #include "lib/tls.h"
 
-enum { ROUNDS = 5, CONNECTIONS_MAX = 64, ONLY_MAX = 16, PEERS_MAX = 4 };
+enum {
+	ROUNDS = 5,
+	CONNECTIONS_MAX = 64,
+	ONLY_MAX = 16,
+	PEERS_MAX = 4,
+	REPLIES_MAX = 1 << 20
+};
 
 enum way { WAY_TCP, WAY_TLS, WAY_UDP };
 
@@ -149,97 +156,150 @@ add_zone(struct bench *b, struct wire_out *out)
 
 /* -- a client: one connection, or one socket for UDP ------------------------- */
 
+/*
+ * All messages are there, signed, before the clock starts, and the signatures of the
+ * replies are looked at after it stopped: what the client computes would else be a
+ * third of what both processors do.
+ */
 struct client {
-	struct exchange *x;
-	unsigned outstanding;
-	int fd; /* UDP */
-	uint8_t wire[MSG_MAX];
-	struct wire_out out;
-	struct tsig tsig;
+	struct stream s; /* its fd: the socket, for UDP, too */
+	bool is_udp;
+	struct buf out; /* each with its size before it */
+	size_t *at;     /* of each, and the end */
+	struct tsig *tsigs;
+	unsigned n, n_sent, n_answered;
+	struct buf replies;
 };
+
+static void
+client_init(struct client *c, unsigned n)
+{
+	*c = (struct client){.s = {.fd = -1}};
+	buf_init(&c->out, 0);
+	buf_init(&c->replies, 0);
+	c->at = mem_zalloc((n + 1) * sizeof(*c->at));
+	c->tsigs = mem_zalloc(n * sizeof(*c->tsigs));
+}
+
+static void
+client_add(struct bench *b, struct client *c, unsigned n_zones)
+{
+	static uint8_t wire[MSG_MAX];
+	struct wire_out out;
+	wire_out_init(&out, wire, sizeof(wire));
+	msg_start(&out, (uint16_t)c->n, OPCODE_UPDATE << 11);
+	msg_put_question(&out, &b->catalog, RR_SOA, CLASS_IN);
+	for (unsigned z = 0; z < n_zones; z++)
+		add_zone(b, &out);
+	if (tsig_sign_request(b->conf.key, &out, (uint64_t)time(NULL), &c->tsigs[c->n]))
+		die("agent", "a message is too large");
+	buf_put_u16(&c->out, (uint16_t)out.size);
+	buf_put(&c->out, wire, out.size);
+	c->at[++c->n] = c->out.size;
+}
 
 static void
 client_open(const struct bench *b, enum way way, struct client *c)
 {
-	struct exchange_conf conf = b->conf;
-	c->outstanding = 0;
-	c->x = NULL;
-	c->fd = -1;
-	if (way == WAY_UDP) {
-		c->fd = socket(AF_INET, SOCK_DGRAM, 0);
-		if (c->fd == -1 ||
-		    connect(c->fd, &conf.server.u.sa, addr_size(&conf.server)))
+	const struct exchange_conf *conf = &b->conf;
+	c->is_udp = way == WAY_UDP;
+	if (c->is_udp) {
+		c->s.fd = socket(AF_INET, SOCK_DGRAM, 0);
+		if (c->s.fd == -1 ||
+		    connect(c->s.fd, &conf->server.u.sa, addr_size(&conf->server)))
 			die("agent", "no socket");
 		return;
 	}
-	if (way == WAY_TLS) {
-		conf.server = b->tls;
-		conf.tls = b->tls_ctx;
-		conf.tls_name = "agent.example";
+	if (stream_open(&c->s, way == WAY_TLS ? &b->tls : &conf->server,
+		conf->timeout_ms, -1) ||
+	    (way == WAY_TLS && stream_secure(&c->s, b->tls_ctx, "agent.example")))
+		die("agent", c->s.error);
+}
+
+/* So many more, in one write. */
+static void
+client_send(struct client *c, unsigned n)
+{
+	if (n > c->n - c->n_sent)
+		n = c->n - c->n_sent;
+	const uint8_t *data = c->out.data + c->at[c->n_sent];
+	size_t size = c->at[c->n_sent + n] - c->at[c->n_sent];
+	c->n_sent += n;
+	if (n == 0)
+		return;
+	if (c->is_udp ? send(c->s.fd, data + 2, size - 2, 0) < 0
+		      : stream_write(&c->s, data, size, REPLIES_MAX) != OK)
+		die("agent", c->is_udp ? "cannot send" : c->s.error);
+}
+
+static void
+client_keep(struct client *c, const uint8_t *msg, size_t size)
+{
+	buf_put_u16(&c->replies, (uint16_t)size);
+	buf_put(&c->replies, msg, size);
+	c->n_answered++;
+}
+
+/* What has come; at least one. Returns how many. */
+static unsigned
+client_receive(struct client *c)
+{
+	static uint8_t wire[MSG_MAX];
+	unsigned before = c->n_answered;
+	const uint8_t *msg;
+	size_t size;
+	if (c->is_udp) {
+		struct pollfd p = {.fd = c->s.fd, .events = POLLIN};
+		if (poll(&p, 1, 10000) != 1)
+			die("agent", "no answer over UDP");
+		ssize_t n = recv(c->s.fd, wire, sizeof(wire), 0);
+		if (n < 0)
+			die("agent", "no answer over UDP");
+		client_keep(c, wire, (size_t)n);
+		return 1;
 	}
-	if (exchange_open(&conf, &c->x))
-		die("agent", exchange_error(c->x));
+	do {
+		if (stream_next(&c->s, &msg, &size))
+			die("agent", c->s.error);
+		client_keep(c, msg, size);
+	} while (stream_has_next(&c->s, &size));
+	return c->n_answered - before;
+}
+
+/* Every one was answered, with NOERROR, by who has the key. */
+static void
+client_check(struct client *c)
+{
+	for (size_t at = 0; at < c->replies.size;) {
+		const uint8_t *p = c->replies.data + at;
+		size_t size = (size_t)p[0] << 8 | p[1];
+		struct msg msg;
+		unsigned rcode;
+		enum err err = msg_frame(p + 2, size, &msg);
+		if (err == OK && msg.id >= c->n)
+			err = ERR_FORM;
+		if (err == OK) /* of one that is answered twice the second is wrong */
+			err = tsig_verify_reply(&c->tsigs[msg.id], &msg,
+			    (uint64_t)time(NULL), &rcode);
+		if (err)
+			die("agent", err_str(err));
+		if (msg_rcode(&msg) != RCODE_NOERROR)
+			die("agent", rcode_str(msg_rcode(&msg)));
+		at += 2 + size;
+	}
 }
 
 static void
 client_close(struct client *c)
 {
-	exchange_close(c->x);
-	if (c->fd != -1)
-		close(c->fd);
-}
-
-static struct wire_out *
-client_begin(struct client *c)
-{
-	if (c->x != NULL)
-		return exchange_begin(c->x);
-	wire_out_init(&c->out, c->wire, sizeof(c->wire));
-	return &c->out;
-}
-
-static void
-client_send(const struct bench *b, struct client *c)
-{
-	static uint16_t next;
-	uint16_t id;
-	if (c->x != NULL) {
-		if (exchange_send(c->x, &id))
-			die("agent", exchange_error(c->x));
-	} else {
-		wire_patch_u16(&c->out, 0, ++next);
-		if (tsig_sign_request(b->conf.key, &c->out, (uint64_t)time(NULL),
-			&c->tsig) ||
-		    send(c->fd, c->wire, c->out.size, 0) < 0)
-			die("agent", "cannot send");
-	}
-	c->outstanding++;
-}
-
-static void
-client_receive(struct client *c)
-{
-	static uint8_t wire[MSG_MAX];
-	struct msg msg;
-	unsigned rcode;
-	enum err err;
-	if (c->x != NULL)
-		err = exchange_receive(c->x, &msg);
-	else {
-		struct pollfd p = {.fd = c->fd, .events = POLLIN};
-		if (poll(&p, 1, 10000) != 1)
-			die("agent", "no answer over UDP");
-		ssize_t n = recv(c->fd, wire, sizeof(wire), 0);
-		err = n < 0 ? ERR_IO : msg_frame(wire, (size_t)n, &msg);
-		if (err == OK)
-			err = tsig_verify_reply(&c->tsig, &msg, (uint64_t)time(NULL),
-			    &rcode);
-	}
-	if (err)
-		die("agent", c->x != NULL ? exchange_error(c->x) : err_str(err));
-	if (msg_rcode(&msg) != RCODE_NOERROR)
-		die("agent", rcode_str(msg_rcode(&msg)));
-	c->outstanding--;
+	if (c->is_udp)
+		close(c->s.fd);
+	else
+		stream_close(&c->s);
+	buf_fini(&c->out);
+	buf_fini(&c->replies);
+	free(c->at);
+	free(c->tsigs);
 }
 
 /* Returns seconds, from the first that is sent to the last that is answered. */
@@ -247,28 +307,30 @@ static double
 run_agent(struct bench *b, const struct line *l)
 {
 	static struct client clients[CONNECTIONS_MAX];
+	bool more = true;
+	for (unsigned i = 0; i < l->connections; i++)
+		client_init(&clients[i], l->messages / l->connections + 1);
+	for (unsigned i = 0; i < l->messages; i++)
+		client_add(b, &clients[i % l->connections], l->zones);
 	for (unsigned i = 0; i < l->connections; i++)
 		client_open(b, l->way, &clients[i]);
 	double start = now();
-	for (unsigned i = 0; i < l->messages; i++) {
-		struct client *c = &clients[i % l->connections];
-		if (c->outstanding == l->window)
-			client_receive(c);
-		struct wire_out *out = client_begin(c);
-		msg_start(out, 0, OPCODE_UPDATE << 11);
-		msg_put_question(out, &b->catalog, RR_SOA, CLASS_IN);
-		for (unsigned z = 0; z < l->zones; z++)
-			add_zone(b, out);
-		if (out->err)
-			die("agent", "a message is too large");
-		client_send(b, c);
+	for (unsigned i = 0; i < l->connections; i++)
+		client_send(&clients[i], l->window);
+	while (more) {
+		more = false;
+		for (unsigned i = 0; i < l->connections; i++) {
+			struct client *c = &clients[i];
+			if (c->n_answered < c->n_sent)
+				client_send(c, client_receive(c));
+			more |= c->n_answered < c->n_sent;
+		}
 	}
-	for (unsigned i = 0; i < l->connections; i++)
-		while (clients[i].outstanding > 0)
-			client_receive(&clients[i]);
 	double seconds = now() - start;
-	for (unsigned i = 0; i < l->connections; i++)
+	for (unsigned i = 0; i < l->connections; i++) {
+		client_check(&clients[i]);
 		client_close(&clients[i]);
+	}
 	return seconds;
 }
 
