@@ -72,36 +72,38 @@ buf_put(struct buf *buf, const void *data, size_t size)
 		memcpy(p, data, size);
 }
 
-static void
-put_number(struct buf *buf, uint64_t value, size_t size)
-{
-	uint8_t *p = buf_extend(buf, size);
-	for (size_t i = 0; p && i < size; i++)
-		p[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
-}
-
 void
 buf_put_u8(struct buf *buf, uint8_t value)
 {
-	put_number(buf, value, 1);
+	uint8_t *p = buf_extend(buf, 1);
+	if (p)
+		p[0] = value;
 }
 
 void
 buf_put_u16(struct buf *buf, uint16_t value)
 {
-	put_number(buf, value, 2);
+	uint8_t *p = buf_extend(buf, 2);
+	if (!p)
+		return;
+	p[0] = (uint8_t)(value >> 8);
+	p[1] = (uint8_t)value;
 }
 
 void
 buf_put_u32(struct buf *buf, uint32_t value)
 {
-	put_number(buf, value, 4);
+	uint8_t *p = buf_extend(buf, 4);
+	for (unsigned i = 0; p && i < 4; i++)
+		p[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
 void
 buf_put_u64(struct buf *buf, uint64_t value)
 {
-	put_number(buf, value, 8);
+	uint8_t *p = buf_extend(buf, 8);
+	for (unsigned i = 0; p && i < 8; i++)
+		p[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
 void

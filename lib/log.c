@@ -79,14 +79,28 @@ escape(const char *in, char *out, size_t room)
 	return n;
 }
 
-static const char *
-prefix(const char *level_name, int journal_priority, char out[static 16])
+/* Cut where it does not fit. Returns where it ends. */
+static size_t
+add_text(char *out, size_t at, size_t room, const char *text)
 {
-	if (!atomic_load(&log_to_journal))
-		snprintf(out, 16, "%s ", level_name);
-	else
-		snprintf(out, 16, "<%d>", journal_priority);
-	return out;
+	while (*text != '\0' && at < room)
+		out[at++] = *text++;
+	return at;
+}
+
+/* "LEVEL SUBSYSTEM: ", or "<PRIORITY>SUBSYSTEM: " */
+static size_t
+put_head(const char *level_name, int journal_priority, const char *subsystem, char *out,
+    size_t room)
+{
+	const char priority[] = {'<', (char)('0' + journal_priority), '>', '\0'};
+	bool journal = atomic_load(&log_to_journal);
+	size_t n = add_text(out, 0, room, journal ? priority : level_name);
+
+	if (!journal)
+		n = add_text(out, n, room, " ");
+	n = add_text(out, n, room, subsystem);
+	return add_text(out, n, room, ": ");
 }
 
 /* There is nobody to tell that stderr is gone. */
@@ -126,12 +140,10 @@ put_line(const char *level_name, int journal_priority, const char *subsystem,
     const char *fmt, va_list args)
 {
 	int saved_errno = errno;
-	char text[LINE_MAX_SIZE], line[LINE_MAX_SIZE], pre[16];
+	char text[LINE_MAX_SIZE], line[LINE_MAX_SIZE];
 
 	vsnprintf(text, sizeof(text), fmt, args);
-	int head = snprintf(line, 128,
-	    "%s%s: ", prefix(level_name, journal_priority, pre), subsystem);
-	size_t n = head < 0 ? 0 : head > 127 ? 127 : (size_t)head;
+	size_t n = put_head(level_name, journal_priority, subsystem, line, 127);
 	n += escape(text, line + n, sizeof(line) - n - 1);
 	line[n++] = '\n';
 	if (gathered.on && gathered.size + n > sizeof(gathered.lines))

@@ -60,6 +60,14 @@ mem_strdup(const char *text)
 	return mem_dup(text, strlen(text) + 1);
 }
 
+void
+mem_copy_text(char *out, size_t room, const char *text)
+{
+	size_t n = strnlen(text, room - 1);
+	memcpy(out, text, n);
+	out[n] = '\0';
+}
+
 char *
 mem_printf(const char *fmt, ...)
 {

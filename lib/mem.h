@@ -16,6 +16,8 @@ void *mem_zalloc(size_t size);
 void *mem_realloc(void *old, size_t size);
 void *mem_dup(const void *data, size_t size);
 char *mem_strdup(const char *text);
+/* Cut to fit; room is at least 1. */
+void mem_copy_text(char *out, size_t room, const char *text);
 PRINTF(1, 2) char *mem_printf(const char *fmt, ...);
 
 /* Grow an array so that element n fits; *room counts elements. */

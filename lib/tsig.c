@@ -36,25 +36,66 @@ struct digest {
 	const EVP_MAC_CTX *begun; /* has prior in it, and more; NULL: nothing has */
 };
 
-static bool
-add(EVP_MAC_CTX *mac, const void *data, size_t size)
+/* What goes into a MAC, gathered: of a small message each piece by itself would cost
+ * as much as hashing it. */
+struct sink {
+	EVP_MAC_CTX *mac;
+	bool failed;
+	size_t size;
+	uint8_t octets[1024];
+};
+
+static void
+sink_init(struct sink *sink, EVP_MAC_CTX *mac)
 {
-	return size == 0 || EVP_MAC_update(mac, data, size) == 1;
+	sink->mac = mac;
+	sink->failed = mac == NULL;
+	sink->size = 0;
 }
 
+static void
+hash(struct sink *sink, const void *data, size_t size)
+{
+	if (size > 0 && !sink->failed)
+		sink->failed = EVP_MAC_update(sink->mac, data, size) != 1;
+}
+
+/* Returns whether all went well. */
 static bool
-add_prior(EVP_MAC_CTX *mac, const struct digest *d)
+sink_flush(struct sink *sink)
+{
+	hash(sink, sink->octets, sink->size);
+	sink->size = 0;
+	return !sink->failed;
+}
+
+static void
+add(struct sink *sink, const void *data, size_t size)
+{
+	if (size > sizeof(sink->octets) - sink->size)
+		(void)sink_flush(sink);
+	if (size > sizeof(sink->octets)) {
+		hash(sink, data, size);
+	} else if (size > 0) {
+		memcpy(sink->octets + sink->size, data, size);
+		sink->size += size;
+	}
+}
+
+static void
+add_prior(struct sink *sink, const struct digest *d)
 {
 	const uint8_t size[2] = {(uint8_t)(d->prior_size >> 8), (uint8_t)d->prior_size};
 
 	if (d->prior_size == 0)
-		return true;
-	return add(mac, size, sizeof(size)) && add(mac, d->prior, d->prior_size);
+		return;
+	add(sink, size, sizeof(size));
+	add(sink, d->prior, d->prior_size);
 }
 
 /* The message as it was before the TSIG was added, with its first id. */
-static bool
-add_message(EVP_MAC_CTX *mac, const uint8_t *wire, size_t size, uint16_t id,
+static void
+add_message(struct sink *sink, const uint8_t *wire, size_t size, uint16_t id,
     uint16_t n_additional)
 {
 	uint8_t header[MSG_HEADER];
@@ -64,12 +105,12 @@ add_message(EVP_MAC_CTX *mac, const uint8_t *wire, size_t size, uint16_t id,
 	header[1] = (uint8_t)id;
 	header[10] = (uint8_t)(n_additional >> 8);
 	header[11] = (uint8_t)n_additional;
-	return add(mac, header, sizeof(header)) &&
-	       add(mac, wire + MSG_HEADER, size - MSG_HEADER);
+	add(sink, header, sizeof(header));
+	add(sink, wire + MSG_HEADER, size - MSG_HEADER);
 }
 
-static bool
-add_variables(EVP_MAC_CTX *mac, const struct digest *d, const struct record *r)
+static void
+add_variables(struct sink *sink, const struct digest *d, const struct record *r)
 {
 	uint8_t octets[VARIABLES_MAX];
 	struct wire_out out;
@@ -88,10 +129,10 @@ add_variables(EVP_MAC_CTX *mac, const struct digest *d, const struct record *r)
 		wire_put_u16(&out, r->other_size);
 	}
 	assert(out.err == OK);
-	if (!add(mac, octets, out.size))
-		return false;
-	/* Not copied: a peer may send any amount of it. */
-	return d->timers_only || add(mac, r->other, r->other_size);
+	add(sink, octets, out.size);
+	/* A peer may send any amount of it. */
+	if (!d->timers_only)
+		add(sink, r->other, r->other_size);
 }
 
 static enum err
@@ -101,10 +142,15 @@ compute(const struct digest *d, const uint8_t *wire, size_t size, uint16_t n_add
 	EVP_MAC_CTX *mac =
 	    d->begun != NULL ? EVP_MAC_CTX_dup(d->begun) : key_mac_take(d->key);
 	size_t out_size = 0;
-	bool good = mac != NULL && (d->begun != NULL || add_prior(mac, d)) &&
-		    add_message(mac, wire, size, r->original_id, n_additional) &&
-		    add_variables(mac, d, r) &&
-		    EVP_MAC_final(mac, out, &out_size, TSIG_MAC_MAX) == 1;
+	struct sink sink;
+
+	sink_init(&sink, mac);
+	if (d->begun == NULL)
+		add_prior(&sink, d);
+	add_message(&sink, wire, size, r->original_id, n_additional);
+	add_variables(&sink, d, r);
+	bool good =
+	    sink_flush(&sink) && EVP_MAC_final(mac, out, &out_size, TSIG_MAC_MAX) == 1;
 
 	if (d->begun != NULL)
 		EVP_MAC_CTX_free(mac);
@@ -451,13 +497,17 @@ widen_gap(const struct tsig *tsig, struct tsig_gap *gap, const struct msg *msg)
 
 	if (tsig->n_replies == 0 || gap->n == TSIG_GAP_MAX)
 		return ERR_AUTH;
-	if (gap->mac == NULL) {
+	bool is_new = gap->mac == NULL;
+	struct sink sink;
+
+	if (is_new)
 		gap->mac = key_mac_new(tsig->key);
-		if (gap->mac == NULL || !add_prior(gap->mac, &d))
-			return ERR_IO;
-	}
+	sink_init(&sink, gap->mac);
+	if (is_new)
+		add_prior(&sink, &d);
+	add(&sink, msg->wire, msg->size);
 	gap->n++;
-	return add(gap->mac, msg->wire, msg->size) ? OK : ERR_IO;
+	return sink_flush(&sink) ? OK : ERR_IO;
 }
 
 enum err

@@ -37,38 +37,37 @@ wire_get_bytes(struct wire_in *in, size_t size)
 	return p;
 }
 
-static uint64_t
-get_number(struct wire_in *in, size_t size)
-{
-	const uint8_t *p = wire_get_bytes(in, size);
-	uint64_t value = 0;
-	for (size_t i = 0; p && i < size; i++)
-		value = value << 8 | p[i];
-	return value;
-}
-
 uint8_t
 wire_get_u8(struct wire_in *in)
 {
-	return (uint8_t)get_number(in, 1);
+	const uint8_t *p = wire_get_bytes(in, 1);
+	return p ? p[0] : 0;
 }
 
 uint16_t
 wire_get_u16(struct wire_in *in)
 {
-	return (uint16_t)get_number(in, 2);
+	const uint8_t *p = wire_get_bytes(in, 2);
+	return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
 }
 
 uint32_t
 wire_get_u32(struct wire_in *in)
 {
-	return (uint32_t)get_number(in, 4);
+	const uint8_t *p = wire_get_bytes(in, 4);
+	if (!p)
+		return 0;
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 uint64_t
 wire_get_u48(struct wire_in *in)
 {
-	return get_number(in, 6);
+	const uint8_t *p = wire_get_bytes(in, 6);
+	uint64_t value = 0;
+	for (size_t i = 0; p && i < 6; i++)
+		value = value << 8 | p[i];
+	return value;
 }
 
 /*
@@ -103,6 +102,26 @@ read_step(const struct wire_in *in, size_t pos, size_t limit)
 	return (struct step){.is_pointer = true, .target = (uint16_t)target, .size = 2};
 }
 
+/* Eight octets at a time, as labels are most of what there is to read. */
+static inline void
+copy_lower(uint8_t *to, const uint8_t *from, unsigned size)
+{
+	static const uint64_t ones = UINT64_C(0x0101010101010101);
+	for (; size >= 8; size -= 8, to += 8, from += 8) {
+		uint64_t w;
+		memcpy(&w, from, 8);
+		/* No sum carries into the next octet: what is left of each is < 0x80.
+		 */
+		uint64_t low = w & 0x7f * ones;
+		uint64_t from_a = low + (0x80 - 'A') * ones;
+		uint64_t past_z = low + (0x80 - 'Z' - 1) * ones;
+		w |= (from_a & ~past_z & ~w & 0x80 * ones) >> 2;
+		memcpy(to, &w, 8);
+	}
+	for (unsigned i = 0; i < size; i++)
+		to[i] = from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i];
+}
+
 static enum err
 read_name(struct wire_in *in, struct dname *name)
 {
@@ -123,10 +142,7 @@ read_name(struct wire_in *in, struct dname *name)
 		}
 		if (size + step.size > DNAME_WIRE_MAX)
 			return ERR_FORM;
-		for (unsigned i = 0; i < step.size; i++) {
-			uint8_t c = in->msg[pos + i];
-			name->wire[size + i] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-		}
+		copy_lower(name->wire + size, in->msg + pos, step.size);
 		size += step.size;
 		pos += step.size;
 		if (step.size == 1)
@@ -199,36 +215,38 @@ extend(struct wire_out *out, size_t size)
 	return p;
 }
 
-static void
-put_number(struct wire_out *out, uint64_t value, size_t size)
-{
-	uint8_t *p = extend(out, size);
-	for (size_t i = 0; p && i < size; i++)
-		p[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
-}
-
 void
 wire_put_u8(struct wire_out *out, uint8_t value)
 {
-	put_number(out, value, 1);
+	uint8_t *p = extend(out, 1);
+	if (p)
+		p[0] = value;
 }
 
 void
 wire_put_u16(struct wire_out *out, uint16_t value)
 {
-	put_number(out, value, 2);
+	uint8_t *p = extend(out, 2);
+	if (!p)
+		return;
+	p[0] = (uint8_t)(value >> 8);
+	p[1] = (uint8_t)value;
 }
 
 void
 wire_put_u32(struct wire_out *out, uint32_t value)
 {
-	put_number(out, value, 4);
+	uint8_t *p = extend(out, 4);
+	for (unsigned i = 0; p && i < 4; i++)
+		p[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
 void
 wire_put_u48(struct wire_out *out, uint64_t value)
 {
-	put_number(out, value, 6);
+	uint8_t *p = extend(out, 6);
+	for (unsigned i = 0; p && i < 6; i++)
+		p[i] = (uint8_t)(value >> (40 - 8 * i));
 }
 
 void

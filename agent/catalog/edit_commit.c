@@ -6,6 +6,7 @@
 #include "agent/catalog/edit.h"
 #include "agent/store/members.h"
 #include "agent/store/worklog.h"
+#include "lib/mem.h"
 
 /*
  * What an edit comes to is written: one work log entry with the records taken
@@ -290,8 +291,8 @@ write_all(struct catalog_edit *edit, const struct difference *d,
 	    .add = d->diff.add.data,
 	    .add_size = d->diff.add.size,
 	    .text = buf_text(&d->diff.text)};
-	snprintf(w.by, sizeof(w.by), "%s", origin->by);
-	snprintf(w.source, sizeof(w.source), "%s", origin->source);
+	mem_copy_text(w.by, sizeof(w.by), origin->by);
+	mem_copy_text(w.source, sizeof(w.source), origin->source);
 	w.held = edit_guard_weigh(edit, d->nodes, d->n_nodes, origin);
 	worklog_append(edit->txn, &w);
 	write_gone(edit, d);

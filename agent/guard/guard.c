@@ -33,6 +33,7 @@
 
 #include "agent/guard/window.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 
 /* -- the record ------------------------------------------------------------- */
 
@@ -103,7 +104,7 @@ guard_begin(struct guard *g, struct store_txn *txn, uint8_t catalog,
 	    .limit = limit_resolve(limit),
 	    .n_members = n_members,
 	    .now = now};
-	snprintf(g->by, sizeof(g->by), "%s", by);
+	mem_copy_text(g->by, sizeof(g->by), by);
 	if (guard_record_get(txn, catalog, &g->record) != OK)
 		return; /* it sticks */
 	g->was_latched = g->record.latched;

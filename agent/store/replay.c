@@ -15,7 +15,7 @@
  *
  * The index has an entry for every record, and entries of records that are gone: what
  * it finds is looked up and compared. It is made from the table when it is first
- * needed, when it is full, and after a transaction that was undone.
+ * needed, when it is full of what is gone, and after a transaction that was undone.
  */
 
 enum {
@@ -44,24 +44,26 @@ struct replay_index {
 
 /* -- the index --------------------------------------------------------------------- */
 
-static uint64_t
-hash_of(uint64_t time_signed, const uint8_t *mac, size_t mac_size)
+static uint32_t
+print_of(uint64_t time_signed, const uint8_t *mac, size_t mac_size)
 {
 	uint64_t h = 0;
 
 	/* The octets of a MAC are as good as random. */
 	memcpy(&h, mac, mac_size < sizeof(h) ? mac_size : sizeof(h));
-	return (h ^ time_signed) * UINT64_C(0x9e3779b97f4a7c15);
+	h = (h ^ time_signed) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(h >> 32);
 }
 
+/* The print tells the place, too: so the index grows without a look at the table. */
 static void
-index_add(struct replay_index *index, uint64_t hash, uint32_t nr)
+index_add(struct replay_index *index, uint32_t print, uint32_t nr)
 {
-	size_t at = hash & (index->n_slots - 1);
+	size_t at = print & (index->n_slots - 1);
 
 	while (index->slots[at].nr != 0)
 		at = (at + 1) & (index->n_slots - 1);
-	index->slots[at] = (struct entry){.print = (uint32_t)(hash >> 32), .nr = nr};
+	index->slots[at] = (struct entry){.print = print, .nr = nr};
 	index->n_used++;
 }
 
@@ -95,7 +97,7 @@ index_record(void *arg, const MDB_val *k, const MDB_val *v)
 	uint32_t nr = skey_get_u32(key + 8);
 	if (nr > index->last)
 		index->last = nr;
-	index_add(index, hash_of(time, mac, mac_size), nr);
+	index_add(index, print_of(time, mac, mac_size), nr);
 	return OK;
 }
 
@@ -103,6 +105,21 @@ static bool
 is_full(const struct replay_index *index)
 {
 	return index->n_used >= index->n_slots / 4 * 3;
+}
+
+static void
+index_grow(struct replay_index *index)
+{
+	struct entry *slots = index->slots;
+	size_t n = index->n_slots;
+
+	index->n_used = 0;
+	index->n_slots = 2 * n;
+	index->slots = mem_zalloc(index->n_slots * sizeof(*index->slots));
+	for (size_t i = 0; i < n; i++)
+		if (slots[i].nr != 0)
+			index_add(index, slots[i].print, slots[i].nr);
+	free(slots);
 }
 
 /* NULL: it failed. */
@@ -117,6 +134,10 @@ index_get(struct store_txn *txn)
 	struct replay_index *index = store->replays;
 	if (index->slots != NULL && !is_full(index))
 		return index;
+	if (index->slots != NULL && txn_count(txn, TABLE_REPLAY) >= index->n_used / 2) {
+		index_grow(index);
+		return index;
+	}
 	free(index->slots);
 	index->n_used = index->oldest = 0;
 	index->n_slots = SLOTS_MIN;
@@ -193,19 +214,19 @@ find_by_walk(struct store_txn *txn, const struct skey *start, struct sought *s)
 }
 
 static enum err
-find_by_index(struct store_txn *txn, const struct skey *start, uint64_t hash,
+find_by_index(struct store_txn *txn, const struct skey *start, uint32_t print,
     struct sought *s)
 {
 	const struct replay_index *index = index_get(txn);
 	enum err err = index != NULL ? OK : txn->err;
 
-	for (size_t at = (size_t)hash; err == OK; at++) {
+	for (size_t at = print; err == OK; at++) {
 		MDB_val k, v;
 		struct skey key = *start;
 		const struct entry *e = &index->slots[at & (index->n_slots - 1)];
 		if (e->nr == 0)
 			break;
-		if (e->print != (uint32_t)(hash >> 32))
+		if (e->print != print)
 			continue;
 		skey_u32(&key, e->nr);
 		err = txn_get(txn, TABLE_REPLAY, &key, &v);
@@ -229,7 +250,7 @@ replay_get(struct store_txn *txn, uint64_t time_signed, const uint8_t *mac,
 		return ERR_RANGE;
 	time_key(&start, time_signed);
 	enum err err = txn->write ? find_by_index(txn, &start,
-					hash_of(time_signed, mac, mac_size), &s)
+					print_of(time_signed, mac, mac_size), &s)
 				  : find_by_walk(txn, &start, &s);
 	if (err != OK)
 		return txn_fail(txn, err);
@@ -260,7 +281,7 @@ replay_put(struct store_txn *txn, uint64_t time_signed, const uint8_t *mac,
 	buf_put_u32(&txn->buf, r->serial);
 	buf_put(&txn->buf, mac, mac_size);
 	txn_put_buf(txn, TABLE_REPLAY, &key);
-	index_add(index, hash_of(time_signed, mac, mac_size), index->last);
+	index_add(index, print_of(time_signed, mac, mac_size), index->last);
 }
 
 /* -- forgetting -------------------------------------------------------------------- */
