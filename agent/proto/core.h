@@ -36,6 +36,7 @@ struct proto {
 	size_t update_bytes;
 	size_t staged_bytes; /* of transactions */
 	uint64_t session_id; /* the last one given */
+	int64_t clock_ms; /* at the start: how far the clock was past clock_boot_ms() */
 	unsigned n_transfers;
 	uint64_t complaint_s; /* second of the last complaint */
 	unsigned n_complaints, n_muted;

@@ -17,6 +17,7 @@
 #include "agent/proto/rights.h"
 #include "agent/proto/update.h"
 #include "agent/store/status.h"
+#include "lib/clock.h"
 #include "lib/counters.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -55,6 +56,7 @@ proto_new(struct store *store, const struct proto_conf *conf,
 	proto->reconfigure_arg = NULL;
 	proto->update_bytes = proto->staged_bytes = 0;
 	proto->session_id = 0;
+	proto->clock_ms = clock_unix_ms() - clock_boot_ms();
 	memset(&proto->locks, 0, sizeof(proto->locks));
 	proto->n_transfers = 0;
 	givens_init(&proto->givens);

@@ -8,6 +8,7 @@
 #include "agent/proto/transaction.h"
 #include "agent/store/replay.h"
 #include "agent/store/worklog.h"
+#include "lib/clock.h"
 
 /*
  * In the writer's thread, with other UPDATEs in one transaction. May be run
@@ -138,6 +139,26 @@ look_for_replay(struct store_txn *txn, struct update *u)
 	return OK;
 }
 
+/*
+ * The second of the start, by the clock as it is now: on a machine that came up with
+ * a clock that was ahead nothing would be taken until that time has come.
+ */
+static uint64_t
+started_at(const struct update *u)
+{
+	enum { SET_MS = 1000 }; /* less is what lies between reading the two */
+	uint64_t started = u->req.view->conf.started;
+	int64_t set_ms =
+	    clock_unix_ms() - clock_boot_ms() - u->req.session->proto->clock_ms;
+
+	if (set_ms >= SET_MS)
+		return started + (uint64_t)set_ms / 1000;
+	if (set_ms > -SET_MS)
+		return started;
+	uint64_t back_s = ((uint64_t)-set_ms + 999) / 1000;
+	return back_s < started ? started - back_s : 0;
+}
+
 enum err
 update_run(struct store_txn *txn, struct store_job *job)
 {
@@ -160,7 +181,7 @@ update_run(struct store_txn *txn, struct store_job *job)
 	err = replay_horizon(txn, &horizon);
 	if (err != OK)
 		return err;
-	if (signed_at < u->req.view->conf.started)
+	if (signed_at < started_at(u))
 		update_refuse(u, RCODE_REFUSED, 0, "signed-before-start");
 	else if (signed_at <= horizon)
 		update_refuse(u, RCODE_REFUSED, 0, "signed-too-long-ago");

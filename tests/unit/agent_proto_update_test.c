@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/unit/agent_proto_fixture.h"
 
+#include "agent/proto/core.h"
+
 /* -- adding and deleting ---------------------------------------------------- */
 
 static void
@@ -662,6 +664,39 @@ replay__agent_was_restarted__then_known_bytes_keep_their_answer(void **state)
 	free(captured);
 }
 
+/* The clock was an hour off when the agent was started, and was set since. */
+static void
+replay__clock_was_set_since_the_start__then_the_start_is_told_by_the_new_one(
+    void **state)
+{
+	struct world *w = *state;
+	struct msg msg;
+	static const char *const one[] = {"add a.zones PTR a.example.", NULL};
+	static const char *const two[] = {"add b.zones PTR b.example.", NULL};
+	static const char *const three[] = {"add c.zones PTR c.example.", NULL};
+	const uint64_t now = (uint64_t)time(NULL);
+
+	world_close_proto(w);
+	w->conf.started = now + 3600;
+	world_open_proto(w);
+	w->proto->clock_ms += 3600 * 1000;
+	update_build(w, KEY_FULL, one);
+	assert_int_equal(world_exchange(w, w->tcp, true, &msg), RCODE_NOERROR);
+	w->sign_at = now - 10;
+	update_build(w, KEY_FULL, two);
+	assert_int_equal(world_exchange(w, w->tcp, true, &msg), RCODE_REFUSED);
+	assert_ede(w, "signed-before-start");
+
+	world_close_proto(w);
+	w->conf.started = now - 3600;
+	world_open_proto(w);
+	w->proto->clock_ms -= 3600 * 1000;
+	w->sign_at = now - 10;
+	update_build(w, KEY_FULL, three);
+	assert_int_equal(world_exchange(w, w->tcp, true, &msg), RCODE_REFUSED);
+	assert_ede(w, "signed-before-start");
+}
+
 /* -- many ------------------------------------------------------------------- */
 
 static void
@@ -872,6 +907,8 @@ main(void)
 	    TEST(replay__refused_before_and_sent_again__then_still_refused),
 	    TEST(replay__both_in_one_group__then_run_once),
 	    TEST(replay__agent_was_restarted__then_known_bytes_keep_their_answer),
+	    TEST(
+		replay__clock_was_set_since_the_start__then_the_start_is_told_by_the_new_one),
 	    TEST(update__many_are_pipelined__then_each_is_answered_and_none_is_lost),
 	    TEST(update__session_closed_meanwhile__then_it_is_applied_all_the_same),
 	    TEST(update__configuration_reloaded_meanwhile__then_the_old_one_counts),
