@@ -8,6 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 class Fault:
     longest = 15  # seconds
+    what = "process"  # of which a node has one fault at a time
 
     def __init__(self, world, node, rng):
         self.world, self.node, self.rng = world, node, rng
@@ -80,7 +81,7 @@ class FreezeServer(Freeze):
 
 class FullDisk(Fault):
     """No room where the agent's state is."""
-    name = "disk-full"
+    name, what = "disk-full", "disk"
 
     @classmethod
     def places(cls, world):
@@ -119,6 +120,8 @@ class FullServerDisk(FullDisk):
 
 
 class Preloaded(Fault):
+    what = "dials"
+
     @classmethod
     def places(cls, world):
         return list(world.agents.values()) if os.environ["SOAK_PRELOAD"] else []
@@ -154,7 +157,7 @@ class SlowDisk(Preloaded):
 
 class Partition(Fault):
     """Between hub and follower: connections reset, frozen, or reset now and then."""
-    name, longest = "partition", 30
+    name, longest, what = "partition", 30, "link"
 
     @classmethod
     def places(cls, world):
@@ -197,7 +200,7 @@ class Descriptors(Fault):
 
 class Hostile(Fault):
     """The follower's other primary is there, and does everything wrong."""
-    name, longest = "hostile-primary", 25
+    name, longest, what = "hostile-primary", 25, "hostile"
 
     @classmethod
     def places(cls, world):
@@ -225,7 +228,7 @@ class Hostile(Fault):
 
 class Hail(Fault):
     """Octets that are no DNS, and cut or flipped messages, by UDP and TCP."""
-    name, longest = "hail", 5
+    name, longest, what = "hail", 5, "hail"
 
     def hits(self):
         return []

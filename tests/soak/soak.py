@@ -91,8 +91,7 @@ class Faults:
         node = chance.choice(kind.places(world))
         fault = kind(world, node, random.Random(chance.random()))
         lasts = chance.uniform(0.5, kind.longest)
-        busy = {n.name for _, f in self.active for n in [f.node, *f.hits()]}
-        if {n.name for n in [node, *fault.hits()]} & busy:
+        if any(f.node is node and f.what == fault.what for _, f in self.active):
             return
         self.begin_at = now + chance.uniform(0.5, 5)
         for n in fault.hits():
