@@ -31,7 +31,7 @@ class Agent:
             os.fchmod(f.fileno(), 0o600)
             f.write(
                 f"[agent]\nname = n{n}\nlisten = 127.0.0.1@{port}\nstate-dir = {self.dir}/state\n"
-                f"pattern-dir = {env['T']}/patterns\nlog = warn\n\n[key {keyname}]\nfile = {keyfile}\n"
+                f"pattern-dir = {env['T']}/patterns\nlog = info\n\n[key {keyname}]\nfile = {keyfile}\n"
                 f"allow = read, update, command\n\n[catalog main]\nname = {C}\nguard-remove = off\n\n"
                 "[backend null]\ndriver = null\n"
             )
@@ -117,11 +117,11 @@ class Agent:
         q.use_tsig(ring, dns.name.from_text(keyname))
         return q
 
-    def changes(self):
-        """Processor seconds of the agent and seconds, both for each of some UPDATEs."""
+    def changes(self, n=CHANGES):
+        """Processor seconds of the agent and seconds, both for each of n UPDATEs."""
         self.connect()  # anew, as the agent closes one that is not used
         wires = []
-        for _ in range(CHANGES):
+        for _ in range(n):
             self.next += 1
             u = dns.update.UpdateMessage(C, keyring=ring, keyname=keyname)
             u.add(f"c{self.next}.zones", 0, "PTR", f"c{self.next}.changes.example.")
@@ -136,7 +136,7 @@ class Agent:
                 sys.exit(f"bench: an UPDATE is refused: {r[3] & 15}")
         t = time.monotonic() - t
         self.settle()  # the backend has its part in it
-        return (self.cpu() - cpu) / CHANGES, t / CHANGES
+        return (self.cpu() - cpu) / n, t / n
 
     def receive(self):
         out = b""
@@ -163,6 +163,50 @@ class Agent:
         if struct.unpack("!H", r[6:8])[0] > 12:
             sys.exit("bench: this is no IXFR of one change")
         return t
+
+    def serial(self, zone):
+        return dns.query.udp(self.message(zone, "SOA"), "127.0.0.1", 30, self.port).answer[0][0].serial
+
+    def ixfr_of(self, zone):
+        """Seconds of a transfer, from the agent's own zone, of what one UPDATE changed there."""
+
+        def ask(since):
+            q = dns.message.make_query(zone, "IXFR", flags=0)
+            q.authority.append(dns.rrset.from_text(zone + ".", 0, "IN", "SOA", f"invalid. invalid. {since} 0 0 0 0"))
+            q.use_tsig(ring, dns.name.from_text(keyname))
+            wire = q.to_wire()
+            t = time.monotonic()
+            self.s.sendall(struct.pack("!H", len(wire)) + wire)
+            r = self.receive()
+            return time.monotonic() - t, struct.unpack("!H", r[6:8])[0]
+
+        self.connect()
+        since = self.serial(zone)
+        ask(since)  # from now on it keeps what was
+        self.changes(1)
+        self.connect()
+        seconds, records = ask(since)
+        if not 3 < records < 60:
+            sys.exit(f"bench: {records} records are no IXFR of one change of {zone}")
+        return seconds
+
+    def reconcile(self):
+        """Seconds, as the agent has them in its log."""
+
+        def ended():
+            with open(f"{self.dir}/log") as f:
+                return [x for x in f if "reconcile=end" in x]
+
+        before, end = len(ended()), time.monotonic() + 600
+        self.ctl("reconcile")
+        while len(ended()) == before:
+            if time.monotonic() > end:
+                sys.exit("bench: no reconcile")
+            time.sleep(0.05)
+        last = dict(x.split("=") for x in ended()[-1].split() if "=" in x)
+        if int(last["zones"]) < self.n:
+            sys.exit(f"bench: a reconcile of {last['zones']}")
+        return int(last["ms"]) / 1000
 
     def sync(self):
         """Seconds of a sync that finds one difference."""
@@ -218,6 +262,8 @@ def main():
                     f"{statistics.median(x[nr] for x in costs[a.n]) * 1e6:.0f} {unit} : {statistics.median(x[nr] for x in first) * 1e6:.0f}",
                 )
         against("IXFR of one change", agents, Agent.ixfr, 1000, "ms", 5 * rounds)
+        for zone in ("_status", "_log"):
+            against(f"IXFR of one change of {zone}", agents, lambda a: a.ixfr_of(f"{zone}.{C}"), 1000, "ms", 2 * rounds)
         def again(a):
             a.stop()
             return a.start()
@@ -227,6 +273,10 @@ def main():
             a.settle()
         for a in agents:
             line(f"{a.n} members: resident memory that is no mapped file, MB", [a.resident()], "after a start")
+        for a in agents:
+            seconds = [a.reconcile() for _ in range(rounds)]
+            rate = f"{a.n / max(statistics.median(seconds), 0.001):.0f} zones/s, {a.resident():.1f} MB that are no mapped file"
+            line(f"{a.n} members: reconcile with a list of as many, s", seconds, rate)
         for a in agents:
             catalog, status = a.sizes()
             line(f"{a.n} members: files, MB", [catalog + status], f"catalog.mdb {catalog:.1f}, status.mdb {status:.1f}")

@@ -25,7 +25,6 @@ setuid=
 setgid=
 daemon=no
 guardian=no
-webserver=no
 primary=yes
 secondary=yes
 only-notify=
