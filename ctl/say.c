@@ -38,9 +38,11 @@ void
 say_progress(const char *what, size_t done, size_t all)
 {
 	uint64_t now = say_now_ms();
-	if (now - bar_at_ms < BAR_EVERY_MS || !isatty(STDERR_FILENO))
+	if (now - bar_at_ms < BAR_EVERY_MS)
 		return;
 	bar_at_ms = now;
+	if (!isatty(STDERR_FILENO))
+		return;
 	bar_shown = true;
 	if (all == 0) {
 		fprintf(stderr, "\r\033[K%s %zu", what, done);

@@ -202,6 +202,16 @@ compare_zones(const void *a, const void *b)
 	return compare_bytes(x->zone, x->zone_size, y->zone, y->zone_size);
 }
 
+/* They often are: ids that nsherdctl made are in the order of its list. */
+static bool
+zones_are_sorted(const struct memberlist *m)
+{
+	for (size_t i = 1; i < m->n; i++)
+		if (compare_zones(&m->items[i - 1], &m->items[i]) > 0)
+			return false;
+	return true;
+}
+
 void
 memberlist_end(struct memberlist *m)
 {
@@ -213,7 +223,7 @@ memberlist_end(struct memberlist *m)
 			m->items[kept++] = m->items[i];
 		}
 	m->n = kept;
-	if (m->n > 1)
+	if (m->n > 1 && !zones_are_sorted(m))
 		qsort(m->items, m->n, sizeof(*m->items), compare_zones);
 }
 
