@@ -11,12 +11,16 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "lib/journal.h"
+
 enum { LINE_MAX_SIZE = 2048, GATHER_MAX = 16 * 1024 };
 
 /* The log is the one thing every thread shares; both are set before threads
  * start, the level also later. */
 static atomic_int log_level_now = LOG_INFO;
 static atomic_bool log_to_journal;
+static atomic_int log_journal = -1; /* its socket */
+static const char *_Atomic log_journal_path = JOURNAL_SOCKET;
 static const char *_Atomic log_program = "";
 
 /* Lines of this thread that wait. */
@@ -38,7 +42,15 @@ log_init(const char *program, enum log_level level)
 {
 	atomic_store(&log_program, program);
 	atomic_store(&log_level_now, (int)level);
-	atomic_store(&log_to_journal, getenv("JOURNAL_STREAM") != NULL);
+	atomic_store(&log_to_journal, journal_has_stderr());
+	if (atomic_load(&log_to_journal) && atomic_load(&log_journal) < 0)
+		atomic_store(&log_journal, journal_open());
+}
+
+void
+log_set_journal(const char *socket_path)
+{
+	atomic_store(&log_journal_path, socket_path);
 }
 
 void
@@ -134,6 +146,27 @@ log_spill(void)
 	errno = saved_errno;
 }
 
+/* False: it is to go to stderr. */
+static bool
+put_entry(int journal_priority, const char *subsystem, const char *text)
+{
+	struct journal_entry e;
+	char priority[2] = {(char)('0' + journal_priority), '\0'};
+	char message[LINE_MAX_SIZE + 128];
+
+	if (!atomic_load(&log_to_journal))
+		return false;
+	snprintf(message, sizeof(message), "%s: %s", subsystem, text);
+	journal_start(&e);
+	journal_put_text(&e, "MESSAGE", message);
+	journal_put_text(&e, "PRIORITY", priority);
+	journal_put_text(&e, "SYSLOG_IDENTIFIER", atomic_load(&log_program));
+	journal_put_text(&e, "NSHERD_SUBSYSTEM", subsystem);
+	journal_put_words(&e, text);
+	return journal_send(atomic_load(&log_journal), atomic_load(&log_journal_path),
+	    &e);
+}
+
 PRINTF(4, 0)
 static void
 put_line(const char *level_name, int journal_priority, const char *subsystem,
@@ -144,7 +177,13 @@ put_line(const char *level_name, int journal_priority, const char *subsystem,
 
 	vsnprintf(text, sizeof(text), fmt, args);
 	size_t n = put_head(level_name, journal_priority, subsystem, line, 127);
+	size_t at = n;
 	n += escape(text, line + n, sizeof(line) - n - 1);
+	line[n] = '\0';
+	if (put_entry(journal_priority, subsystem, line + at)) {
+		errno = saved_errno;
+		return;
+	}
 	line[n++] = '\n';
 	if (gathered.on && gathered.size + n > sizeof(gathered.lines))
 		write_gathered();

@@ -5,16 +5,20 @@
 #include "lib/err.h"
 
 /*
- * Log lines go to stderr: `level subsystem: key=value ...`. With JOURNAL_STREAM
- * in the environment the level is the journal's `<N>` prefix instead. Any
- * thread may log; a line is one write(2), or part of one (log_gather). State changes at
- * info, per message at debug. Secrets are never logged. Library code returns and does
- * not log.
+ * Log lines go to stderr: `level subsystem: key=value ...`. Where stderr is the
+ * journal's they go to the journal as entries instead, with the words that one searches
+ * by as fields (lib/journal); if it does not take them, to stderr with its `<N>` prefix
+ * in place of the level. Any thread may log; a line is one write(2), or part of one
+ * (log_gather). State changes at info, per message at debug. Secrets are never logged.
+ * Library code returns and does not log.
  */
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+/* Looks whether stderr is the journal's. */
 void log_init(const char *program, enum log_level level);
+/* Another socket than that of the journal; for tests, before log_init. */
+void log_set_journal(const char *socket_path);
 void log_set_level(enum log_level level);
 
 /* "error", "warn", "info", "debug". ERR_INVALID: none of them. */

@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,14 +78,76 @@ log_info__plain__is_level_subsystem_text(void **state)
 	    "info update: zone=a.example serial=7\nerror deploy: broken\n");
 }
 
+/* The same, and it is what systemd says that the journal has. */
+static void
+capture_journal(const char *path, enum log_level level)
+{
+	struct stat st;
+	char text[64];
+	capture();
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", text, 1);
+	log_set_journal(path);
+	log_init("test", level);
+}
+
+static void
+log_info__to_the_journal__is_an_entry_with_fields(void **state)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	char text[4096], entry[4096];
+	(void)state;
+	char dir[] = "/tmp/log-test-XXXXXX";
+	assert_non_null(mkdtemp(dir));
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/socket", dir);
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	capture_journal(sun.sun_path, LOG_INFO);
+	log_gather();
+	log_warn("deploy", "backend=%s zone=%s op=add failed: %s", "nsd1", "a.example",
+	    "1\n2");
+	ssize_t n = recv(fd, entry, sizeof(entry) - 1, MSG_DONTWAIT);
+	log_spill();
+	/* It is gone: nothing is lost. */
+	close(fd);
+	unlink(sun.sun_path);
+	log_info("a", "x");
+	captured(text, sizeof(text));
+	unsetenv("JOURNAL_STREAM");
+	log_init("test", LOG_INFO);
+	rmdir(dir);
+	assert_true(n > 0);
+	entry[n] = '\0';
+	assert_string_equal(entry,
+	    "MESSAGE=deploy: backend=nsd1 zone=a.example op=add failed: 1\\x0a2\n"
+	    "PRIORITY=4\nSYSLOG_IDENTIFIER=test\nNSHERD_SUBSYSTEM=deploy\n"
+	    "NSHERD_BACKEND=nsd1\nNSHERD_ZONE=a.example\nNSHERD_OP=add\n");
+	assert_string_equal(text, "<6>a: x\n");
+}
+
+/* systemd started a shell, and that has sent it elsewhere. */
+static void
+log_info__redirected_away_from_the_journal__is_plain(void **state)
+{
+	char text[4096];
+	(void)state;
+	setenv("JOURNAL_STREAM", "9:1", 1);
+	log_init("test", LOG_INFO);
+	capture();
+	log_info("a", "x");
+	captured(text, sizeof(text));
+	unsetenv("JOURNAL_STREAM");
+	assert_string_equal(text, "info a: x\n");
+}
+
 static void
 log_info__under_the_journal__has_its_priority(void **state)
 {
 	char text[4096];
 	(void)state;
-	setenv("JOURNAL_STREAM", "9:1", 1);
-	log_init("test", LOG_DEBUG);
-	capture();
+	capture_journal("/nonexistent/socket", LOG_DEBUG);
 	log_error("a", "x");
 	log_warn("a", "x");
 	log_info("a", "x");
@@ -210,6 +276,8 @@ main(void)
 	    cmocka_unit_test(log_gather__lines__are_one_write_at_the_spill),
 	    cmocka_unit_test(log_info__plain__is_level_subsystem_text),
 	    cmocka_unit_test(log_info__under_the_journal__has_its_priority),
+	    cmocka_unit_test(log_info__to_the_journal__is_an_entry_with_fields),
+	    cmocka_unit_test(log_info__redirected_away_from_the_journal__is_plain),
 	    cmocka_unit_test(log_info__control_characters__stay_one_line),
 	    cmocka_unit_test(log_info__long_text__is_cut_and_ends_the_line),
 	    cmocka_unit_test(log_info__errno__is_left_alone),
