@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "lib/log.h"
 #include "lib/mem.h"
 
 /*
@@ -47,7 +49,49 @@ tls_error(void)
 }
 
 /* NSD's own client checks the chain alone: the certificate it made for itself
- * is the only authority there is. So do we. */
+ * is the only authority there is. So do we. NULL: *wrong is the file, or 3. */
+static SSL_CTX *
+read_files(const struct nsd_chan *chan, size_t *wrong)
+{
+	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+
+	*wrong = 3;
+	if (tls == NULL || SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1)
+		goto fail;
+	*wrong = 0;
+	if (SSL_CTX_use_certificate_chain_file(tls, chan->files[0]) != 1)
+		goto fail;
+	*wrong = 1;
+	if (SSL_CTX_use_PrivateKey_file(tls, chan->files[1], SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(tls) != 1)
+		goto fail;
+	*wrong = 2;
+	if (SSL_CTX_load_verify_file(tls, chan->files[2]) != 1)
+		goto fail;
+	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+	return tls;
+fail:
+	SSL_CTX_free(tls);
+	return NULL;
+}
+
+/* All zero for one that is not there. */
+static void
+look_at_files(const struct nsd_chan *chan, struct nsd_seen seen[static 3])
+{
+	struct stat st;
+
+	memset(seen, 0, 3 * sizeof(*seen)); /* it is compared as octets */
+	for (size_t i = 0; i < 3; i++) {
+		if (stat(chan->files[i], &st) == -1)
+			continue;
+		seen[i].dev = st.st_dev;
+		seen[i].ino = st.st_ino;
+		seen[i].size = st.st_size;
+		seen[i].changed = st.st_mtim;
+	}
+}
+
 static enum err
 init_tls(struct nsd_chan *chan, const struct backend_conf *conf,
     const struct backend_option *control, struct err_where *where)
@@ -55,32 +99,45 @@ init_tls(struct nsd_chan *chan, const struct backend_conf *conf,
 	const struct backend_option *cert = backend_find_option(conf, "tls-cert");
 	const struct backend_option *key = backend_find_option(conf, "tls-key");
 	const struct backend_option *ca = backend_find_option(conf, "tls-ca");
-	const struct backend_option *bad = NULL;
+	const struct backend_option *bad;
+	size_t wrong;
 
 	if (cert == NULL || key == NULL || ca == NULL)
 		return err_at(where, control->file, control->line,
 		    "control over TLS needs tls-cert, tls-key and tls-ca");
-	chan->tls = SSL_CTX_new(TLS_client_method());
-	if (chan->tls == NULL ||
-	    SSL_CTX_set_min_proto_version(chan->tls, TLS1_2_VERSION) != 1)
-		bad = control;
-	else if (SSL_CTX_use_certificate_chain_file(chan->tls, cert->value) != 1)
-		bad = cert;
-	else if (SSL_CTX_use_PrivateKey_file(chan->tls, key->value, SSL_FILETYPE_PEM) !=
-		     1 ||
-		 SSL_CTX_check_private_key(chan->tls) != 1)
-		bad = key;
-	else if (SSL_CTX_load_verify_file(chan->tls, ca->value) != 1)
-		bad = ca;
-	if (bad != NULL) {
-		err_at(where, bad->file, bad->line, "%s %.120s: %s", bad->name,
-		    bad->value, tls_error());
-		SSL_CTX_free(chan->tls);
-		chan->tls = NULL;
-		return ERR_INVALID;
+	chan->files[0] = cert->value;
+	chan->files[1] = key->value;
+	chan->files[2] = ca->value;
+	look_at_files(chan, chan->seen);
+	chan->tls = read_files(chan, &wrong);
+	if (chan->tls != NULL)
+		return OK;
+	bad = wrong == 0 ? cert : wrong == 1 ? key : wrong == 2 ? ca : control;
+	return err_at(where, bad->file, bad->line, "%s %.120s: %s", bad->name,
+	    bad->value, tls_error());
+}
+
+/* New files count from the next connection on. Of a set that is replaced file by file
+ * the old one does until the new one is whole. */
+static void
+renew_tls(struct nsd_chan *chan)
+{
+	struct nsd_seen now[3];
+	size_t wrong;
+
+	look_at_files(chan, now);
+	if (memcmp(now, chan->seen, sizeof(now)) == 0)
+		return;
+	memcpy(chan->seen, now, sizeof(now));
+	SSL_CTX *tls = read_files(chan, &wrong);
+	if (tls == NULL) {
+		log_warn("nsd", "file=%s: %s: the former one is used on",
+		    chan->files[wrong < 3 ? wrong : 0], tls_error());
+		return;
 	}
-	SSL_CTX_set_verify(chan->tls, SSL_VERIFY_PEER, NULL);
-	return OK;
+	log_info("nsd", "tls-cert=%s read again", chan->files[0]);
+	SSL_CTX_free(chan->tls);
+	chan->tls = tls;
 }
 
 enum err
@@ -309,6 +366,8 @@ nsd_chan_request(struct nsd_chan *nsd, const struct buf *request, nsd_line_fn *f
 	nsd->sent = false;
 	why->text[0] = '\0';
 	buf_init(&c.out, 0);
+	if (nsd->path == NULL)
+		renew_tls(nsd);
 	err = nsd->path != NULL ? chan_open_unix(&nsd->chan, nsd->path, why)
 				: chan_open_tcp(&nsd->chan, &nsd->addr, why);
 	if (err == OK)

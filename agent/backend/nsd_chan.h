@@ -3,6 +3,8 @@
 #define AGENT_BACKEND_NSD_CHAN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include <openssl/types.h>
 
@@ -26,6 +28,15 @@ struct nsd_chan {
 	const char *path; /* of a unix socket, the option's own text; or NULL, */
 	struct addr addr; /* and then an address, with TLS */
 	SSL_CTX *tls;
+	/* Certificate, key and authority, and what they were when they were last read:
+	 * who replaces them need not tell the agent. */
+	const char *files[3];
+	struct nsd_seen {
+		dev_t dev;
+		ino_t ino;
+		off_t size;
+		struct timespec changed;
+	} seen[3];
 	/* of the last request */
 	bool sent; /* some of it may have been read: it may have had an effect */
 	bool failed;
