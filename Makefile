@@ -257,7 +257,7 @@ FILES = 755:$(B)/nsherdd:$(PREFIX)/sbin/nsherdd \
         644:packaging/prometheus/nsherd.rules.yml:$(PREFIX)/share/nsherd/prometheus/nsherd.rules.yml \
         755:patterns/exec/powerdns:$(PREFIX)/lib/nsherd/exec/powerdns \
         755:patterns/exec/nsherd-exec-check:$(PREFIX)/bin/nsherd-exec-check \
-        $(foreach d,protocol.md exec-protocol.md,644:doc/$(d):$(PREFIX)/share/doc/nsherd/$(d)) \
+        $(foreach p,$(wildcard doc/*.md),644:$(p):$(PREFIX)/share/doc/nsherd/$(notdir $(p))) \
         $(foreach s,1 5 7 8,$(foreach p,$(filter-out $(if $(NETCONF),,$(NETCONF_MAN)),$(wildcard doc/man/*.$(s))),644:$(p):$(MANDIR)/man$(s)/$(notdir $(p)))) \
         $(if $(NETCONF),$(NETCONF_FILES)) \
         $(foreach p,$(wildcard patterns/*.ini patterns/*.zone),644:$(p):$(PREFIX)/share/nsherd/patterns/$(notdir $(p)))

@@ -10,14 +10,16 @@
 
 #include "agent/conf.h"
 #include "agent/run.h"
+#include "agent/store/backup.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/version.h"
 
 static const char usage[] =
-    "usage: nsherdd [-c FILE] [-t] [-v]\n"
+    "usage: nsherdd [-c FILE] [-t | -b DIR] [-v]\n"
     "  -c FILE  configuration (/etc/nsherd/nsherd.conf)\n"
     "  -t       check configuration, patterns and rights, print every fault\n"
+    "  -b DIR   copy the state to DIR, also while an agent runs\n"
     "  -v       log at debug\n"
     "  -V       print the version\n"
     "  -h       this\n";
@@ -35,15 +37,27 @@ print_faults(const struct conf *conf)
 	}
 }
 
+static enum err
+back_up(const struct conf *conf, const char *to)
+{
+	struct err_where where = {0};
+
+	enum err err = store_backup(conf->state_dir, to, &where);
+	if (err != OK)
+		fprintf(stderr, "nsherdd: %s: %s\n", where.file, where.what);
+	return err;
+}
+
 int
 main(int argc, char **argv)
 {
-	const char *path = "/etc/nsherd/nsherd.conf";
+	const char *path = "/etc/nsherd/nsherd.conf", *backup = NULL;
 	bool test = false, verbose = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "c:tvVh")) != -1) {
+	while ((opt = getopt(argc, argv, "b:c:tvVh")) != -1) {
 		switch (opt) {
+		case 'b': backup = optarg; break;
 		case 'c': path = optarg; break;
 		case 't': test = true; break;
 		case 'v': verbose = true; break;
@@ -52,7 +66,7 @@ main(int argc, char **argv)
 		default: fputs(usage, stderr); return EXIT_USAGE;
 		}
 	}
-	if (optind != argc) {
+	if (optind != argc || (test && backup != NULL)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
@@ -61,7 +75,9 @@ main(int argc, char **argv)
 	enum err err = conf_load(path, &conf);
 	if (test)
 		err = conf_check_all(conf);
-	if (err != OK || test) {
+	if (err == OK && backup != NULL)
+		err = back_up(conf, backup);
+	if (err != OK || test || backup != NULL) {
 		print_faults(conf);
 		conf_free(conf);
 		return err == OK ? EXIT_SUCCESS : EXIT_FAILURE;

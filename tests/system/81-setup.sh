@@ -1,6 +1,8 @@
 # proves: nsherdctl setup makes of an operator's own configuration one that nsherd works with, and spoils none
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/servers.sh"
+. "$(dirname "$0")/doc.sh"
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 
 me=$(id -un) mine=$(id -gn)
 CLIENT_ASAN=log_path=$T/san
@@ -22,6 +24,51 @@ state_of() { (cd "$T/$1" && find . ! -path ./log\* ! -path ./run\* -printf '%p %
 unchanged() { state_of "$1" | diff "$T/$1.state" - || fail "$1: $2"; }
 section() { # KIND: what setup printed for nsherd.conf
 	setup "$1" -o json | $PYTHON -c 'import json, sys; print(json.load(sys.stdin)["section"])'
+}
+
+# -- the commands of doc/quickstart-KIND.md, where they are of this test ----------------
+
+doc() { # KIND NAME: each line must succeed; in this shell, which knows what it started
+	local line
+	while read -r line; do
+		eval "$line" </dev/null || { printf 'FAIL: doc/quickstart-%s.md: %s\n' "$1" "$line"; return 1; }
+	done < <(doc_block "$ROOT/doc/quickstart-$1.md" "$2" | here)
+}
+here() {
+	sed "s#/etc/nsherd/keys/\(ctl\|xfr\).key#$T/\1.example.key#; s#/etc/nsherd/patterns#$ROOT/patterns#; s#/var/lib/nsherd#$T/state#
+		s#-o nsherd -g nsherd#-o $me -g $mine#; s#127.0.0.1@5300#127.0.0.1@${AGENT_PORT-}#; s#^dig @127.0.0.1 #&-p ${SERVED_PORT-} #"
+}
+nsherdctl() {
+	local command=$1 kind=${2-}
+	case $command$* in
+	setup*--apply*) shift 2 && setup "$kind" "$@" --yes ;;
+	setup*) shift 2 && setup "$kind" "$@" ;;
+	*) NSHERD_SERVER=127.0.0.1@$AGENT_PORT HOME=$T patient "$@" ;;
+	esac
+}
+nsherdd() { "$NSHERDD" -c "$T/nsherd.conf" "$@"; }
+runuser() { [ "$1 $2 $3" = '-u nsherd --' ] && shift 3 && "$@"; }
+rndc() { rndc_ "$@"; }
+systemctl() {
+	case $* in
+	'start nsherdd') agent_up ;;
+	'restart nsd')
+		nsd -c "${FILE[nsd]}" || return 1
+		until_ok 10 test -s "$T/nsd/run/nsd.pid" || return 1
+		PIDS+=("$(cat "$T/nsd/run/nsd.pid")")
+		;;
+	'restart knot')
+		. "$T/knot/default"
+		# shellcheck disable=SC2086
+		knotd -m 128 $KNOTD_ARGS >>"$T/knot.log" 2>&1 &
+		PIDS+=($!)
+		;;
+	'restart yadifa') # on one processor, for the reason that servers.sh gives
+		taskset -c "$(taskset -cp $$ | sed 's/.*[ ,-]//')" yadifad -c "${FILE[yadifa]}" >>"$T/yadifa.log" 2>&1 &
+		PIDS+=($!)
+		;;
+	*) return 1 ;;
+	esac
 }
 
 # -- operators' configurations, in the manner of Debian's ---------------------------
@@ -139,7 +186,7 @@ cat >"${FILE[yadifa]}" <<Y
 Y
 
 # named runs before, and is told by its operator afterwards, as setup says
-rndc_() { rndc -s 127.0.0.1 -p "$RNDC" -k "$T/bind/etc/rndc.key" "$@"; }
+rndc_() { command rndc -s 127.0.0.1 -p "$RNDC" -k "$T/bind/etc/rndc.key" "$@"; }
 named -f -g -n 1 -c "${FILE[bind]}" >>"$T/bind.log" 2>&1 &
 PIDS+=($!)
 until_ok 15 rndc_ status || fail "named does not answer"
@@ -150,7 +197,7 @@ for kind in nsd knot bind yadifa; do
 	state_of $kind >"$T/$kind.state"
 	file=${FILE[$kind]}
 	# shown, and nothing done
-	setup $kind >"$T/out" 2>&1 || { cat "$T/out"; fail "$kind: setup"; }
+	doc $kind look >"$T/out" 2>&1 || { cat "$T/out"; fail "$kind: setup"; }
 	grep -q -- '--apply makes all this' "$T/out" || { cat "$T/out"; fail "$kind: nothing is missing"; }
 	grep -q "missing" "$T/out" && grep -q "\[backend ${kind}1\]" "$T/out" || fail "$kind: $(cat "$T/out")"
 	setup $kind -o json >"$T/json" || fail "$kind: -o json"
@@ -179,7 +226,7 @@ P
 	unchanged $kind "a broken file was touched"
 	cp -p "$T/good" "$file"
 
-	setup $kind --apply --yes >"$T/$kind.out" 2>&1 || { cat "$T/$kind.out"; fail "$kind: --apply"; }
+	doc $kind apply >"$T/$kind.out" 2>&1 || { cat "$T/$kind.out"; fail "$kind: --apply"; }
 	grep -q '^done; now: ' "$T/$kind.out" || { cat "$T/$kind.out"; fail "$kind: not done"; }
 	case $kind in
 	knot) cmp "$T/good" "$file" && grep -qx "KNOTD_ARGS=\"-C $T/knot/confdb\"" "$T/knot/default" &&
@@ -206,34 +253,23 @@ grep -q 'allow-control  *controller, nsherd  *# who may' "${FILE[yadifa]}" || fa
 
 # -- with these, servers and agent work -----------------------------------------------
 
-nsd -c "${FILE[nsd]}" || fail "nsd does not start"
-until_ok 10 test -s "$T/nsd/run/nsd.pid" || fail "nsd wrote no pid file"
-PIDS+=("$(cat "$T/nsd/run/nsd.pid")")
-. "$T/knot/default"
-# shellcheck disable=SC2086
-knotd -m 128 $KNOTD_ARGS >>"$T/knot.log" 2>&1 &
-PIDS+=($!)
-[ "$(sed -n 's/^done; now: //p' "$T/bind.out")" = 'rndc reconfig' ] || fail "bind: $(tail -n 1 "$T/bind.out")"
-rndc_ reconfig || fail "rndc reconfig, as its operator did before"
-# on one processor, for the reason that servers.sh gives
-taskset -c "$(taskset -cp $$ | sed 's/.*[ ,-]//')" yadifad -c "${FILE[yadifa]}" >>"$T/yadifa.log" 2>&1 &
-PIDS+=($!)
 for kind in nsd knot bind yadifa; do
+	[ "$(doc_unnamed "$ROOT/doc/quickstart-$kind.md")" = 1 ] || fail "quickstart-$kind.md: an example that is not run"
+	doc $kind after >"$T/out" 2>&1 || { cat "$T/out"; fail "$kind: afterwards"; }
+	[ "$(doc_block "$ROOT/doc/quickstart-$kind.md" after)" = "$(sed -n 's/^done; now: //p' "$T/$kind.out")" ] ||
+		fail "$kind: setup says: $(tail -n 1 "$T/$kind.out")"
 	until_ok 15 served_at "${PORT[$kind]}" own.example || fail "$kind does not serve its operator's zone"
+	rm -rf "$T/state" "$T"/*.example.key
+	AGENT_PORT=$(free_port) SERVED_PORT=${PORT[$kind]}
+	doc $kind key || fail "$kind: the key"
+	{ doc_block "$ROOT/doc/quickstart-$kind.md" conf | here; section $kind; } >"$T/nsherd.conf"
+	chmod 600 "$T/nsherd.conf"
+	doc $kind start >"$T/out" 2>&1 || { cat "$T/out"; fail "$kind: the agent"; }
+	doc $kind zone >"$T/out" 2>&1 || { cat "$T/out"; fail "$kind: the zone: $(nsherdctl status; nsherdctl backends)"; }
+	grep -q 'ns1.invalid' "$T/out" && grep -q 'shop.example .*serving' "$T/out" || { cat "$T/out"; fail "$kind: no zone"; }
+	served_at "${PORT[$kind]}" own.example || fail "$kind: its operator's zone"
+	agent_down
 done
-sections=
-for kind in nsd knot bind yadifa; do
-	sections+=$'\n'$(section $kind)$'\n'
-done
-write_patterns
-write_agent "$sections"
-"$NSHERDD" -t -c "$T/nsherd.conf" >"$T/out" 2>&1 || { cat "$T/out"; fail "nsherdd -t of what setup printed"; }
-agent_up
-ctl add shop.example -p primary --wait=60 || fail "not served: $(ctl status; ctl backends)"
-for kind in nsd knot bind yadifa; do
-	served_at "${PORT[$kind]}" shop.example && served_at "${PORT[$kind]}" own.example || fail "$kind: not served"
-done
-agent_down
 
 # -- what else it may find --------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 # proves: control key, transfer key and the keys of backends are rolled over on a running fleet with no request refused
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/servers.sh"
+. "$(dirname "$0")/doc.sh"
 here=$(dirname "$0")
+DOC=$(cd "$here/../.." && pwd)/doc/operations.md
 
 # -- a hub, and an agent that follows it with an NSD (by TLS) and a BIND --------------
 
@@ -105,10 +107,15 @@ arrives "before"
 
 # -- the key of clients -----------------------------------------------------------------
 
+rm "$T/new-ctl.example.key"
+nsherdctl() { "$CTL" "$@"; }
+doc_block "$DOC" keygen | sed "s#/etc/nsherd/keys#$T#; s#-o nsherd -g nsherd#-o $(id -un) -g $(id -gn)#" >"$T/keygen.sh"
+. "$T/keygen.sh" || fail "operations.md: keygen"
+ln -s new-ctl.key "$T/new-ctl.example.key"
 CLIENT_KEYS="ctl.example new-ctl.example"
 reload hub
 reload node
-cp -p "$T/new-ctl.example.key" "$T/client.next" && mv "$T/client.next" "$T/client.key"
+cp -p "$T/new-ctl.key" "$T/client.next" && mv "$T/client.next" "$T/client.key"
 until_ok 20 grep -q '^new-ctl.example ' "$T/used" || fail "the client has its old key still: $(cat "$T/client.out")"
 CLIENT_KEYS=new-ctl.example
 reload hub
@@ -151,11 +158,8 @@ arrives "the key of BIND"
 # -- the certificate of the agent at an NSD ------------------------------------------------
 
 old=$(cksum <"$NSD_DIR/nsd_control.pem")
-cp -p "$NSD_DIR"/nsd_control.* "$T"
-mkdir "$T/fresh"
-cp -p "$NSD_DIR"/nsd_server.* "$T/fresh"
-nsd-control-setup -d "$T/fresh" >"$T/nsd-control-setup.log" 2>&1 || fail "nsd-control-setup"
-mv "$T/fresh/nsd_control.key" "$T/fresh/nsd_control.pem" "$NSD_DIR/"
+doc_block "$DOC" nsd-certificate | sed "s#/etc/nsd#$NSD_DIR#g" >"$T/certificate.sh"
+sh -e "$T/certificate.sh" >"$T/nsd-control-setup.log" 2>&1 || fail "operations.md: nsd-certificate"
 [ "$(cksum <"$NSD_DIR/nsd_control.pem")" != "$old" ] || fail "the same certificate"
 arrives "the certificate for NSD"
 grep -q "tls-cert=$NSD_DIR/nsd_control.pem read again" "$T/nsherdd-node.log" || fail "the new certificate was not read"
