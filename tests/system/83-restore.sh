@@ -145,7 +145,9 @@ all_well "another hub"
 
 printf 'hub2 127.0.0.1@%s hub\nams1 127.0.0.1@%s\n' "$HUB_PORT" "$AGENT_PORT" >"$T/fleet.txt"
 at_hub fleet nodes --from "$T/fleet.txt" >"$T/out" 2>&1 || { cat "$T/out"; fail "nodes"; }
-seq 20 | lines junk | at_hub add --from - >"$T/out" 2>&1 && nsherdctl wait --timeout 60 >>"$T/out" 2>&1 || { cat "$T/out"; fail "junk"; }
+# waits at the one that follows: removed before they came there they would be nothing to it
+seq 20 | lines junk | nsherdctl add --from - --wait=60 >"$T/out" 2>&1 || { cat "$T/out"; fail "junk"; }
+for kind in $SERVER_KINDS; do until_ok 30 served_at "${PORT[$kind]}" junk20.example || fail "$kind: junk"; done
 seq 20 | lines junk | cut -d' ' -f1 | at_hub del --from - >"$T/out" || fail "del"
 until_ok 30 sh -c "dig @127.0.0.1 -p $AGENT_PORT -k $T/ctl.example.key _status.$C TXT +short | grep -q guard=holding" || fail "the guard does not hold"
 for kind in $SERVER_KINDS; do served_at "${PORT[$kind]}" junk20.example || fail "$kind: not held"; done
