@@ -27,7 +27,8 @@ enum {
 };
 
 static const char full_text[] =
-    "named's new-zone database (NZD) map is full, raise lmdb-mapsize";
+    "named cannot save zones in its new-zone database: there is no room on its disk, "
+    "or it is larger than lmdb-mapsize";
 
 void
 bind_settle_added(struct bind_task *t, enum backend_result result)

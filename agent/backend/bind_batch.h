@@ -10,7 +10,8 @@
 
 /* What bind_apply.c and bind_change.c share: one call of apply. */
 
-enum { BIND_FULL_RETRY_S = 300 };
+/* A full disk may be mended at any time; of a batch only one zone tries. */
+enum { BIND_FULL_RETRY_S = 60 };
 
 struct bind_batch {
 	struct bind *b;
