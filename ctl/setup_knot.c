@@ -279,7 +279,7 @@ look(struct setup *s)
 {
 	const char *confdb = setup_get(s, "confdb", "/var/lib/knot/confdb");
 	char *data = mem_printf("%s/data.mdb", confdb);
-	struct knot k = {NULL};
+	struct knot k = {0};
 	enum err e = read_config(s, &k);
 
 	if (!e)

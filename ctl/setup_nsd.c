@@ -159,7 +159,7 @@ look_control(struct setup *s, struct source *top, const struct control *c)
 static enum err
 look(struct setup *s)
 {
-	struct control c = {NULL};
+	struct control c = {0};
 	struct source *top;
 	char *address = NULL, *port = NULL;
 	struct buf empty;
