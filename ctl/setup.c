@@ -300,6 +300,26 @@ show_place(const struct setup *s, const struct source *source, size_t n)
 	free(head);
 }
 
+/* What is put into a line is shown as the line that comes of it, if no secret does. */
+static char *
+shown_text(const struct source *source, const struct source_patch *p)
+{
+	const char *text = buf_text(&source->text);
+	size_t from = p->from;
+
+	if (strchr(p->text, '\n') != NULL)
+		return mem_strdup(p->text);
+	while (from > 0 && text[from - 1] != '\n')
+		from--;
+	char *line = mem_printf("%.*s%s%.*s", (int)(p->from - from), text + from,
+	    p->text, (int)strcspn(text + p->to, "\n"), text + p->to);
+	if (strcasestr(line, "secret") == NULL)
+		return line;
+	mem_wipe(line, strlen(line));
+	free(line);
+	return mem_strdup(p->text);
+}
+
 static void
 show_lines(const struct setup *s)
 {
@@ -319,14 +339,16 @@ show_lines(const struct setup *s)
 			if (p->text == NULL || strcmp(p->text, "\n") == 0)
 				continue;
 			size_t n = source_line(source, p->from);
+			char *text = shown_text(source, p);
 			const struct cell row[] = {cell_text(source->path),
-			    cell_number(n), cell_text(p->text)};
+			    cell_number(n), cell_text(text)};
 			if (json) {
 				output_row(s->ctl->out, row);
-				continue;
+			} else {
+				show_place(s, source, j);
+				show_indented(s, text);
 			}
-			show_place(s, source, j);
-			show_indented(s, p->text);
+			free(text);
 		}
 	}
 	if (json)

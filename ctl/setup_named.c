@@ -81,10 +81,15 @@ static enum err
 take_include(struct named *named, struct source *source, size_t from, size_t *at)
 {
 	const char *text = buf_text(&source->text);
-	struct named_token path = next_token(text, skip(text, *at));
-	size_t end = skip(text, path.to);
+	size_t start = skip(text, *at);
 	enum err e = OK;
 
+	if (text[start] == '\0') {
+		*at = start;
+		return OK;
+	}
+	struct named_token path = next_token(text, start);
+	size_t end = skip(text, path.to);
 	if (path.text != NULL && text[end] == ';') {
 		*at = end + 1;
 		e = sources_include(named->sources, source, path.text, from, end + 1,

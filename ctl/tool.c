@@ -16,7 +16,7 @@
 
 extern char **environ;
 
-enum { OUTPUT_MAX = 1 << 20, TOOL_MS = 20000, LINES_SAID = 10 };
+enum { OUTPUT_MAX = 1 << 20, TOOL_MS = 60000, LINES_SAID = 10 };
 
 /* Where packages put the tools of servers, which a user's PATH may lack. */
 static char *

@@ -11,7 +11,7 @@
  * Runs a program of the server's, found in PATH or in /usr/sbin and /sbin, with no
  * input; what it says on stdout and stderr goes to out. *status is its exit status.
  * ERR_NOTFOUND, ERR_IO: it did not run, which was said; ERR_TIMEOUT: it was killed
- * after 20 s.
+ * after 60 s.
  */
 NODISCARD enum err tool_run(const char *const *argv, struct buf *out, int *status);
 

