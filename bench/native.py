@@ -46,6 +46,7 @@ class Server:
     def start(self, way=None):
         shutil.rmtree(self.dir)
         shutil.copytree(self.pristine, self.dir)
+        time.sleep(0.05)  # a server is younger than its configuration
         with open(self.dir + ".log", "a") as log:
             if way == CATALOG:
                 self.producer = Producer(self.dir, self.port, log)

@@ -262,6 +262,8 @@ say(struct setup *s, const struct yadifa *y, const char *key_file)
 	    y->key, s->config_dir, s->zone_dir);
 	buf_printf(&s->section, "transfer-dir = %s\npidfile    = %s\n", xfr,
 	    y->pidfile != NULL ? y->pidfile : "/run/yadifa/yadifad.pid");
+	if (s->config[0] == '/')
+		buf_printf(&s->section, "config     = %s\n", s->config);
 	setup_probe(s, address, port);
 	buf_printf(&s->section, "\n[key %s]\nfile       = %s\n", y->key, key_file);
 	if (y->pidfile == NULL)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ yadifa_close(void *ctx)
 	yadifa_table_fini(&y->absent);
 	yadifa_table_fini(&y->lacking);
 	yadifa_table_fini(&y->fresh);
+	yadifa_operator_fini(&y->operator);
 	free(y->departed);
 	if (y->config_fd != -1)
 		close(y->config_fd);
@@ -77,6 +79,7 @@ yadifa_open(const struct backend_conf *conf, struct err_where *where, void **ctx
 	yadifa_table_init(&y->absent);
 	yadifa_table_init(&y->lacking);
 	yadifa_table_init(&y->fresh);
+	yadifa_operator_init(&y->operator);
 	err = yadifa_read_conf(conf, y, where);
 	if (err == OK && (spool_open(conf->config_dir, &y->config_fd) != OK ||
 			     spool_open(conf->zone_dir, &y->zone_fd) != OK ||
@@ -84,6 +87,9 @@ yadifa_open(const struct backend_conf *conf, struct err_where *where, void **ctx
 		err = err_at(where, "", 0, "backend %s: its directories: %s",
 		    conf->name, mem_errno_text(errno));
 	if (err == OK) {
+		/* Before it writes anything: what did yadifad start with? */
+		if (faccessat(y->config_fd, yadifa_include_name, F_OK, 0) == 0)
+			(void)yadifa_operator_has_no_ghosts(y);
 		yadifa_include_fini(&y->inc);
 		err = yadifa_open_file(y, &why);
 		/* A full disk now may not be full later. */
@@ -260,8 +266,9 @@ look_at_others(struct lookup *l, const struct dname *zones, size_t n,
     struct backend_error *why)
 {
 	enum yadifa_state *states = mem_alloc((n + 1) * sizeof(states[0]));
-	enum err err = yadifa_find(l->y, zones, n, states, why);
+	enum err err = yadifa_find_new(l->y, zones, n, states, why);
 
+	l->y->absent_changes = l->y->operator.n_changes;
 	yadifa_table_fini(&l->y->absent);
 	yadifa_table_init(&l->y->absent);
 	l->y->absent_ms = clock_ms();
@@ -554,7 +561,7 @@ yadifa_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 }
 
 static const char *const options[] = {"control", "key", "transfer-dir", "pidfile",
-    NULL};
+    "config", NULL};
 
 const struct backend_driver yadifa_driver = {
     .name = "yadifa",

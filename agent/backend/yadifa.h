@@ -27,6 +27,27 @@ struct yadifa_departed {
 	int64_t since_ms;
 };
 
+/* yadifa_operator.c */
+struct yadifa_source {
+	char *path;
+	struct stat st;
+};
+
+struct yadifa_operator {
+	const char *config;        /* of the option; NULL: it is not given */
+	struct yadifa_table names; /* all that may be one, and more */
+	struct yadifa_source *sources;
+	size_t n_sources, sources_room;
+	bool known;         /* names is what the files have */
+	bool is_settled;    /* and if they change that will show */
+	unsigned n_changes; /* of them that were seen */
+	char complaint[100];
+	/* from what this process reads nothing was removed since it started */
+	char process[64];
+	bool is_virgin;
+	unsigned n_changes_then;
+};
+
 struct yadifa {
 	struct backend_conf conf; /* what it points to is the caller's */
 	struct addr control;
@@ -76,6 +97,10 @@ struct yadifa {
 	struct yadifa_table absent;
 	int64_t absent_ms;
 
+	unsigned absent_changes; /* what the operator's files were then */
+
+	struct yadifa_operator operator;
+
 	/* primaries that were found neither served nor with a file */
 	struct yadifa_table lacking;
 };
@@ -93,6 +118,7 @@ enum yadifa_ctrl {
 
 enum yadifa_question {
 	YADIFA_SOA,
+	YADIFA_SOA_UNSIGNED, /* it costs half, and may be REFUSED for that */
 	YADIFA_RELOAD,
 	YADIFA_NOTIFY, /* of its primary, as it were: it asks that and transfers */
 };
@@ -129,6 +155,9 @@ enum yadifa_state {
 
 NODISCARD enum err yadifa_find(struct yadifa *y, const struct dname *zones, size_t n,
     enum yadifa_state *states, struct backend_error *why);
+/* The same for names that are perhaps to be added, where a cheaper way is known. */
+NODISCARD enum err yadifa_find_new(struct yadifa *y, const struct dname *zones,
+    size_t n, enum yadifa_state *states, struct backend_error *why);
 /* Until none of them is served or known or hollow, or patience is over; then *states
  * says which are. */
 NODISCARD enum err yadifa_wait_gone(struct yadifa *y, const struct dname *zones,
@@ -141,6 +170,15 @@ extern const char yadifa_ghost_mark[];
 /* Make ghosts go: at most a second or two of a bogus zone each. cured[i]. */
 NODISCARD enum err yadifa_cure(struct yadifa *y, const struct dname *zones, size_t n,
     bool *cured, struct backend_error *why);
+
+/* -- yadifa_operator.c: what his files name --------------------------------- */
+
+void yadifa_operator_init(struct yadifa_operator *o);
+void yadifa_operator_fini(struct yadifa_operator *o);
+/* Read them, if they changed. false: nothing is known of them. */
+bool yadifa_operator_read(struct yadifa *y);
+/* Also: there can be no zone in yadifad that is in no file. */
+bool yadifa_operator_has_no_ghosts(struct yadifa *y);
 
 /* -- yadifa_after.c: what may go wrong after a reload ----------------------- */
 

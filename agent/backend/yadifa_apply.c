@@ -232,14 +232,16 @@ look_at_unknown(struct yadifa_batch *b)
 	struct picked p;
 	enum err err = OK;
 
-	if (clock_ms() - b->y->absent_ms > ABSENT_MS) {
+	(void)yadifa_operator_read(b->y); /* has he put anything in since? */
+	if (clock_ms() - b->y->absent_ms > ABSENT_MS ||
+	    b->y->absent_changes != b->y->operator.n_changes) {
 		yadifa_table_fini(&b->y->absent);
 		yadifa_table_init(&b->y->absent);
 	}
 	pick(b, is_unknown, &p);
 	states = mem_alloc((p.n + 1) * sizeof(states[0]));
 	if (p.n > 0)
-		err = yadifa_find(b->y, p.zones, p.n, states, b->why);
+		err = yadifa_find_new(b->y, p.zones, p.n, states, b->why);
 	for (size_t i = 0; err == OK && i < p.n; i++) {
 		struct yadifa_task *t = &b->tasks[p.at[i]];
 

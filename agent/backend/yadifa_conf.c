@@ -54,11 +54,14 @@ yadifa_read_conf(const struct backend_conf *conf, struct yadifa *y,
 		y->conf.timeout_ms = 30000;
 	y->transfer_dir = backend_option(conf, "transfer-dir", NULL);
 	y->pidfile = backend_option(conf, "pidfile", NULL);
+	y->operator.config = backend_option(conf, "config", NULL);
 	if (err == OK)
 		err = check_dir(&c, "transfer-dir", y->transfer_dir);
 	if (err == OK && (y->pidfile == NULL || y->pidfile[0] != '/'))
 		err = check_fault(&c, "pidfile", y->pidfile,
 		    "the absolute path of yadifad's own pidfile is needed");
+	if (err == OK)
+		err = check_absolute(&c, "config", y->operator.config);
 	if (err == OK && addr_parse(control, YADIFA_PORT, &y->control) != OK)
 		err = check_fault(&c, "control", control, "is not ADDRESS@PORT");
 	if (err == OK)
@@ -75,5 +78,7 @@ yadifa_check(const struct backend_conf *conf, struct err_where *where)
 
 	memset(&y, 0, sizeof(y));
 	err = yadifa_read_conf(conf, &y, where);
+	if (err == OK)
+		err = check_file(&c, "config", y.operator.config, false, false);
 	return err == OK ? check_include(&c, yadifa_include_name) : err;
 }

@@ -13,7 +13,7 @@
  * REFUSED, there is none; NOTAUTH, there is one and we have no right to it.
  */
 
-enum { OPCODE_CTRL = 9, CLASS_CTRL = 42, WINDOW = 64 };
+enum { OPCODE_CTRL = 9, CLASS_CTRL = 42, WINDOW = 256 };
 
 static enum err
 fail(struct yadifa *y, enum err err, struct backend_error *why)
@@ -22,10 +22,11 @@ fail(struct yadifa *y, enum err err, struct backend_error *why)
 }
 
 static enum err
-connect_for(struct yadifa *y, unsigned timeout_ms, struct backend_error *why)
+connect_with(struct yadifa *y, struct key *key, unsigned timeout_ms,
+    struct backend_error *why)
 {
 	struct exchange_conf conf = {.server = y->control,
-	    .key = y->key,
+	    .key = key,
 	    .timeout_ms = timeout_ms,
 	    .cancel_fd = y->conf.cancel_fd};
 	enum err err;
@@ -40,6 +41,12 @@ connect_for(struct yadifa *y, unsigned timeout_ms, struct backend_error *why)
 	return err;
 }
 
+static enum err
+connect_for(struct yadifa *y, unsigned timeout_ms, struct backend_error *why)
+{
+	return connect_with(y, y->key, timeout_ms, why);
+}
+
 void
 yadifa_hang_up(struct yadifa *y)
 {
@@ -50,9 +57,9 @@ yadifa_hang_up(struct yadifa *y)
 /* -- building -------------------------------------------------------------- */
 
 static void
-put_ctrl(struct yadifa *y, enum yadifa_ctrl type, const struct dname *zone)
+put_ctrl(struct exchange *x, enum yadifa_ctrl type, const struct dname *zone)
 {
-	struct wire_out *out = exchange_begin(y->x);
+	struct wire_out *out = exchange_begin(x);
 	uint8_t rdata[1 + DNAME_WIRE_MAX];
 	struct rr rr = {.owner = dname_root, .type = type, .class = CLASS_CTRL};
 
@@ -69,15 +76,16 @@ put_ctrl(struct yadifa *y, enum yadifa_ctrl type, const struct dname *zone)
 }
 
 static void
-put_question(struct yadifa *y, enum yadifa_question question, const struct dname *zone)
+put_question(struct exchange *x, enum yadifa_question question,
+    const struct dname *zone)
 {
 	struct wire_out *out;
 
 	if (question == YADIFA_RELOAD) {
-		put_ctrl(y, CTRL_RELOAD, zone);
+		put_ctrl(x, CTRL_RELOAD, zone);
 		return;
 	}
-	out = exchange_begin(y->x);
+	out = exchange_begin(x);
 	msg_start(out, 0,
 	    question == YADIFA_NOTIFY ? OPCODE_NOTIFY << 11 | FLAG_AA : 0);
 	msg_put_question(out, zone, RR_SOA, CLASS_IN);
@@ -93,11 +101,11 @@ struct window {
 };
 
 static enum err
-receive_one(struct yadifa *y, struct window *w, const struct dname *zones,
+receive_one(struct exchange *x, struct window *w, const struct dname *zones,
     struct yadifa_answer *answers)
 {
 	struct msg msg;
-	enum err err = exchange_receive(y->x, &msg);
+	enum err err = exchange_receive(x, &msg);
 
 	if (err != OK)
 		return err;
@@ -117,32 +125,45 @@ receive_one(struct yadifa *y, struct window *w, const struct dname *zones,
 	return OK;
 }
 
+static enum err
+ask_all(struct exchange *x, enum yadifa_question question, const struct dname *zones,
+    size_t n, struct yadifa_answer *answers)
+{
+	struct window w = {.n = 0};
+	enum err err = OK;
+
+	for (size_t i = 0; err == OK && i < n; i++) {
+		if (w.n == WINDOW)
+			err = receive_one(x, &w, zones, answers);
+		if (err != OK)
+			break;
+		put_question(x, question, &zones[i]);
+		err = exchange_send(x, &w.ids[w.n]);
+		w.at[w.n++] = i;
+	}
+	while (err == OK && w.n > 0)
+		err = receive_one(x, &w, zones, answers);
+	return err;
+}
+
 enum err
 yadifa_ask(struct yadifa *y, enum yadifa_question question, const struct dname *zones,
     size_t n, struct yadifa_answer *answers, struct backend_error *why)
 {
-	struct window w = {.n = 0};
+	bool is_signed = question != YADIFA_SOA_UNSIGNED;
 	enum err err;
 
 	memset(answers, 0, n * sizeof(answers[0]));
-	err = connect_for(y, y->conf.timeout_ms, why);
+	if (!is_signed) /* on a connection of its own */
+		yadifa_hang_up(y);
+	err = connect_with(y, is_signed ? y->key : NULL, y->conf.timeout_ms, why);
 	if (err != OK)
 		return err;
-	for (size_t i = 0; err == OK && i < n; i++) {
-		if (w.n == WINDOW)
-			err = receive_one(y, &w, zones, answers);
-		if (err != OK)
-			break;
-		put_question(y, question, &zones[i]);
-		err = exchange_send(y->x, &w.ids[w.n]);
-		w.at[w.n++] = i;
-	}
-	while (err == OK && w.n > 0)
-		err = receive_one(y, &w, zones, answers);
-	if (err != OK) {
+	err = ask_all(y->x, question, zones, n, answers);
+	if (err != OK)
 		fail(y, err, why);
+	if (err != OK || !is_signed)
 		yadifa_hang_up(y);
-	}
 	return err;
 }
 
@@ -167,7 +188,7 @@ yadifa_ctrl_zone(struct yadifa *y, enum yadifa_ctrl type, const struct dname *zo
 
 	if (err != OK)
 		return err;
-	put_ctrl(y, type, zone);
+	put_ctrl(y->x, type, zone);
 	err = once(y, &msg, why);
 	if (err == OK)
 		*rcode = msg_rcode(&msg);
@@ -186,7 +207,7 @@ yadifa_ctrl_reload(struct yadifa *y, unsigned timeout_ms, unsigned *rcode, bool 
 	err = connect_for(y, timeout_ms, why);
 	if (err != OK)
 		return err;
-	put_ctrl(y, CTRL_ZONECFGRELOAD, NULL);
+	put_ctrl(y->x, CTRL_ZONECFGRELOAD, NULL);
 	*sent = true;
 	err = once(y, &msg, why);
 	if (err == OK)

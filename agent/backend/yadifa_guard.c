@@ -182,6 +182,7 @@ restore(struct yadifa *y)
 		suspect(y, &old);
 		yadifa_include_fini(&y->inc);
 		y->inc = old;
+		y->operator.is_virgin = false;
 		y->written = y->loaded = false;
 		y->edits++;
 		if (yadifa_write(y, &why) != OK)

@@ -100,6 +100,10 @@ yadifa_open_file(struct yadifa *y, struct backend_error *why)
 		}
 	}
 	note_file(y);
+	/* What is in no mark is removed by the first writing. */
+	if (y->file.st_size > 0 &&
+	    (!whole || strcmp(y->inc.zone_dir, y->conf.zone_dir) != 0))
+		y->operator.is_virgin = false;
 	/* Another zone-dir or secret: it is written again. */
 	y->written = whole && strcmp(y->inc.zone_dir, y->conf.zone_dir) == 0 &&
 		     yadifa_include_has_keys(&y->inc, y->conf.keys);
@@ -207,7 +211,7 @@ yadifa_mend(struct yadifa *y, struct backend_error *why)
 	if (there)
 		keep_edited(y);
 	y->edits++;
-	y->written = y->loaded = false;
+	y->written = y->loaded = y->operator.is_virgin = false;
 	return yadifa_write(y, why);
 }
 

@@ -34,6 +34,7 @@ void
 yadifa_take_away(struct yadifa_batch *b, struct yadifa_task *t)
 {
 	yadifa_table_drop(&b->y->inc.table, &t->op->zone);
+	b->y->operator.is_virgin = false;
 	t->in = false;
 	touched(b, t);
 }
@@ -45,6 +46,7 @@ yadifa_put_back(struct yadifa_batch *b, struct yadifa_task *t)
 		yadifa_table_put(&b->y->inc.table, &t->op->zone, t->had);
 	else
 		yadifa_table_drop(&b->y->inc.table, &t->op->zone);
+	b->y->operator.is_virgin = false;
 	t->in = false;
 	touched(b, t);
 }

@@ -291,6 +291,7 @@ key          = control.example
 config-dir   = $SERVER_DIR/nsherd
 transfer-dir = $SERVER_DIR/xfr
 pidfile      = $SERVER_DIR/run/yadifad.pid
+config       = $SERVER_DIR/yadifad.conf
 zone-dir     = $SERVER_ZONES
 probe        = 127.0.0.1@$SERVER_PORT
 probe-rate   = 2000

@@ -180,7 +180,7 @@ assert_serves(struct fixture *f, const char *zone, bool wanted)
 static const char control_secret[] = "Y29udHJvbHNlY3JldA==";
 
 static struct fixture *
-make_fixture(const char *more, const char *levels)
+make_fixture(const char *more, const char *levels, bool knows_config)
 {
 	struct fixture *f = fixture_new("yadifa");
 
@@ -200,6 +200,8 @@ make_fixture(const char *more, const char *levels)
 	add_option(f, "key", mem_strdup("ctl-key"));
 	add_option(f, "transfer-dir", mem_printf("%s/xfr", f->server.dir));
 	add_option(f, "pidfile", mem_printf("%s/yadifad.pid", f->server.dir));
+	if (knows_config)
+		add_option(f, "config", mem_strdup(f->server.conf));
 	server_configure(f, control_secret, more);
 	open_driver(f);
 	server_start(f);
@@ -211,7 +213,7 @@ static int
 setup(void **state)
 {
 	if (access(yadifad_binary, X_OK) == 0)
-		*state = make_fixture("", "ERR,WARNING,NOTICE,INFO");
+		*state = make_fixture("", "ERR,WARNING,NOTICE,INFO", false);
 	return 0;
 }
 
@@ -225,7 +227,7 @@ static int
 setup_operator(void **state)
 {
 	if (access(yadifad_binary, X_OK) == 0)
-		*state = make_fixture(operators, "ERR,WARNING");
+		*state = make_fixture(operators, "ERR,WARNING", false);
 	return 0;
 }
 
@@ -234,7 +236,15 @@ static int
 setup_talkative(void **state)
 {
 	if (access(yadifad_binary, X_OK) == 0)
-		*state = make_fixture("", "*");
+		*state = make_fixture("", "*", false);
+	return 0;
+}
+
+static int
+setup_known(void **state)
+{
+	if (access(yadifad_binary, X_OK) == 0)
+		*state = make_fixture(operators, "*", true);
 	return 0;
 }
 
@@ -345,6 +355,67 @@ add__operators_zone__is_a_conflict(void **state)
 	apply_one(f, OP_ADD, "mine.example", s, RESULT_OK);
 	assert_serves(f, "mine.example", true);
 	apply_one(f, OP_REMOVE, "mine.example", NULL, RESULT_OK);
+	settings_unref(s);
+}
+
+static struct count
+lookup_ops(struct fixture *f, const struct backend_op *ops, size_t n)
+{
+	struct dname *zones = mem_alloc(n * sizeof(zones[0]));
+	struct count c = {.n = 0};
+	struct backend_error why = {""};
+
+	for (size_t i = 0; i < n; i++)
+		zones[i] = ops[i].zone;
+	if (f->driver->lookup(f->ctx, zones, n, count_zone, &c, &why) != OK)
+		fail_msg("lookup: %s", why.text);
+	free(zones);
+	return c;
+}
+
+static void
+start_again(struct fixture *f)
+{
+	stop_process(&f->server.pid, SIGKILL);
+	forget_pid(f);
+	server_start(f);
+	wait_up(f);
+}
+
+/* By what is in his files, where those are known, and yadifad is not asked. */
+static void
+add__operators_zone_among_many__is_a_conflict(void **state)
+{
+	enum { N = 200 };
+	struct fixture *f = *state;
+	const struct yadifa *y;
+	struct backend_error why = {""};
+	struct backend_op *ops;
+	struct settings *s;
+
+	NEED_SERVER(f);
+	y = f->ctx;
+	s = shared(f, "p");
+	write_file(f, "data/operator.zone\n%s", soa_text);
+	/* A yadifad that is younger than all the files. */
+	usleep(100000);
+	start_again(f);
+	for (int round = 0; round < 2; round++) {
+		ops = make_ops(N, OP_ADD, round == 0 ? "first" : "second", s);
+		make_op(&ops[50], OP_ADD, "operator.example", s);
+		make_op(&ops[51], OP_ADD, "broken.example", s);
+		assert_int_equal(lookup_ops(f, ops, N).n, 2);
+		assert_int_equal(y->operator.is_virgin, round == 0);
+		assert_int_equal(f->driver->apply(f->ctx, ops, N, &why), OK);
+		for (size_t i = 0; i < N; i++)
+			assert_int_equal(ops[i].result,
+			    i == 50 || i == 51 ? RESULT_CONFLICT : RESULT_OK);
+		assert_serves(f, round == 0 ? "z199.first" : "z199.second", true);
+		free(ops);
+		/* Then there may be ghosts. */
+		apply_one(f, OP_REMOVE, "z0.first", NULL,
+		    round == 0 ? RESULT_OK : RESULT_ALREADY);
+	}
 	settings_unref(s);
 }
 
@@ -1150,6 +1221,7 @@ ghosts__made_by_others__are_found_and_made_to_go(void **state)
 {
 	enum { N = 10 };
 	struct fixture *f = *state;
+	struct backend_op *ops;
 	struct settings *s;
 	char name[64];
 	unsigned n_ghosts = 0;
@@ -1162,6 +1234,14 @@ ghosts__made_by_others__are_found_and_made_to_go(void **state)
 	unlink(f->server.include);
 	open_driver(f);
 	inventory(f);
+	/* Among many, too, of which less is asked where his files are known. */
+	ops = make_ops(100, OP_ADD, "absent", s);
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "g%u.example", i);
+		make_op(&ops[i], OP_ADD, name, s);
+	}
+	assert_int_equal(lookup_ops(f, ops, 100).n_ours, count_served(f, N));
+	free(ops);
 	for (unsigned i = 0; i < N; i++) {
 		struct count seen;
 
@@ -1188,15 +1268,6 @@ ghosts__made_by_others__are_found_and_made_to_go(void **state)
 }
 
 /* -- zones that were not loaded when yadifad started ------------------------ */
-
-static void
-start_again(struct fixture *f)
-{
-	stop_process(&f->server.pid, SIGKILL);
-	forget_pid(f);
-	server_start(f);
-	wait_up(f);
-}
 
 static void
 hollow__removed__answers_no_more(void **state)
@@ -1376,6 +1447,8 @@ main(int argc, char **argv)
 	    REAL(add__primary__is_served_and_goes),
 	    cmocka_unit_test_setup_teardown(add__operators_zone__is_a_conflict,
 		setup_operator, teardown),
+	    cmocka_unit_test_setup_teardown(
+		add__operators_zone_among_many__is_a_conflict, setup_known, teardown),
 	    REAL(add__odd_names__are_refused_with_a_reason),
 	    REAL(add__no_file_and_no_primary__is_taken_and_removable),
 	    REAL(prepare__what_yadifad_cannot_do__is_refused),
@@ -1400,7 +1473,7 @@ main(int argc, char **argv)
 	    REAL(agent__restarted__knows_its_zones),
 	    REAL(agent__restarted_with_another_secret__tells_yadifad),
 	    cmocka_unit_test_setup_teardown(
-		ghosts__made_by_others__are_found_and_made_to_go, setup_talkative,
+		ghosts__made_by_others__are_found_and_made_to_go, setup_known,
 		teardown),
 	    REAL(hollow__removed__answers_no_more),
 	    cmocka_unit_test_setup_teardown(hollow__below_a_zone_not_loaded__is_not,
