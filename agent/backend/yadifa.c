@@ -54,6 +54,7 @@ yadifa_close(void *ctx)
 	yadifa_table_fini(&y->absent);
 	yadifa_table_fini(&y->lacking);
 	yadifa_table_fini(&y->fresh);
+	yadifa_table_fini(&y->dropped);
 	yadifa_operator_fini(&y->operator);
 	free(y->departed);
 	if (y->config_fd != -1)
@@ -79,6 +80,7 @@ yadifa_open(const struct backend_conf *conf, struct err_where *where, void **ctx
 	yadifa_table_init(&y->absent);
 	yadifa_table_init(&y->lacking);
 	yadifa_table_init(&y->fresh);
+	yadifa_table_init(&y->dropped);
 	yadifa_operator_init(&y->operator);
 	err = yadifa_read_conf(conf, y, where);
 	if (err == OK && (spool_open(conf->config_dir, &y->config_fd) != OK ||

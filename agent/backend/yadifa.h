@@ -99,6 +99,9 @@ struct yadifa {
 
 	unsigned absent_changes; /* what the operator's files were then */
 
+	/* that an older file did not have which was put back */
+	struct yadifa_table dropped;
+
 	struct yadifa_operator operator;
 
 	/* primaries that were found neither served nor with a file */
@@ -155,9 +158,6 @@ enum yadifa_state {
 
 NODISCARD enum err yadifa_find(struct yadifa *y, const struct dname *zones, size_t n,
     enum yadifa_state *states, struct backend_error *why);
-/* The same for names that are perhaps to be added, where a cheaper way is known. */
-NODISCARD enum err yadifa_find_new(struct yadifa *y, const struct dname *zones,
-    size_t n, enum yadifa_state *states, struct backend_error *why);
 /* Until none of them is served or known or hollow, or patience is over; then *states
  * says which are. */
 NODISCARD enum err yadifa_wait_gone(struct yadifa *y, const struct dname *zones,
@@ -170,6 +170,16 @@ extern const char yadifa_ghost_mark[];
 /* Make ghosts go: at most a second or two of a bogus zone each. cured[i]. */
 NODISCARD enum err yadifa_cure(struct yadifa *y, const struct dname *zones, size_t n,
     bool *cured, struct backend_error *why);
+
+/* -- yadifa_new.c: may a name be added? --------------------------------------- */
+
+/* As yadifa_find, for names that are not in inc; in a cheaper way where there is one.
+ */
+NODISCARD enum err yadifa_find_new(struct yadifa *y, const struct dname *zones,
+    size_t n, enum yadifa_state *states, struct backend_error *why);
+/* zones.conf becomes `to`, and nobody waits until what it lacks has gone. */
+void yadifa_drop_unseen(struct yadifa *y, const struct yadifa_include *from,
+    const struct yadifa_include *to);
 
 /* -- yadifa_operator.c: what his files name --------------------------------- */
 

@@ -29,7 +29,6 @@ enum {
 	PATIENCE_MS = 5000,
 	HOLLOW_MS = 500, /* as long may SERVFAIL be on the way to REFUSED */
 	CURE_MAX = 1000,
-	FEW = 64,
 };
 
 /* -- asking both ----------------------------------------------------------- */
@@ -111,45 +110,6 @@ yadifa_find(struct yadifa *y, const struct dname *zones, size_t n,
 	if (err == OK)
 		err = find_hollow(y, zones, n, soas, states, why);
 	free(soas);
-	return err;
-}
-
-/* Few are asked for in any case. */
-enum err
-yadifa_find_new(struct yadifa *y, const struct dname *zones, size_t n,
-    enum yadifa_state *states, struct backend_error *why)
-{
-	bool no_ghosts = n > FEW && yadifa_operator_has_no_ghosts(y);
-	struct dname *some;
-	struct yadifa_answer *soas;
-	enum yadifa_state *found;
-	size_t *at, n_some = 0;
-	enum err err = OK;
-
-	if (n <= FEW || !yadifa_operator_read(y))
-		return yadifa_find(y, zones, n, states, why);
-	some = mem_alloc(n * sizeof(some[0]));
-	soas = mem_zalloc(n * sizeof(soas[0]));
-	found = mem_alloc(n * sizeof(found[0]));
-	at = mem_alloc(n * sizeof(at[0]));
-	if (!no_ghosts)
-		err = yadifa_ask(y, YADIFA_SOA_UNSIGNED, zones, n, soas, why);
-	for (size_t i = 0; err == OK && i < n; i++) {
-		states[i] = YADIFA_ABSENT;
-		if (!soas[i].served && soas[i].rcode != RCODE_SERVFAIL &&
-		    yadifa_table_find(&y->operator.names, &zones[i]) == NULL)
-			continue;
-		some[n_some] = zones[i];
-		at[n_some++] = i;
-	}
-	if (err == OK && n_some > 0)
-		err = yadifa_find(y, some, n_some, found, why);
-	for (size_t i = 0; err == OK && i < n_some; i++)
-		states[at[i]] = found[i];
-	free(at);
-	free(found);
-	free(soas);
-	free(some);
 	return err;
 }
 

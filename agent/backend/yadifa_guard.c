@@ -180,6 +180,7 @@ restore(struct yadifa *y)
 	yadifa_include_init(&old);
 	if (yadifa_include_read(&old, file, &whole) && whole) {
 		suspect(y, &old);
+		yadifa_drop_unseen(y, &y->inc, &old);
 		yadifa_include_fini(&y->inc);
 		y->inc = old;
 		y->operator.is_virgin = false;

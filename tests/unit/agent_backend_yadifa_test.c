@@ -919,6 +919,37 @@ server__dies_of_a_zone__previous_file_is_put_back(void **state)
 	settings_unref(s);
 }
 
+/* It was started with the file that had the zone, which is ours to add again: not
+ * the operator's while it goes. */
+static void
+server__started_with_the_newer_file__is_no_conflict(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_identity id;
+	struct backend_error why = {""};
+	struct settings *s;
+	char *newer;
+
+	NEED_SERVER(f);
+	s = shared(f, "p");
+	apply_one(f, OP_ADD, "good.example", s, RESULT_OK);
+	wait_survived(f);
+	apply_many(f, OP_ADD, 100, s, RESULT_OK);
+	newer = read_text(f->server.include);
+	stop_process(&f->server.pid, SIGKILL);
+	f->driver->identify(f->ctx, &id, &why);
+	assert_int_not_equal(shell("grep -q z99.example %s", f->server.include), 0);
+	write_text(f->server.include, "we", newer);
+	forget_pid(f);
+	server_start(f);
+	assert_serves(f, "z99.example", true);
+	assert_int_equal(lookup(f, "z99.example").n, 0);
+	apply_many(f, OP_ADD, 100, s, RESULT_OK);
+	assert_serves(f, "z99.example", true);
+	free(newer);
+	settings_unref(s);
+}
+
 static void
 server__stopped__can_be_canceled(void **state)
 {
@@ -1464,6 +1495,9 @@ main(int argc, char **argv)
 	    REAL(change__addresses__has_no_gap),
 	    REAL(server__restarted_and_killed__goes_on),
 	    REAL(server__dies_of_a_zone__previous_file_is_put_back),
+	    cmocka_unit_test_setup_teardown(
+		server__started_with_the_newer_file__is_no_conflict, setup_talkative,
+		teardown),
 	    REAL(server__stopped__can_be_canceled),
 	    REAL(include__deleted_edited_cut__is_made_again),
 	    REAL(include__edited_while_the_disk_is_full__stays),
