@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/catz.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -71,14 +72,14 @@ catz_classify(const struct dname *owner, const struct dname *apex,
 enum err
 catz_member_owner(const struct label *id, const struct dname *apex, struct dname *out)
 {
-	struct label zones = label_of("zones");
-	struct dname node;
-	enum err err = dname_prepend(&zones, apex, &node);
-	if (err == OK)
-		err = dname_prepend(id, &node, &node);
-	if (err == OK)
-		*out = node;
-	return err;
+	static const uint8_t zones[] = {5, 'z', 'o', 'n', 'e', 's'};
+	uint8_t labels[1 + DNAME_LABEL_MAX + sizeof(zones)];
+	size_t size = 1 + (size_t)id->size;
+	assert(id->size >= 1 && id->size <= DNAME_LABEL_MAX);
+	labels[0] = id->size;
+	memcpy(labels + 1, id->data, id->size);
+	memcpy(labels + size, zones, sizeof(zones));
+	return dname_join(labels, size + sizeof(zones), apex, out);
 }
 
 enum err

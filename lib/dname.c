@@ -218,14 +218,33 @@ dname_scan(const uint8_t *wire, size_t size)
 	return 0;
 }
 
+/* Eight octets at a time: names are most of what is read and written. */
+void
+dname_copy_lower(uint8_t *to, const uint8_t *from, size_t size)
+{
+	static const uint64_t ones = UINT64_C(0x0101010101010101);
+	for (; size >= 8; size -= 8, to += 8, from += 8) {
+		uint64_t w;
+		memcpy(&w, from, 8);
+		/* No sum carries into the next octet: what is left of each is < 0x80.
+		 */
+		uint64_t low = w & 0x7f * ones;
+		uint64_t from_a = low + (0x80 - 'A') * ones;
+		uint64_t past_z = low + (0x80 - 'Z' - 1) * ones;
+		w |= (from_a & ~past_z & ~w & 0x80 * ones) >> 2;
+		memcpy(to, &w, 8);
+	}
+	for (size_t i = 0; i < size; i++)
+		to[i] = lower(from[i]);
+}
+
 enum err
 dname_from_wire(const uint8_t *wire, size_t size, struct dname *name)
 {
 	if (size == 0 || dname_scan(wire, size) != size)
 		return ERR_FORM;
 	/* Length octets are below 'A': lowering them changes nothing. */
-	for (size_t i = 0; i < size; i++)
-		name->wire[i] = lower(wire[i]);
+	dname_copy_lower(name->wire, wire, size);
 	name->size = (uint8_t)size;
 	return OK;
 }
@@ -333,8 +352,7 @@ dname_join(const uint8_t *labels, size_t size, const struct dname *suffix,
 		return ERR_FORM;
 	unsigned suffix_size = suffix->size;
 	memmove(out->wire + size, suffix->wire, suffix_size);
-	for (size_t i = 0; i < size; i++)
-		out->wire[i] = lower(labels[i]);
+	dname_copy_lower(out->wire, labels, size);
 	out->size = (uint8_t)(size + suffix_size);
 	return OK;
 }

@@ -42,6 +42,9 @@ extern const struct dname dname_root;
  */
 NODISCARD enum err dname_parse(const char *text, struct dname *name);
 
+/* Octets of labels, and their lengths, in lower case. */
+void dname_copy_lower(uint8_t *to, const uint8_t *from, size_t size);
+
 /* Uncompressed wire; exactly size octets must be used. ERR_FORM. */
 NODISCARD enum err dname_from_wire(const uint8_t *wire, size_t size,
     struct dname *name);

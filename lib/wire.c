@@ -102,26 +102,6 @@ read_step(const struct wire_in *in, size_t pos, size_t limit)
 	return (struct step){.is_pointer = true, .target = (uint16_t)target, .size = 2};
 }
 
-/* Eight octets at a time, as labels are most of what there is to read. */
-static inline void
-copy_lower(uint8_t *to, const uint8_t *from, unsigned size)
-{
-	static const uint64_t ones = UINT64_C(0x0101010101010101);
-	for (; size >= 8; size -= 8, to += 8, from += 8) {
-		uint64_t w;
-		memcpy(&w, from, 8);
-		/* No sum carries into the next octet: what is left of each is < 0x80.
-		 */
-		uint64_t low = w & 0x7f * ones;
-		uint64_t from_a = low + (0x80 - 'A') * ones;
-		uint64_t past_z = low + (0x80 - 'Z' - 1) * ones;
-		w |= (from_a & ~past_z & ~w & 0x80 * ones) >> 2;
-		memcpy(to, &w, 8);
-	}
-	for (unsigned i = 0; i < size; i++)
-		to[i] = from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i];
-}
-
 static enum err
 read_name(struct wire_in *in, struct dname *name)
 {
@@ -142,7 +122,7 @@ read_name(struct wire_in *in, struct dname *name)
 		}
 		if (size + step.size > DNAME_WIRE_MAX)
 			return ERR_FORM;
-		copy_lower(name->wire + size, in->msg + pos, step.size);
+		dname_copy_lower(name->wire + size, in->msg + pos, step.size);
 		size += step.size;
 		pos += step.size;
 		if (step.size == 1)

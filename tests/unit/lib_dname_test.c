@@ -198,6 +198,25 @@ dname_print_file__hash__is_sha256_of_the_wire_form(void **state)
 }
 
 static void
+dname_copy_lower__every_octet_at_every_place__only_letters_change(void **state)
+{
+	uint8_t in[24], out[25];
+
+	(void)state;
+	for (size_t size = 0; size <= sizeof(in); size++)
+		for (unsigned c = 0; c < 256 * sizeof(in); c++) {
+			memset(in, 'Q', sizeof(in));
+			memset(out, 0xee, sizeof(out));
+			in[c / 256] = (uint8_t)c;
+			dname_copy_lower(out, in, size);
+			for (size_t i = 0; i < size; i++)
+				assert_int_equal(out[i],
+				    in[i] >= 'A' && in[i] <= 'Z' ? in[i] + 32 : in[i]);
+			assert_int_equal(out[size], 0xee);
+		}
+}
+
+static void
 dname_from_wire__only_whole_plain_names(void **state)
 {
 	struct dname n;
@@ -375,6 +394,8 @@ main(void)
 	    cmocka_unit_test(dname_print_plain__specials__are_ddd),
 	    cmocka_unit_test(dname_print_file__240_and_beyond__is_a_hash),
 	    cmocka_unit_test(dname_print_file__hash__is_sha256_of_the_wire_form),
+	    cmocka_unit_test(
+		dname_copy_lower__every_octet_at_every_place__only_letters_change),
 	    cmocka_unit_test(dname_from_wire__only_whole_plain_names),
 	    cmocka_unit_test(dname_compare__rfc4034_example__is_in_order),
 	    cmocka_unit_test(dname_key__random_names__order_and_round_trip),
