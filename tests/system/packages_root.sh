@@ -68,6 +68,7 @@ nsherd_packages() { in_root sh -c "dpkg -i --force-confdef $D/*.deb" >"$T/dpkg.o
 # -- installed: users, rights, and nothing else -----------------------------------------
 
 nsherd_packages || fail "dpkg -i"
+grep -q 'Processing triggers for nsherd ' "$T/dpkg.out" || fail "servers that are installed with it are not seen"
 for g in nsd knot bind yadifa; do
 	in_root id -nG nsherd | grep -qw $g || fail "nsherd is not in $g: $(in_root id nsherd)"
 done
