@@ -136,6 +136,13 @@ void conf_free(struct conf *conf); /* takes NULL */
  */
 NODISCARD enum err conf_check_all(struct conf *conf);
 
+/*
+ * The same for what is no fault, but likely to become one, such as a directory that
+ * the server cannot read. A line at a time.
+ */
+typedef void conf_advice_fn(void *arg, const char *text);
+void conf_advise(const struct conf *conf, conf_advice_fn *fn, void *arg);
+
 /* The n-th fault in order of lines, as `file:line: text` or as much of it as
  * there is; free it. NULL past the last. */
 char *conf_fault_text(const struct conf *conf, size_t n);

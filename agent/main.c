@@ -48,6 +48,13 @@ back_up(const struct conf *conf, const char *to)
 	return err;
 }
 
+static void
+print_advice(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", text);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -79,6 +86,8 @@ main(int argc, char **argv)
 		err = back_up(conf, backup);
 	if (err != OK || test || backup != NULL) {
 		print_faults(conf);
+		if (test)
+			conf_advise(conf, print_advice, NULL);
 		conf_free(conf);
 		return err == OK ? EXIT_SUCCESS : EXIT_FAILURE;
 	}

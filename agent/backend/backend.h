@@ -100,6 +100,8 @@ struct backend_error {
 	char text[200];
 };
 
+struct backend_rights; /* rights.h */
+
 struct backend_driver {
 	const char *name;
 	unsigned batch_max;
@@ -111,6 +113,8 @@ struct backend_driver {
 	unsigned caps;
 	/* Options it knows, NULL-terminated: others are configuration errors. */
 	const char *const *options;
+	/* NULL: nothing is known of what the server may do. */
+	const struct backend_rights *rights;
 
 	/* Check the options alone, without a server (for `nsherdd -t`): file:line
 	 * faults, rights of sockets, directories and secrets. */

@@ -10,6 +10,7 @@
 #include "agent/backend/bind_http.h"
 #include "agent/backend/check.h"
 #include "agent/backend/drivers.h"
+#include "agent/backend/rights.h"
 #include "agent/backend/spool.h"
 #include "lib/mem.h"
 
@@ -426,6 +427,14 @@ bind_batch_size(const void *ctx)
 static const char *const options[] = {"control", "key", "statistics", "config", "view",
     "bulk", NULL};
 
+static const struct backend_rights rights = {
+    .users = {"bind", "named"},
+    .includes = true,
+    .profile = "/etc/apparmor.d/usr.sbin.named",
+    .confined_write = {"/var/lib/bind", "/var/cache/bind"},
+    .confined_read = {"/etc/bind", "/var/lib/bind", "/var/cache/bind"},
+};
+
 const struct backend_driver bind_driver = {
     .name = "bind",
     .batch_max = BIND_BATCH_MAX,
@@ -433,6 +442,7 @@ const struct backend_driver bind_driver = {
     .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE |
 	    CAP_BATCH_COSTS | CAP_SIGNS,
     .options = options,
+    .rights = &rights,
     .check = bind_check,
     .open = bind_open,
     .close = bind_close,

@@ -9,6 +9,7 @@
 
 #include "agent/backend/drivers.h"
 #include "agent/backend/proc.h"
+#include "agent/backend/rights.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -506,6 +507,11 @@ knot_apply_size(const void *ctx)
 
 static const char *const options[] = {"control", "confdb", NULL};
 
+static const struct backend_rights rights = {
+    .socket = "control",
+    .users = {"knot"},
+};
+
 const struct backend_driver knot_driver = {
     .name = "knot",
     .batch_max = KNOT_BATCH_MAX,
@@ -513,6 +519,7 @@ const struct backend_driver knot_driver = {
     .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE |
 	    CAP_BATCH_COSTS | CAP_SIGNS,
     .options = options,
+    .rights = &rights,
     .check = knot_check,
     .open = knot_open,
     .close = knot_close,

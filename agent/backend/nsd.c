@@ -8,6 +8,7 @@
 #include "agent/backend/check.h"
 #include "agent/backend/drivers.h"
 #include "agent/backend/nsd_reply.h"
+#include "agent/backend/rights.h"
 #include "agent/backend/spool.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -324,12 +325,21 @@ nsd_close(void *ctx)
 static const char *const options[] = {"control", "zonelist", "config", "tls-cert",
     "tls-key", "tls-ca", NULL};
 
+static const struct backend_rights rights = {
+    .socket = "control",
+    .users = {"nsd"},
+    .includes = true,
+    .unit = "/lib/systemd/system/nsd.service",
+    .writable = {"/var/lib/nsd", "/etc/nsd", "/run"},
+};
+
 const struct backend_driver nsd_driver = {
     .name = "nsd",
     .batch_max = NSD_BATCH_MAX,
     .apply_size = nsd_apply_size,
     .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE,
     .options = options,
+    .rights = &rights,
     .check = nsd_check,
     .open = nsd_open,
     .close = nsd_close,

@@ -12,6 +12,7 @@
 
 #include "agent/backend/chan.h"
 #include "agent/backend/drivers.h"
+#include "agent/backend/rights.h"
 #include "agent/backend/spool.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -565,12 +566,21 @@ yadifa_command(void *ctx, enum backend_verb verb, const struct dname *zone,
 static const char *const options[] = {"control", "key", "transfer-dir", "pidfile",
     "config", NULL};
 
+static const struct backend_rights rights = {
+    .pidfile = "pidfile",
+    .users = {"yadifa"},
+    .includes = true,
+    .unit = "/lib/systemd/system/yadifa.service",
+    .writable = {"/var/lib/yadifa", "/run", "/var/log/yadifa"},
+};
+
 const struct backend_driver yadifa_driver = {
     .name = "yadifa",
     .batch_max = YADIFA_BATCH_MAX,
     .caps = CAP_LIST | CAP_RESTART_ID | CAP_PER_ZONE_SETTINGS | CAP_TYPE_CHANGE |
 	    CAP_BATCH_COSTS,
     .options = options,
+    .rights = &rights,
     .check = yadifa_check,
     .open = yadifa_open,
     .close = yadifa_close,

@@ -62,7 +62,7 @@ unshare --mount --propagation private sh -c 'mount -t tmpfs tmpfs "$1" && cd "$1
 	sh "$T/over" >"$T/out" 2>&1 || skip "contents are right; no overlay to install in: $(head -n 1 "$T/out")"
 write_agent # for its port
 NSD_PORT=$(free_port)
-export T D ROOT C WAIT AGENT_PORT NSD_PORT
+export T D ROOT C WAIT PYTHON AGENT_PORT NSD_PORT
 unshare --mount --propagation private --pid --fork --kill-child \
 	bash "$ROOT/tests/system/packages_root.sh" >"$T/root.log" 2>&1 || fail "in a root of its own"
 grep -q '^all of it$' "$T/root.log" || fail "not all of it"

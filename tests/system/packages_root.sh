@@ -126,6 +126,42 @@ grep -q '^shop.example.*SOA' "$T/said.out" || { cat "$T/said.out"; fail "no answ
 is "a zone file" "$(owner /var/lib/nsd/nsherd/shop.example.zone)" 'nsherd:nsd 640'
 is "the include" "$(owner /etc/nsd/nsherd/nsherd.conf)" 'nsherd:nsd 640'
 
+# Whose rights are missing is said, with what to do about it
+check() { in_root runuser -u nsherd -- nsherdd -t >"$T/said.out" 2>&1; }
+says() { grep -q "$1" "$T/said.out" || { cat "$T/said.out"; fail "nsherdd -t does not say: $1"; }; }
+check && [ ! -s "$T/said.out" ] || { cat "$T/said.out"; fail "nsherdd -t"; }
+in_root gpasswd --delete nsherd nsd >/dev/null
+check && fail "nsherdd -t without the server's group"
+says 'control /run/nsd/nsd.sock: Permission denied: nsherd is not in its group nsd (mode 0660)'
+in_root gpasswd --add nsherd nsd >/dev/null
+in_root setpriv --reuid=nsherd --regid=nsherd --clear-groups nsherdd -t >"$T/said.out" 2>&1 &&
+	fail "nsherdd -t, started before it was in the group"
+says 'nsherd is in its group nsd by now, but was not when this was started'
+in_root chgrp nsherd /etc/nsd/nsherd
+in_root chmod 2750 /var/lib/nsd/nsherd
+check || { cat "$T/said.out"; fail "what is for the server is no fault"; }
+says "warning: backend nsd1: /etc/nsd/nsherd: the server's user nsd is not in its group"
+says "warning: backend nsd1: /var/lib/nsd/nsherd: the server's user nsd cannot write to it"
+in_root chgrp nsd /etc/nsd/nsherd
+in_root chmod 2770 /var/lib/nsd/nsherd
+in_root sh -c 'install -d -o nsherd -g nsd -m 2770 /srv/zones && sed "s#/var/lib/nsd/nsherd#/srv/zones#" \
+	/etc/nsherd/nsherd.conf >/srv/odd.conf && chmod 644 /srv/odd.conf &&
+	runuser -u nsherd -- nsherdd -t -c /srv/odd.conf' >"$T/said.out" 2>&1 || fail "nsherdd -t elsewhere"
+says "nsd.service) can write only below /var/lib/nsd"
+# A socket that nobody may read, as Knot's is
+in_root $PYTHON -c 'import os, socket
+s = socket.socket(socket.AF_UNIX); s.bind("/srv/knot.sock"); os.chmod("/srv/knot.sock", 0o220)
+import shutil; shutil.chown("/srv/knot.sock", "knot", "knot")
+open("/srv/knot.conf", "w").write(open("/etc/nsherd/nsherd.conf").read() + """
+[backend knot1]
+driver = knot
+control = /srv/knot.sock
+confdb = /srv
+zone-dir = /var/lib/knot/nsherd
+""")'
+in_root runuser -u nsherd -- nsherdd -t -c /srv/knot.conf >"$T/said.out" 2>&1 ||
+	{ cat "$T/said.out"; fail "nsherdd -t with the socket of Knot"; }
+
 # The server starts again with it, and without the agent
 in_root sh -c 'kill $(cat /run/agent.pid)'
 in_root systemctl restart nsd
