@@ -202,7 +202,7 @@ def words(doc, root):
     status = keys(root, "proto/status_text")
     states = strings_after(root, "store/status", "zone_state_str(enum zone_state state)\n{")
     source = open(root + "/agent/proto/status_text.c").read()
-    status |= {s.lower() for s in re.findall(r"put_count\(rdata, &f, ZONE_(\w+)\)", source)}
+    status |= {s.lower() for s in re.findall(r"put_count\(rdata, &\w, ZONE_(\w+)\)", source)}
     source = open(root + "/agent/pattern/pattern.c").read()
     status |= set(re.findall(r"([a-z]+)=%", re.search(r'"role=[^"]*"', source).group(0).replace("\\n", " ")))
     log = keys(root, "proto/log_text")
