@@ -212,7 +212,7 @@ class Checker(threading.Thread):
                 if a.ended < seen - 1 and b.begun > seen + 2 and not between and b.begun - a.ended < 15:
                     self.world.violated(f"{agent.name} says {zone} was seen serving at {seen}, and the server "
                                         f"did not before and after: {answers}", str(said))
-            since = self.pollers[agent.backend].absent_since.get(zone, asked)
+            since = max(seen, self.pollers[agent.backend].absent_since.get(zone, asked))
             if asked - since > 60 and min(agent.calm(), server.calm()) > 90:
                 self.world.violated(f"{agent.name} still says {zone} serving, which it is not for "
                                     f"{asked - since:.0f} s: {answers}", str(said))
@@ -236,7 +236,7 @@ class Checker(threading.Thread):
             gone = {z for z, e in self.model.zones.items() if e.state() == (True, None) and not e.must_serve}
             released = set(self.model.released)
         since = server.hit_at + 20
-        if server.active:
+        if server.active or server.had_no_room:
             return
         for zone, why in must.items():
             last = [s for s in poller.history(zone) if s.begun > since][-2:]

@@ -18,7 +18,7 @@ chance = random.Random(world.seed)
 
 def until(what, fn, bound):
     """Waits until fn() gives nothing, or fails with the last it gave."""
-    begun, wrong = time.time(), ["never looked"]
+    begun, wrong, told = time.time(), ["never looked"], False
     while time.time() < begun + bound:
         if world.over.is_set():
             raise Violation("elsewhere")
@@ -28,6 +28,9 @@ def until(what, fn, bound):
             wrong = [f"no answer: {e!r}"]
         if not wrong:
             return time.time() - begun
+        if time.time() > begun + 20 and not told:
+            told = True
+            world.note(f"{what}: not yet: {wrong[:3]}")
         time.sleep(1)
     world.violated(f"{what}: not so after {bound} s", "\n".join(map(str, wrong[:15])))
 
@@ -146,6 +149,13 @@ def quiet():
 
     def settled():
         wrong, state["members"] = checker.not_settled()
+        for agent in world.agents.values():
+            # A yadifad that was killed three times looks like one that died of its zones.
+            if any(w.startswith(agent.name) and "restart the agent" in w for w in wrong):
+                world.note(f"{agent.name} asks to be restarted")
+                world.count("restarts that an agent asked for")
+                agent.process.end(signal.SIGTERM)
+                agent.process.start()
         return wrong
 
     until("after the faults", settled, SETTLES_S)
@@ -154,6 +164,8 @@ def quiet():
     with model.lock:
         checker.settled = {z: m[0] for z, m in state["members"].items()}
         model.released = set()
+    for server in world.servers.values():
+        server.had_no_room = False
     checker.pause.clear()
     usage = " ".join("%s=%.0fMB,%dfd" % (a.name, *a.process_usage) for a in world.agents.values()
                      if setattr(a, "process_usage", a.usage()) is None)
