@@ -162,8 +162,12 @@ zone-dir = /var/lib/knot/nsherd
 in_root runuser -u nsherd -- nsherdd -t -c /srv/knot.conf >"$T/said.out" 2>&1 ||
 	{ cat "$T/said.out"; fail "nsherdd -t with the socket of Knot"; }
 
+stop_agent() {
+	in_root sh -c 'kill $(cat /run/agent.pid)'
+	until_ok 20 in_root sh -c '! kill -0 $(cat /run/agent.pid)' || fail "the agent does not stop"
+}
 # The server starts again with it, and without the agent
-in_root sh -c 'kill $(cat /run/agent.pid)'
+stop_agent
 in_root systemctl restart nsd
 served() { dig @127.0.0.1 -p "$NSD_PORT" +norec +time=1 +tries=1 shop.example SOA | grep -q 'flags: qr aa.*ANSWER: 1'; }
 until_ok 20 served || fail "nsd does not start again with what the agent wrote"
@@ -182,7 +186,7 @@ told | grep -q 'try-restart nsherd-netconfd.service' || fail "an upgrade does no
 in_root systemctl enable --now nsherdd
 until_ok 20 in_root nsherdctl -k /etc/nsherd/keys/ctl.key -z "$C" list || fail "the agent after the upgrade"
 in_root nsherdctl -k /etc/nsherd/keys/ctl.key -z "$C" list | grep -q shop.example || fail "the catalog is lost"
-in_root sh -c 'kill $(cat /run/agent.pid)'
+stop_agent
 
 in_root dpkg -r nsherd nsherd-ctl nsherd-netconf >"$T/dpkg.out" 2>&1 || fail remove
 for u in nsherdd nsherd-netconfd; do
