@@ -52,6 +52,8 @@ rndc() { rndc_ "$@"; }
 systemctl() {
 	case $* in
 	'start nsherdd') agent_up ;;
+	'reload yadifa') kill -HUP "$(<"$T/yadifa/run/yadifad.pid")" ;;
+	'reload nsherdd') kill -HUP "$AGENT_PID" ;;
 	'restart nsd')
 		nsd -c "${FILE[nsd]}" || return 1
 		until_ok 10 test -s "$T/nsd/run/nsd.pid" || return 1
@@ -253,6 +255,18 @@ grep -q 'allow-control  *controller, nsherd  *# who may' "${FILE[yadifa]}" || fa
 
 # -- with these, servers and agent work -----------------------------------------------
 
+another_secret() { # for YADIFA, as operations.md says
+	local before pid=$(<"$T/yadifa/run/yadifad.pid")
+	before=$(cksum <"$T/yadifa/etc/nsherd/control.key")
+	doc_block "$ROOT/doc/operations.md" yadifa-secret | sed "s#/etc/yadifa#$T/yadifa/etc#" >"$T/secret.sh"
+	(. "$T/secret.sh") || fail "operations.md: yadifa-secret"
+	[ "$(cksum <"$T/yadifa/etc/nsherd/control.key")" != "$before" ] || fail "the same secret"
+	! ls "$T/yadifa/etc/nsherd" | grep -q '^new' || fail "left behind: $(ls "$T/yadifa/etc/nsherd")"
+	until_ok 20 grep -q 'reload: key=nsherd-yadifa changed' "$T/nsherdd.log" || fail "no reload"
+	nsherdctl add secret.example -p primary --wait=60 >"$T/out" 2>&1 || { cat "$T/out"; fail "yadifa: another secret: $(nsherdctl backends)"; }
+	served_at "${PORT[yadifa]}" secret.example || fail "yadifa: another secret"
+	[ "$(<"$T/yadifa/run/yadifad.pid")" = "$pid" ] || fail "yadifa was restarted"
+}
 for kind in nsd knot bind yadifa; do
 	[ "$(doc_unnamed "$ROOT/doc/quickstart-$kind.md")" = 1 ] || fail "quickstart-$kind.md: an example that is not run"
 	doc $kind after >"$T/out" 2>&1 || { cat "$T/out"; fail "$kind: afterwards"; }
@@ -268,6 +282,7 @@ for kind in nsd knot bind yadifa; do
 	doc $kind zone >"$T/out" 2>&1 || { cat "$T/out"; fail "$kind: the zone: $(nsherdctl status; nsherdctl backends)"; }
 	grep -q 'ns1.invalid' "$T/out" && grep -q 'shop.example .*serving' "$T/out" || { cat "$T/out"; fail "$kind: no zone"; }
 	served_at "${PORT[$kind]}" own.example || fail "$kind: its operator's zone"
+	[ $kind != yadifa ] || another_secret
 	agent_down
 done
 
