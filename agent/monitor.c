@@ -107,14 +107,14 @@ write_file(struct monitor *m, const char *path, uint64_t now)
 
 	if (health_file_write(path, &report) == OK) {
 		if (m->failed != 0)
-			log_info("health", "file=%s written again", path);
+			log_info("health", "file=%s write=ok", path);
 		m->failed = 0;
 		free(m->written_path);
 		m->written_path = mem_strdup(path);
 		m->written_ms = clock_ms();
 	} else if (m->failed != errno) {
 		m->failed = errno;
-		log_warn("health", "file=%s not written: %s", path,
+		log_warn("health", "file=%s write=failed error=\"%s\"", path,
 		    strerror(m->failed));
 	}
 }
@@ -172,7 +172,8 @@ read_last(struct monitor *m)
 	enum err err = health_file_read(path, &m->health);
 
 	if (err != OK && err != ERR_NOTFOUND)
-		log_warn("health", "file=%s cannot be read: %s", path, err_str(err));
+		log_warn("health", "file=%s read=failed error=\"%s\"", path,
+		    err_str(err));
 	free(path);
 	if (err == OK) {
 		publish(m);

@@ -24,7 +24,7 @@ send_state(const char *state)
 		return;
 	size_t n = strlen(path);
 	if (n >= sizeof(to.sun_path)) {
-		log_warn("notify", "NOTIFY_SOCKET is too long");
+		log_warn("notify", "text=\"NOTIFY_SOCKET is too long\"");
 		return;
 	}
 	memcpy(to.sun_path, path, n);

@@ -76,10 +76,11 @@ refuse(struct reload *r)
 	char *text;
 
 	for (size_t i = 0; (text = conf_fault_text(r->now, i)) != NULL; i++) {
-		log_error("reload", "%s", text);
+		log_error("reload", "fault=\"%s\"", text);
 		free(text);
 	}
-	log_error("reload", "file=%s has faults: nothing is changed", r->now->path);
+	log_error("reload", "file=%s text=\"has faults: nothing is changed\"",
+	    r->now->path);
 	end(r);
 }
 
@@ -122,7 +123,7 @@ log_catalogs(const struct reload *r)
 		const struct conf_catalog *c = was->catalogs[i];
 		if (!has_catalog(is, &c->name))
 			log_warn("reload",
-			    "catalog=%s removed: its zones go on being served",
+			    "catalog=%s removed text=\"its zones go on being served\"",
 			    c->label);
 	}
 }
@@ -144,8 +145,8 @@ on_fixed(void *arg, const char *name, unsigned line)
 {
 	const struct conf *now = arg;
 
-	log_warn("reload", "%s:%u: %s: needs a restart to change", now->path, line,
-	    name);
+	log_warn("reload", "fault=\"%s:%u: %s: needs a restart to change\"", now->path,
+	    line, name);
 }
 
 /* -- finish ---------------------------------------------------------------- */

@@ -108,7 +108,7 @@ rooms_log_patterns(const struct conf *conf, const struct pattern_set *set)
 		if (pattern_error(p) == NULL)
 			continue;
 		n_faults++;
-		log_warn("pattern", "pattern=%s unusable: %s", pattern_name(p),
+		log_warn("pattern", "pattern=%s unusable error=\"%s\"", pattern_name(p),
 		    pattern_error(p));
 	}
 	log_info("pattern", "dir=%s patterns=%zu unusable=%zu", conf->pattern_dir, n,

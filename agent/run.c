@@ -57,7 +57,7 @@ struct run {
 static enum err
 fail(const char *what, enum err err, const struct err_where *where)
 {
-	log_error("agent", "%s failed: %s%s%s", what, where->file,
+	log_error("agent", "error=\"%s failed: %s%s%s\"", what, where->file,
 	    where->file[0] != '\0' ? ": " : "",
 	    where->what[0] != '\0' ? where->what : err_str(err));
 	return err;
@@ -382,7 +382,7 @@ close_loop(struct run *run)
 	uv_close((uv_handle_t *)&run->wake, NULL);
 	uv_run(&run->rooms.loop, UV_RUN_DEFAULT);
 	if (uv_loop_close(&run->rooms.loop) != 0)
-		log_warn("agent", "handles left open at the end");
+		log_warn("agent", "text=\"handles left open at the end\"");
 }
 
 enum err

@@ -78,7 +78,7 @@ wanted_us(void)
 	unsigned long long n = strtoull(us, &end, 10);
 	if (errno == 0 && us[0] >= '0' && us[0] <= '9' && *end == '\0')
 		return n;
-	log_warn("notify", "WATCHDOG_USEC is no number");
+	log_warn("notify", "text=\"WATCHDOG_USEC is no number\"");
 	return 0;
 }
 

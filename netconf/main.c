@@ -205,7 +205,8 @@ wait_for_end(struct gateway *gw, const sigset_t *signals)
 		int64_t now = clock_ms();
 		peers_each(gw, cut_if_stuck, &now);
 		if (which == SIGHUP)
-			log_info("main", "SIGHUP: files are read at the start alone");
+			log_info("main",
+			    "signal=HUP text=\"files are read at the start alone\"");
 		else if (which > 0) {
 			log_info("main", "signal=%d", which);
 			return;
@@ -240,7 +241,7 @@ run(struct conf *conf, struct ly_ctx *ctx, const sigset_t *signals)
 		log_info("main", "version=%s ready", NSHERD_VERSION);
 		wait_for_end(&gw, signals);
 	} else {
-		log_error("main", "%s: %s", where.file, where.what);
+		log_error("main", "file=%s error=\"%s\"", where.file, where.what);
 	}
 	atomic_store(&gw.is_stopping, true);
 	wait_for_threads(&gw);

@@ -153,7 +153,7 @@ end_line(struct exec_child *c)
 	exec_reply_show(c->line, c->line_size, c->last_line, sizeof(c->last_line));
 	if (now - c->window_ms >= LOG_WINDOW_MS) {
 		if (c->n_dropped > 0)
-			log_warn("exec", "backend=%s pid=%ld: %u more lines not shown",
+			log_warn("exec", "backend=%s pid=%ld lines-not-shown=%u",
 			    c->backend, (long)c->pid, c->n_dropped);
 		c->window_ms = now;
 		c->n_logged = c->n_dropped = 0;
@@ -162,8 +162,8 @@ end_line(struct exec_child *c)
 		char text[sizeof(c->line) + 1];
 
 		exec_reply_show(c->line, c->line_size, text, sizeof(text));
-		log_info("exec", "backend=%s pid=%ld: %s%s", c->backend, (long)c->pid,
-		    text, c->line_cut ? "..." : "");
+		log_info("exec", "backend=%s pid=%ld text=\"%s%s\"", c->backend,
+		    (long)c->pid, text, c->line_cut ? "..." : "");
 	} else {
 		c->n_dropped++;
 	}
@@ -276,7 +276,7 @@ exec_child_stop(struct exec_child *c, unsigned grace_ms)
 	/* Also what it left behind. */
 	kill(-c->pid, SIGKILL);
 	if (!wait_until(c, clock_ms() + KILLED_MS))
-		log_warn("exec", "backend=%s pid=%ld does not end", c->backend,
+		log_warn("exec", "backend=%s pid=%ld text=\"does not end\"", c->backend,
 		    (long)c->pid);
 	else
 		waitpid(c->pid, &status, WNOHANG);

@@ -43,7 +43,7 @@ bury(struct exec *x, const char *how, unsigned grace_ms)
 		x->n_deaths = 0;
 	}
 	snprintf(x->last_words, sizeof(x->last_words), "%s", how);
-	log_warn("exec", "backend=%s pid=%ld again=%us: %s", x->conf.name,
+	log_warn("exec", "backend=%s pid=%ld again=%us error=\"%s\"", x->conf.name,
 	    (long)x->child.pid, backoff_ms / 1000, how);
 	exec_child_stop(&x->child, grace_ms);
 	x->not_before_ms = clock_ms() + backoff_ms;
@@ -328,7 +328,7 @@ greet(struct exec *x, struct backend_error *why)
 		       : EXEC_BATCH_MAX;
 	x->greeted = true;
 	x->keys_due = true;
-	log_info("exec", "backend=%s pid=%ld batch=%u: %s is ready", x->conf.name,
+	log_info("exec", "backend=%s pid=%ld batch=%u program=%s ready", x->conf.name,
 	    (long)x->child.pid, x->batch, x->argv[0]);
 	return OK;
 }

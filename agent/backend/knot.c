@@ -41,10 +41,10 @@ refuse_text(struct knot *k, struct backend_error *why)
 {
 	if (!k->warned)
 		log_warn("knot",
-		    "backend=%s knotd runs without a configuration database and would "
+		    "backend=%s text=\"knotd runs without a configuration database and would "
 		    "forget every zone at its next reload. With knotd stopped: "
 		    "`knotc -C %s conf-import /etc/knot/knot.conf`; in "
-		    "/etc/default/knot: KNOTD_ARGS=\"-C %s\"; start knotd",
+		    "/etc/default/knot: KNOTD_ARGS='-C %s'; start knotd\"",
 		    k->conf.name, k->confdb, k->confdb);
 	k->warned = true;
 	return backend_fail(why, ERR_INVALID,

@@ -130,8 +130,8 @@ advise(struct yadifa *y, const char *process)
 		0 &&
 	    CPU_COUNT(&set) > 1)
 		log_warn("yadifa",
-		    "backend=%s processors=%d: yadifad may crash over many zones unless "
-		    "it is kept on one processor (CPUAffinity= of systemd)",
+		    "backend=%s processors=%d text=\"yadifad may crash over many zones unless "
+		    "it is kept on one processor (CPUAffinity= of systemd)\"",
 		    y->conf.name, CPU_COUNT(&set));
 }
 

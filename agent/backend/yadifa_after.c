@@ -108,7 +108,8 @@ nudge(struct yadifa *y, struct backend_error *why)
 		forget_fresh(y);
 		return OK;
 	}
-	log_info("yadifa", "backend=%s secondaries=%zu not yet served: notified",
+	log_info("yadifa",
+	    "backend=%s secondaries=%zu text=\"not yet served, notified\"",
 	    y->conf.name, y->fresh.n);
 	return notify_fresh(y, why);
 }

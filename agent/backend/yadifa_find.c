@@ -253,7 +253,8 @@ unmake_ghosts(struct yadifa *y, const struct dname *zones, size_t n,
 		yadifa_table_drop(&y->inc.table, &zones[i]);
 		if (yadifa_native_path(native, &zones[i], path) == OK &&
 		    spool_unlink(y->zone_fd, path) != OK)
-			log_debug("yadifa", "backend=%s: %s stays", y->conf.name, path);
+			log_debug("yadifa", "backend=%s file=%s stays", y->conf.name,
+			    path);
 	}
 	y->written = y->loaded = y->operator.is_virgin = false;
 }
@@ -337,8 +338,8 @@ yadifa_cure(struct yadifa *y, const struct dname *zones, size_t n, bool *cured,
 		char name[DNAME_TEXT_MAX];
 
 		log_warn("yadifa",
-		    "backend=%s zone=%s ghosts=%zu: answers though removed; added and "
-		    "removed once more",
+		    "backend=%s zone=%s ghosts=%zu text=\"answers though removed; added and "
+		    "removed once more\"",
 		    y->conf.name, dname_print_short(&zones[at], name), some);
 		err = cure_some(y, zones + at, some, cured + at, why);
 	}

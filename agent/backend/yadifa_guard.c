@@ -83,7 +83,8 @@ promote(struct yadifa *y)
 	if (renameat(y->config_fd, candidate, y->config_fd, prev) == 0)
 		y->prev_nr = y->candidate_nr;
 	else
-		log_warn("yadifa", "backend=%s: zones.conf.prev cannot be made",
+		log_warn("yadifa",
+		    "backend=%s error=\"zones.conf.prev cannot be made\"",
 		    y->conf.name);
 	y->has_candidate = false;
 }
@@ -97,7 +98,8 @@ yadifa_guard_write(struct yadifa *y)
 	if (copy(y->config_fd, yadifa_include_name, prev))
 		y->prev_nr = y->file_nr;
 	else
-		log_warn("yadifa", "backend=%s: zones.conf.prev cannot be written",
+		log_warn("yadifa",
+		    "backend=%s error=\"zones.conf.prev cannot be written\"",
 		    y->conf.name);
 }
 
@@ -154,8 +156,8 @@ suspect(struct yadifa *y, const struct yadifa_include *old)
 	}
 	y->suspects_at_once = y->suspicion == 1 ? SIZE_MAX : y->suspects.n / PART + 1;
 	log_error("yadifa",
-	    "backend=%s: yadifad died within 5 s of a reload: zones.conf.prev is put "
-	    "back, suspects=%zu condemned=%zu",
+	    "backend=%s suspects=%zu condemned=%zu text=\"yadifad died within 5 s of "
+	    "a reload: zones.conf.prev is put back\"",
 	    y->conf.name, y->suspects.n, n_condemned);
 }
 
@@ -187,7 +189,8 @@ restore(struct yadifa *y)
 		y->written = y->loaded = false;
 		y->edits++;
 		if (yadifa_write(y, &why) != OK)
-			log_error("yadifa", "backend=%s: %s", y->conf.name, why.text);
+			log_error("yadifa", "backend=%s error=\"%s\"", y->conf.name,
+			    why.text);
 	} else {
 		yadifa_include_fini(&old);
 		whole = false;

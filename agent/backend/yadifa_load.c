@@ -87,15 +87,15 @@ yadifa_open_file(struct yadifa *y, struct backend_error *why)
 			yadifa_include_fini(&y->inc);
 			y->inc = old;
 			log_warn("yadifa",
-			    "backend=%s: zones.conf is not as it was left: it is made "
-			    "again from zones.conf.prev, zones=%zu",
+			    "backend=%s zones=%zu text=\"zones.conf is not as it was "
+			    "left: it is made again from zones.conf.prev\"",
 			    y->conf.name, old.table.n);
 		} else {
 			yadifa_include_fini(&old);
 			if (!fresh)
 				log_warn("yadifa",
-				    "backend=%s: zones.conf is not as it was left, and "
-				    "there is no zones.conf.prev: zones=%zu",
+				    "backend=%s zones=%zu text=\"zones.conf is not as it "
+				    "was left, and there is no zones.conf.prev\"",
 				    y->conf.name, inc.table.n);
 		}
 	}
@@ -189,8 +189,8 @@ keep_edited(struct yadifa *y)
 	    linkat(y->config_fd, yadifa_include_name, y->config_fd, edited, 0) == 0)
 		return;
 	if (renameat(y->config_fd, yadifa_include_name, y->config_fd, edited) != 0)
-		log_warn("yadifa", "backend=%s: zones.conf.edited: %s", y->conf.name,
-		    mem_errno_text(errno));
+		log_warn("yadifa", "backend=%s file=zones.conf.edited error=\"%s\"",
+		    y->conf.name, mem_errno_text(errno));
 }
 
 enum err
@@ -205,7 +205,8 @@ yadifa_mend(struct yadifa *y, struct backend_error *why)
 	    st.st_size == was->st_size && st.st_mtim.tv_sec == was->st_mtim.tv_sec &&
 	    st.st_mtim.tv_nsec == was->st_mtim.tv_nsec)
 		return OK;
-	log_warn("yadifa", "backend=%s: somebody %s zones.conf: it is made again%s",
+	log_warn("yadifa",
+	    "backend=%s text=\"somebody %s zones.conf: it is made again%s\"",
 	    y->conf.name, there ? "edited" : "removed",
 	    there ? ", and the other one kept as zones.conf.edited" : "");
 	if (there)

@@ -135,7 +135,8 @@ note_clash(struct batch *b, const struct item *it, const struct deploy_catalog *
 	n->state = ZONE_CONFLICT;
 	snprintf(n->error, sizeof(n->error), "%s", error);
 	if (++b->n_clashes <= CLASHES_LOGGED_MAX)
-		log_warn("deploy", "backend=%s catalog=%s zone=%s state=conflict: %s",
+		log_warn("deploy",
+		    "backend=%s catalog=%s zone=%s state=conflict error=\"%s\"",
 		    b->engine->conf->backend.name, c->label,
 		    dname_print_short(&it->zone, zone), error);
 }

@@ -341,7 +341,7 @@ start_new(struct deploy_change *c, struct deploy_backend_conf **conf)
 		engine_close(p.engine);
 	}
 	if (err != OK) {
-		log_error("deploy", "backend=%s cannot be started: %s",
+		log_error("deploy", "backend=%s error=\"cannot be started: %s\"",
 		    p.conf->backend.name, where.what);
 		return; /* with the next change it is new once more */
 	}

@@ -143,7 +143,7 @@ read_log(struct batch *b, struct plan_cursor *cursor, struct pass *pass)
 	enum err err =
 	    plan_read(txn, cursor, e->of_interest, LOG_ENTRIES, take_touch, pass);
 	if (err == ERR_NOTFOUND) {
-		log_warn("deploy", "backend=%s log=pruned mark=%ju: reconciling",
+		log_warn("deploy", "backend=%s log=pruned mark=%ju text=reconciling",
 		    e->conf->backend.name, (uintmax_t)cursor->seq);
 		e->fast = (struct plan_cursor){.seq = last};
 		e->slow_behind = e->has_passed = false;

@@ -363,7 +363,7 @@ record_op(struct batch *b, struct record *r, struct item *it,
 		return;
 	op_failed(b, r, it, op);
 	if (b->err == OK && ++b->n_failed <= LOGGED_MAX)
-		log_info("deploy", "backend=%s zone=%s op=%s failed: %s",
+		log_info("deploy", "backend=%s zone=%s op=%s failed error=\"%s\"",
 		    b->engine->conf->backend.name, dname_print_short(&it->zone, zone),
 		    kinds[op->kind], reason(b, op->text, "no reason given"));
 }
@@ -580,7 +580,7 @@ outcome_record(struct batch *b)
 	if (b->err == OK)
 		outcome_mark(e, r);
 	if (b->n_failed > LOGGED_MAX)
-		log_info("deploy", "backend=%s failed=%u operations in one batch",
+		log_info("deploy", "backend=%s failed-in-batch=%u",
 		    e->conf->backend.name, b->n_failed);
 	if (answers_are_near(b)) {
 		record_hold(&r);

@@ -114,7 +114,7 @@ fail(struct round *r, struct watch *w, const struct probe_result *result)
 	n->retry = NOTE_BACKOFF;
 	reason_of(result, w->kind == WATCH_GONE, n->error, sizeof(n->error));
 	char zone[DNAME_TEXT_MAX];
-	log_info("deploy", "backend=%s zone=%s not %s: %s",
+	log_info("deploy", "backend=%s zone=%s not-%s error=\"%s\"",
 	    r->engine->conf->backend.name, dname_print_short(&w->zone, zone),
 	    w->kind == WATCH_GONE ? "gone" : "served", n->error);
 	through(r, w);

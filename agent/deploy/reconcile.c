@@ -228,9 +228,10 @@ finish(struct engine *e)
 	struct reconcile *rc = e->reconcile;
 	if (rc->n_strays > 0)
 		log_warn("deploy",
-		    "backend=%s strays=%" PRIu64 ": zones with our mark that are in no "
+		    "backend=%s strays=%" PRIu64
+		    " text=\"zones with our mark that are in no "
 		    "catalog are left alone, for it is not on record that they were "
-		    "removed",
+		    "removed\"",
 		    e->conf->backend.name, rc->n_strays);
 	log_info("deploy", "backend=%s reconcile=end zones=%" PRIu64 " ms=%" PRIu64,
 	    e->conf->backend.name, rc->n_seen, (pace_now_us() - rc->begun_us) / 1000);

@@ -122,7 +122,7 @@ read_log(struct engine *e)
 	enum err err = worklog_each(txn, v->seq, LOG_ENTRIES, take_entry, e);
 	if (err == ERR_NOTFOUND && worklog_range(txn, &first, &last) == OK) {
 		log_warn("deploy",
-		    "backend=%s log=pruned mark=%" PRIu64 ": commands lost",
+		    "backend=%s log=pruned mark=%" PRIu64 " text=\"commands are lost\"",
 		    e->conf->backend.name, v->seq);
 		v->seq = last;
 		v->pos = 0;

@@ -55,10 +55,9 @@ finish_zone(struct engine *e, struct record *r, const struct order *o,
 {
 	char zone[DNAME_TEXT_MAX];
 	note_zone(r, o, &o->verb.zone, &o->verb.id, result, text);
-	log_info("deploy", "backend=%s zone=%s command=%s %s%s%s",
+	log_info("deploy", "backend=%s zone=%s command=%s result=%s text=\"%s\"",
 	    e->conf->backend.name, dname_print_short(&o->verb.zone, zone),
-	    verb_str(o->verb.kind), result_str(result), text[0] != '\0' ? ": " : "",
-	    text);
+	    verb_str(o->verb.kind), result_str(result), text);
 }
 
 static void
@@ -68,9 +67,8 @@ finish_all(struct engine *e, struct record *r, const struct order *o,
 	print_outcome(o, result, text, e->status.command, sizeof(e->status.command));
 	r->has_backend = true;
 	r->backend = e->status;
-	log_info("deploy", "backend=%s command=%s %s%s%s", e->conf->backend.name,
-	    verb_str(o->verb.kind), result_str(result), text[0] != '\0' ? ": " : "",
-	    text);
+	log_info("deploy", "backend=%s command=%s result=%s text=\"%s\"",
+	    e->conf->backend.name, verb_str(o->verb.kind), result_str(result), text);
 }
 
 void

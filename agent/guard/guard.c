@@ -369,13 +369,14 @@ guard_log(const struct guard_verdict *v, const char *catalog, const char *by)
 	if (v->latched)
 		log_error("guard",
 		    "catalog=%s guard=holding step=%" PRIu64 " held=%" PRIu64
-		    " used=%" PRIu64 " limit=%" PRIu64 " window=%u by=%s: removals are "
-		    "held until released",
+		    " used=%" PRIu64 " limit=%" PRIu64
+		    " window=%u by=%s text=\"removals are "
+		    "held until released\"",
 		    catalog, v->step, v->n, v->used, v->limit, v->window_s, by);
 	else if (v->held)
 		log_debug("guard", "catalog=%s step=%" PRIu64 " held=%" PRIu64 " by=%s",
 		    catalog, v->step, v->n, by);
 	if (v->opened)
-		log_warn("guard", "catalog=%s guard=open: nothing is held any more",
-		    catalog);
+		log_warn("guard",
+		    "catalog=%s guard=open text=\"nothing is held any more\"", catalog);
 }

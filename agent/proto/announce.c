@@ -75,7 +75,7 @@ fail(struct announce *a, const char *why)
 	if (a->n_failed == 1 || !a->is_wanted)
 		log_warn("notify", "catalog=%s to=%s error=\"%s\"%s", a->label,
 		    addr_print(&a->to.addr, to), why,
-		    a->is_wanted ? "" : " giving up until the next change");
+		    a->is_wanted ? "" : " text=\"giving up until the next change\"");
 	else
 		log_debug("notify", "catalog=%s to=%s error=\"%s\" tries=%u", a->label,
 		    addr_print(&a->to.addr, to), why, a->n_failed);
@@ -176,7 +176,7 @@ on_message(struct proto_call *call, const uint8_t *wire, size_t size)
 	log_debug("notify", "catalog=%s to=%s told by=%s", a->label,
 	    addr_print(&a->to.addr, to), by);
 	if (a->n_failed > 0)
-		log_info("notify", "catalog=%s to=%s well again", a->label,
+		log_info("notify", "catalog=%s to=%s state=well", a->label,
 		    addr_print(&a->to.addr, to));
 	a->n_failed = 0;
 	a->due_ms = a->begun_ms + GAP_MS;

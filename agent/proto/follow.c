@@ -99,8 +99,8 @@ check_expiry(struct follow *f)
 		return;
 	f->is_expired = true;
 	log_error("follow",
-	    "catalog=%s expired: no primary has spoken for it in %" PRIu64
-	    " s; nothing is removed, and nobody is answered from it",
+	    "catalog=%s state=expired text=\"no primary has spoken for it in %" PRIu64
+	    " s; nothing is removed, and nobody is answered from it\"",
 	    f->label, lifetime_s(f));
 	/* Nobody was asked: the clock was set, or the machine slept. */
 	if (f->stage == FOLLOW_IDLE && f->n_failed == 0)

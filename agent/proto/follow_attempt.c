@@ -86,7 +86,7 @@ static void
 clear_error(struct follow *f)
 {
 	if (f->n_failed > 0 && !f->is_broken)
-		log_info("follow", "catalog=%s primary=%s well again", f->label,
+		log_info("follow", "catalog=%s primary=%s state=well", f->label,
 		    f->server);
 	f->error[0] = '\0';
 }
@@ -98,15 +98,16 @@ end_current(struct follow *f)
 	follow_attempt_cancel(f);
 	if (f->is_expired) {
 		f->is_expired = false;
-		log_info("follow", "catalog=%s no longer expired", f->label);
+		log_info("follow", "catalog=%s state=valid text=\"no longer expired\"",
+		    f->label);
 		announce_changed(f->proto, f->nr); /* they could not have it */
 	}
 	if (f->has_behind && !f->has_equal) {
 		snprintf(f->error, sizeof(f->error),
 		    "serial-behind: the primary has an older serial than ours, %u",
 		    (unsigned)f->soa.serial);
-		log_warn("follow", "catalog=%s primary=%s %s", f->label, f->server,
-		    f->error);
+		log_warn("follow", "catalog=%s primary=%s error=\"%s\"", f->label,
+		    f->server, f->error);
 	} else if (!f->has_newer) {
 		clear_error(f);
 	}
@@ -167,7 +168,8 @@ fail(struct follow *f, const char *fmt, ...)
 		count_transfer(f, f->stage == FOLLOW_AXFR, COUNT_FAILED);
 	follow_attempt_cancel(f);
 	if (f->stage == FOLLOW_IXFR && !f->want_whole) {
-		log_info("follow", "catalog=%s primary=%s ixfr failed: %s: trying axfr",
+		log_info("follow",
+		    "catalog=%s primary=%s ixfr=failed error=\"%s\" text=\"trying axfr\"",
 		    f->label, f->server, why);
 		f->want_whole = true;
 		begin_call(f);

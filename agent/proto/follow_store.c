@@ -84,13 +84,13 @@ log_taken(const struct take *t)
 
 	if (t->outcome == FOLLOW_BROKEN) {
 		log_error("follow",
-		    "catalog=%s primary=%s serial=%u broken: %s: the last valid "
-		    "version stays",
+		    "catalog=%s primary=%s serial=%u state=broken error=\"%s\" text=\"the last valid "
+		    "version stays\"",
 		    t->label, t->source, serial, k->why.reason);
 	} else if (t->outcome == FOLLOW_OUT_OF_STEP) {
 		log_warn("follow",
-		    "catalog=%s primary=%s serial=%u: the differences do not fit, "
-		    "fetching the whole",
+		    "catalog=%s primary=%s serial=%u text=\"the differences do not fit, "
+		    "fetching the whole\"",
 		    t->label, t->source, serial);
 	} else if (t->rx.version) {
 		log_info("follow",
@@ -115,8 +115,8 @@ end_take(struct take *t, enum err err)
 		t->outcome = FOLLOW_NOT_STORED;
 		snprintf(f->error, sizeof(f->error), "cannot be stored: %s",
 		    err_str(err));
-		log_error("follow", "catalog=%s primary=%s serial=%u %s", t->label,
-		    t->source, (unsigned)t->rx.soa.serial, f->error);
+		log_error("follow", "catalog=%s primary=%s serial=%u error=\"%s\"",
+		    t->label, t->source, (unsigned)t->rx.soa.serial, f->error);
 	} else {
 		log_taken(t);
 	}
@@ -229,7 +229,7 @@ note_done(struct store_job *job, enum err err)
 	struct note *n = (struct note *)job;
 
 	if (err != OK)
-		log_error("follow", "noting what a primary said failed: %s",
+		log_error("follow", "error=\"noting what a primary said: %s\"",
 		    err_str(err));
 	free(n);
 }

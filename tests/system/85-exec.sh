@@ -97,7 +97,7 @@ for b in hangs talks; do
 	until_ok 20 state_is $b 'state=down.*no answer within 2 s' || fail "$b: $(ask $b._backend._status.$C TXT)"
 done
 [ "$(grep -c "all is well" "$T/nsherdd.log")" -lt 2000 ] || fail "what a program says fills the log"
-grep -q 'backend=ends.*: there is no database' "$T/nsherdd.log" || fail "what a program says is not logged"
+grep -q 'backend=ends.*text="there is no database' "$T/nsherdd.log" || fail "what a program says is not logged"
 # nothing of ours is where others see it
 pid=$(tail -n 1 "$T/good.pid")
 tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'memory one two' || fail "arguments: $(tr '\0' ' ' <"/proc/$pid/cmdline")"

@@ -106,8 +106,8 @@ log_info__to_the_journal__is_an_entry_with_fields(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	capture_journal(sun.sun_path, LOG_INFO);
 	log_gather();
-	log_warn("deploy", "backend=%s zone=%s op=add failed: %s", "nsd1", "a.example",
-	    "1\n2");
+	log_warn("deploy", "backend=%s zone=%s op=add failed error=\"%s\"", "nsd1",
+	    "a.example", "1\n2");
 	ssize_t n = recv(fd, entry, sizeof(entry) - 1, MSG_DONTWAIT);
 	log_spill();
 	/* It is gone: nothing is lost. */
@@ -121,7 +121,7 @@ log_info__to_the_journal__is_an_entry_with_fields(void **state)
 	assert_true(n > 0);
 	entry[n] = '\0';
 	assert_string_equal(entry,
-	    "MESSAGE=deploy: backend=nsd1 zone=a.example op=add failed: 1\\x0a2\n"
+	    "MESSAGE=deploy: backend=nsd1 zone=a.example op=add failed error=\"1\\x0a2\"\n"
 	    "PRIORITY=4\nSYSLOG_IDENTIFIER=test\nNSHERD_SUBSYSTEM=deploy\n"
 	    "NSHERD_BACKEND=nsd1\nNSHERD_ZONE=a.example\nNSHERD_OP=add\n");
 	assert_string_equal(text, "<6>a: x\n");
