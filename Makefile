@@ -5,7 +5,7 @@
 #   make demo       the main job, end to end, on real name servers on loopback
 #                   (KEEP=1 leaves it running and prints commands to try)
 #   make check      all tests: unit and system, against real servers
-#   make lint       layers, headers that compile alone, formatting
+#   make lint       layers, lines of the log, headers that compile alone, formatting
 #   make fuzz       libFuzzer on every parser, FUZZ_TIME seconds each (60)
 #   make soak       load and random faults on real servers, for SOAK_TIME seconds
 #                   (3600), with what must hold checked all the while
@@ -232,10 +232,11 @@ bench-million: deps all $(BENCHES)
 
 lint:
 	$(Q)tests/lint-layers doc/LAYERS
+	$(Q)tests/lint-logs $(wildcard agent/*.c agent/*/*.c netconf/*.c)
 	$(Q)for h in $(HEADERS); do \
 	    $(CC) $(ALL_CFLAGS) -Wno-pedantic -fsyntax-only -include ./$$h -x c /dev/null || exit 1; done
 	$(Q)clang-format --dry-run -Werror $(HEADERS) $(wildcard tests/unit/*.h) $(SOURCES)
-	@echo "lint: layers, headers and formatting are clean"
+	@echo "lint: layers, lines of the log, headers and formatting are clean"
 
 # -- install ----------------------------------------------------------------
 

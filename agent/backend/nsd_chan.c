@@ -131,7 +131,8 @@ renew_tls(struct nsd_chan *chan)
 	memcpy(chan->seen, now, sizeof(now));
 	SSL_CTX *tls = read_files(chan, &wrong);
 	if (tls == NULL) {
-		log_warn("nsd", "file=%s: %s: the former one is used on",
+		log_warn("nsd",
+		    "file=%s error=\"%s\" text=\"the former one is used on\"",
 		    chan->files[wrong < 3 ? wrong : 0], tls_error());
 		return;
 	}

@@ -6,7 +6,6 @@
   metrics.py same URL LABEL JSON   the numbers of `status --summary -o json`
   metrics.py value URL NAME [LABEL=VALUE...]
   metrics.py page FILE TEXT...     a sound page, whose text has these
-  metrics.py logs FILE...          what these sources log is name=value, or name="some text"
 """
 import html.parser
 import json
@@ -153,23 +152,5 @@ def page(path, *texts):
         assert t in p.text, (t, p.text)
 
 
-STRING = r'"(?:[^"\\\n]|\\.)*"'
-CALL = re.compile(r'\blog_(?:error|warn|info|debug)\(\s*(?:%s|\w+),\s*((?:%s|PRI\w+|\s)+)' % (STRING, STRING))
-WORD = re.compile(r'[a-z][a-z0-9-]*=(\\"[^"]*\\"|[^\s"]*[^\s":,;])|[a-z][a-z-]*|%s')
-
-
-def logs(*paths):
-    found = wrong = 0
-    for path in paths:
-        for m in CALL.finditer(open(path).read()):
-            text = "".join(x[1:-1] for x in re.findall(STRING, re.sub(r'PRI\w+', '"u"', m.group(1))))
-            found += 1
-            rest = WORD.sub("", text)
-            if rest.strip():
-                wrong += 1
-                print("%s: %s" % (path, text))
-    assert found > 50 and wrong == 0, (found, wrong)
-
-
 if __name__ == "__main__":
-    {"names": names, "files": files, "value": value, "same": same, "page": page, "logs": logs}[sys.argv[1]](*sys.argv[2:])
+    {"names": names, "files": files, "value": value, "same": same, "page": page}[sys.argv[1]](*sys.argv[2:])
