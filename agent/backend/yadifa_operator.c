@@ -331,7 +331,7 @@ yadifa_operator_read(struct yadifa *y)
 		known = give_up(&s, o->config, "it does not include zones.conf");
 	if (!known && strcmp(o->complaint, s.why) != 0)
 		log_warn("yadifa",
-		    "backend=%s: %s: %s: yadifad is asked for each new zone",
+		    "backend=%s file=%s error=\"%s\" text=\"yadifad is asked for each new zone\"",
 		    y->conf.name, s.path, s.why);
 	snprintf(o->complaint, sizeof(o->complaint), "%s", known ? "" : s.why);
 	o->known = known;
