@@ -18,7 +18,9 @@
 
 enum {
 	NSD_BATCH_MAX = 10000,
-	NSD_LIST_MAX = 2500, /* lines of one addzones or delzones */
+	/* lines of one addzones or delzones */
+	NSD_LIST_MIN = 1250,
+	NSD_LIST_MAX = 5000,
 };
 
 extern const char nsd_include_name[]; /* in config-dir */
@@ -37,6 +39,7 @@ struct nsd {
 	int64_t looked_ms;    /* when nsd_look last succeeded, monotonic */
 	dev_t socket_dev;     /* the control socket then, if it is a file */
 	ino_t socket_ino;
+	size_t n_listed; /* lines of its zone list, when last looked at */
 
 	/* found when they are first needed, and again after a restart */
 	char *config;    /* nsd.conf */

@@ -535,12 +535,17 @@ run(struct batch *b)
 	return err;
 }
 
-/* NSD loads the zones of one list while it reads the next. */
+/* NSD loads the zones of one list while it reads the next; but each time it walks
+ * all that it has, which must not cost more than that gains. */
 unsigned
 nsd_apply_size(const void *ctx)
 {
-	(void)ctx;
-	return NSD_LIST_MAX;
+	const struct nsd *nsd = ctx;
+	size_t n = nsd->n_listed / 10;
+
+	return n < NSD_LIST_MIN   ? NSD_LIST_MIN
+	       : n < NSD_LIST_MAX ? (unsigned)n
+				  : NSD_LIST_MAX;
 }
 
 enum err

@@ -20,7 +20,13 @@
  * only send(2) with MSG_NOSIGNAL ever touches the socket.
  */
 
-enum { CHUNK = 65536, COMMAND_MAX = 1022, NSD_CONTROL_PORT = 8952 };
+enum {
+	CHUNK = 65536,
+	COMMAND_MAX = 1022,
+	NSD_CONTROL_PORT = 8952,
+	LONG = 4096, /* octets of a request whose answer is long, too */
+	NAP_MS = 2,
+};
 
 struct conn {
 	struct nsd_chan *nsd;
@@ -343,6 +349,12 @@ converse(struct conn *c)
 			break;
 		if (c->ssl != NULL)
 			collect_tls(c);
+		/* NSD answers line by line. To be woken by each costs it as much as
+		 * us; for so long it neither runs dry nor fills the socket. */
+		if (progress && c->request->size >= LONG)
+			err = chan_sleep(c->chan->cancel_fd, NAP_MS, c->why);
+		if (err != OK)
+			break;
 		err = chan_wait(c->chan, c->out_pos < output_of(c)->size, progress,
 		    c->why);
 	}

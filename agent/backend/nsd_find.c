@@ -164,6 +164,7 @@ struct wanted {
 	struct nsd_found *found;
 	uint32_t *slots;
 	size_t mask;
+	size_t n_listed;
 };
 
 static size_t
@@ -185,7 +186,7 @@ wanted_init(struct wanted *w, const char *const *names, size_t n,
 	while (n_slots < n * 2)
 		n_slots *= 2;
 	*w = (struct wanted){names, found, mem_zalloc(n_slots * sizeof(w->slots[0])),
-	    n_slots - 1};
+	    n_slots - 1, 0};
 	for (size_t i = 0; i < n; i++) {
 		size_t at = hash(names[i]);
 
@@ -215,6 +216,7 @@ take_wanted(void *arg, const char *name, const char *pattern)
 	char text[DNAME_TEXT_MAX];
 	const char *plain = to_plain(name, text);
 
+	w->n_listed++;
 	if (plain == NULL)
 		return OK;
 	for (size_t at = hash(plain); w->slots[at & w->mask] != 0; at++) {
@@ -241,6 +243,8 @@ nsd_find(struct nsd *nsd, const char *const *names, size_t n, struct nsd_found *
 		wanted_init(&w, names, n, found);
 		err = read_list(nsd->zonelist, take_wanted, &w, why);
 		free(w.slots);
+		if (err == OK)
+			nsd->n_listed = w.n_listed;
 		if (err == OK)
 			return OK;
 		memset(found, 0, n * sizeof(found[0]));

@@ -521,6 +521,8 @@ portion_end(const struct batch *b, size_t from, size_t size)
 	return b->n_ops - from > size ? from + size : b->n_ops;
 }
 
+/* The intents of all that follows the first portion go on record while the driver
+ * has that one. */
 static void
 apply(struct batch *b)
 {
@@ -534,8 +536,8 @@ apply(struct batch *b)
 			unwritten(b, err);
 			break;
 		}
-		size_t next = portion_end(b, to, to - from);
-		intents = begin_intents(b, to, next);
+		if (from == 0)
+			intents = begin_intents(b, to, b->n_ops);
 		b->n_together = to - from;
 		b->err = e->driver->apply(e->ctx, b->ops + from, to - from, &b->why);
 		look_at_refused(b, from, to);
@@ -544,7 +546,7 @@ apply(struct batch *b)
 		if (to < b->n_ops)
 			outcome_portion(b, to);
 		from = to;
-		to = next;
+		to = portion_end(b, from, b->n_together);
 	}
 	if (record_write_end(&intents) != OK)
 		atomic_store(&e->write_failed, true);

@@ -198,6 +198,12 @@ intake_log(struct batch *b)
 		return false;
 	struct pass pass = {.batch = b};
 	bool more = read_log(b, &e->fast, &pass);
+	while (!more && b->n_work >= GROWING_MIN &&
+	       e->fast.seq < store_log_seq(e->store)) {
+		/* It grew while it was read: together is sooner. */
+		views_close(&b->views);
+		more = read_log(b, &e->fast, &pass);
+	}
 	if (!more && (e->driver->caps & CAP_BATCH_COSTS) != 0)
 		more = read_growing(b);
 	return more;
