@@ -41,12 +41,13 @@ struct knot {
 	bool warned;      /* that it would forget what we do */
 
 	/* true of this process */
-	bool persistent;      /* it has a confdb */
-	bool has_token_acl;   /* see knot_txn.c */
-	bool keys_renewed;    /* ours in it have the agent's secrets */
-	struct textset known; /* templates seen in it */
-	size_t n_listed;      /* names in the list of zones read last */
-	unsigned n_loading;   /* primaries of the last commit, if it had no others */
+	bool persistent;       /* it has a confdb */
+	bool has_token_acl;    /* see knot_txn.c */
+	bool keys_renewed;     /* ours in it have the agent's secrets */
+	struct textset known;  /* templates seen in it */
+	size_t n_listed;       /* names in the list of zones read last */
+	unsigned n_loading;    /* primaries of the last commit, if it had no others */
+	int64_t slow_until_ms; /* monotonic: a commit took long, a moment ago */
 
 	/* the transaction that we have open */
 	bool in_txn;

@@ -38,7 +38,8 @@ enum {
 	REOPEN_MS = 1500,
 	WATCH_MS = 1000,
 	STEP_MS = 50,
-	GLANCE_MS = 10,
+	SLOW_MS = 2000, /* of a commit; then, for so long, workers are watched */
+	SLOW_AGAIN_MS = 60000,
 	WAIT_MS = 10000
 };
 
@@ -306,8 +307,11 @@ enum err
 knot_txn_commit(struct knot *k, struct knot_fault *fault, struct backend_error *why)
 {
 	struct backend_error ignored;
+	int64_t start_ms = clock_ms();
 	enum err err = knot_ctl_command(&k->ctl, "conf-commit", fault, why);
 
+	if (clock_ms() - start_ms >= SLOW_MS)
+		k->slow_until_ms = clock_ms() + SLOW_AGAIN_MS;
 	k->in_txn = false;
 	if (err != OK)
 		return err;
@@ -406,42 +410,32 @@ read_workers(struct knot *k, struct reading *r, struct backend_error *why)
 	return err;
 }
 
-static bool
-ends_soon(const struct knot_workers *first, const struct knot_workers *now, int64_t ms)
-{
-	unsigned done =
-	    first->pending > now->pending ? first->pending - now->pending : 0;
-
-	return done > 0 && (int64_t)now->pending * ms / done <= WATCH_MS;
-}
-
 /*
  * Workers that load files are done with thousands a second; workers that wait
  * for primaries, with one in some seconds each. What runs is waited for by any
  * commit, and ends in one such time; it is the queue that must be short, or
- * going down fast. Behind a commit of ours the queue was empty, and files are all
- * that it has then, if that was of primaries: a glance is enough.
+ * going down fast. It was empty behind a commit of ours; if that was of primaries,
+ * files are all that it has yet, and the last commit tells whether those are slow.
  */
 enum err
 knot_txn_would_stall(struct knot *k, bool *stall, struct backend_error *why)
 {
 	struct reading first = {.good = false}, now;
-	int64_t start_ms = clock_ms(), ms = 0;
+	int64_t start_ms = clock_ms();
 	enum err err = read_workers(k, &first, why);
 	bool files = first.workers.pending <= k->n_loading;
 	unsigned done;
 
 	*stall = false;
 	k->n_loading = 0;
+	if (err == OK && first.good && files && start_ms >= k->slow_until_ms)
+		return OK;
 	now = first;
-	while (err == OK && now.good && now.workers.pending > 0 && ms < WATCH_MS) {
-		if (files && ends_soon(&first.workers, &now.workers, ms))
-			return OK;
-		err =
-		    chan_sleep(k->ctl.chan.cancel_fd, files ? GLANCE_MS : STEP_MS, why);
+	while (err == OK && now.good && now.workers.pending > 0 &&
+	       clock_ms() - start_ms < WATCH_MS) {
+		err = chan_sleep(k->ctl.chan.cancel_fd, STEP_MS, why);
 		if (err == OK)
 			err = read_workers(k, &now, why);
-		ms = clock_ms() - start_ms;
 	}
 	if (err != OK || !now.good || now.workers.pending == 0)
 		return err;
