@@ -47,9 +47,10 @@ case $* in
 	[ ! -f /run/nsd.pid ] || { kill "$(cat /run/nsd.pid)"; while kill -0 "$(cat /run/nsd.pid)" 2>/dev/null; do sleep 0.1; done; }
 	# nsd.service, and the drop-in of the package: root, but without its rights
 	mkdir -p /run/nsd
-	more=$(sed -n 's/^CapabilityBoundingSet=CAP_//p' /lib/systemd/system/nsd.service.d/nsherd.conf | tr A-Z a-z)
+	more=$(sed -n 's/^CapabilityBoundingSet=CAP_//p' /etc/systemd/system/nsd.service.d/nsherd.conf \
+		/lib/systemd/system/nsd.service.d/nsherd.conf 2>/dev/null | tr A-Z a-z | head -n 1)
 	setpriv --no-new-privs --inh-caps=-all \
-	    --bounding-set=-all,+chown,+ipc_lock,+net_bind_service,+net_admin,+net_raw,+setgid,+setuid,+sys_chroot,+$more \
+	    --bounding-set=-all,+chown,+ipc_lock,+net_bind_service,+net_admin,+net_raw,+setgid,+setuid,+sys_chroot${more:+,+$more} \
 	    nsd -d -P "" >>"$T/nsd.out" 2>&1 </dev/null &
 	echo $! >/run/nsd.pid ;;
 'enable --now nsherdd')
@@ -197,6 +198,8 @@ in_root dpkg -P nsherd >"$T/dpkg.out" 2>&1 || fail purge
 grep -q '/etc/nsd/nsherd is kept' "$T/dpkg.out" || fail "does not say what is kept"
 [ -s "$R/etc/nsd/nsherd/nsherd.conf" ] || fail "what the server still includes is gone"
 served || fail "not served after the purge"
+in_root systemctl restart nsd
+until_ok 20 served || fail "nsd does not start again after the purge"
 for g in nsd knot bind yadifa; do
 	in_root id -nG nsherd | grep -qw $g && fail "nsherd is still in $g"
 done
@@ -204,6 +207,7 @@ done
 # Once the server does not need it, nothing is left.
 rm "$R/etc/nsd/nsd.conf.d/nsherd.conf"
 nsherd_packages || fail "installed again"
+[ ! -e "$R/etc/systemd/system/nsd.service.d" ] || fail "the drop-in is there twice"
 in_root dpkg -P nsherd nsherd-ctl nsherd-netconf >"$T/dpkg.out" 2>&1 || fail "purge"
 grep 'is kept' "$T/dpkg.out" && fail "something is kept"
 find "$R"/etc "$R"/usr "$R"/lib "$R"/run "$R"/var -xdev -path "$R$ROOT" -prune -o -path "$R$T" -prune -o \
