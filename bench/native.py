@@ -418,7 +418,7 @@ class Yadifa(Server):
         return reply[3] & 15
 
     def include(self, zones):
-        path = self.dir + "/nsherd/zones.conf"
+        path = self.dir + "/bench.conf"
         new = "".join(self.block(z) for z in zones)
 
         def run():
@@ -458,7 +458,7 @@ class Yadifa(Server):
         tool = self.tool_line()
         lines = []
         for z in zones:
-            lines.append(f"cat >>{self.dir}/nsherd/zones.conf <<'Z'\n{self.block(z)}Z")
+            lines.append(f"cat >>{self.dir}/bench.conf <<'Z'\n{self.block(z)}Z")
             lines.append(f"until {tool} 2>/dev/null; do sleep 0.05; done")
         return self.script(lines)
 
