@@ -61,15 +61,24 @@ is() { # VALUE NAME LABEL=VALUE...
 	got=$(look value "$URL/metrics" "$@") && [ "$got" = "$want" ] || { echo "$*: $got, not $want" | tee "$T/is"; return 1; }
 }
 {
-	is 1 nsherd_updates_total catalog=main rcode=REFUSED &&
-		is 5 nsherd_backend_operations_total operation=add result=ok &&
-		is 2 nsherd_backend_operations_total operation=remove result=ok &&
-		is 1 nsherd_backend_answering backend=nsd1 && is 4 nsherd_catalog_members catalog=main &&
+	is 1 nsherd_backend_answering backend=nsd1 && is 4 nsherd_catalog_members catalog=main &&
 		is 1 nsherd_catalog_state catalog=sub state=none && is 0 nsherd_follower_last_success_timestamp_seconds &&
 		is 2 nsherd_guard_used catalog=main && is 2 nsherd_guard_limit catalog=main
 } || fail "$(cat "$T/is")"
-n=$(look value "$URL/metrics" nsherd_transfers_total catalog=main direction=out type=axfr result=ok)
-[ "$n" -ge 1 ] || fail "$n transfers" # those of nsherdctl status are among them
+# what is sent again is counted again
+while read -r least labels; do
+	# shellcheck disable=SC2086
+	n=$(look value "$URL/metrics" $labels)
+	[ "${n:-0}" -ge "$least" ] || fail "$labels: $n"
+done <<'N'
+1 nsherd_updates_total catalog=main rcode=REFUSED
+4 nsherd_updates_total catalog=main rcode=NOERROR
+1 nsherd_transfers_total catalog=main direction=out type=axfr result=ok
+3 nsherd_backend_operations_total operation=add result=ok
+1 nsherd_backend_operations_total operation=remove result=ok
+4 nsherd_commit_seconds_count store=catalog
+1 nsherd_requests_total transport=udp
+N
 days=$((($(look value "$URL/metrics" nsherd_tls_certificate_expiry_timestamp_seconds | xargs printf '%.0f') - $(date +%s)) / 86400))
 [ $days -ge 28 ] && [ $days -le 30 ] || fail "the certificate ends in $days days"
 
@@ -81,7 +90,7 @@ browse() {
 		--no-first-run --disable-extensions --user-data-dir="$T/chromium" --enable-logging=stderr \
 		--timeout=20000 --dump-dom "$1" >"$2" 2>"$T/browser.err")
 	[ -s "$2" ] || { tail -n 5 "$T/browser.err"; fail "chromium: nothing of $1"; }
-	! grep -i 'content.security.policy\|refused to' "$T/browser.err" || fail "the page's own policy is in its way"
+	! grep -i 'content security policy\|refused to \(apply\|load\|execute\)' "$T/browser.err" || fail "the page's own policy is in its way"
 }
 curl -sS "$URL/" >"$T/page.html" || fail "curl"
 texts=('nsherd agent ams1' 'catalog.example' 'holding' '2 of 2 in 600 s' 'NSD' 'zone <script>x<b>.example on nsd1' unassigned
