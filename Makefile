@@ -180,6 +180,7 @@ check-system: all
 	$(Q)B=$(B) tests/run-system
 
 check: deps
+	$(Q)FOR=browser tests/deps
 	$(Q)tests/check
 
 demo: deps all
