@@ -64,5 +64,10 @@ write_agent # for its port
 NSD_PORT=$(free_port)
 export T D ROOT C WAIT PYTHON AGENT_PORT NSD_PORT
 unshare --mount --propagation private --pid --fork --kill-child \
-	bash "$ROOT/tests/system/packages_root.sh" >"$T/root.log" 2>&1 || fail "in a root of its own"
+	bash "$ROOT/tests/system/packages_root.sh" >"$T/root.log" 2>&1
+case $? in
+0) ;;
+77) skip "contents are right; no root to install in: $(tail -n 1 "$T/root.log")" ;;
+*) fail "in a root of its own" ;;
+esac
 grep -q '^all of it$' "$T/root.log" || fail "not all of it"

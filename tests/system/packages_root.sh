@@ -6,17 +6,17 @@
 
 set -u
 O=$T/over R=$T/over/root
-mount -t tmpfs tmpfs "$O" && mkdir "$O/upper" "$O/work" "$R" || exit 1
+mount -t tmpfs tmpfs "$O" && mkdir "$O/upper" "$O/work" "$R" || exit 77
 
 fail() {
 	tail -n 20 "$T/nsd.out" "$T/agent.out" "$T/dpkg.out" 2>/dev/null
 	printf 'FAIL: %s\n' "$*" | tee -a "$T/.reason"
 	exit 1
 }
-mount -t overlay -o "lowerdir=/,upperdir=$O/upper,workdir=$O/work" overlay "$R" || fail overlay
+mount -t overlay -o "lowerdir=/,upperdir=$O/upper,workdir=$O/work" overlay "$R" || exit 77
 mount -t proc proc "$R/proc" && mount -t tmpfs tmpfs "$R/run" && mount --rbind /dev "$R/dev" ||
-	fail "mounts"
-mkdir -p "$R$T" && mount --bind "$T" "$R$T" && mount --bind "$ROOT" "$R$ROOT" || fail "mounts"
+	exit 77
+mkdir -p "$R$T" "$R$ROOT" && mount --bind "$T" "$R$T" && mount --bind "$ROOT" "$R$ROOT" || exit 77
 rm -f "$R/usr/sbin/policy-rc.d"
 # What takes long and is of no use here: the index of the manual, and to be on disk.
 rm -f "$R/var/lib/man-db/auto-update"
