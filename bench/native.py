@@ -432,7 +432,7 @@ class Yadifa(Server):
 
     def uninclude(self, zones):
         def run():
-            write(self.dir + "/nsherd/zones.conf", "")
+            write(self.dir + "/bench.conf", "")
             while self.reload() != 0:
                 time.sleep(0.005)
 
@@ -440,14 +440,14 @@ class Yadifa(Server):
 
     def unloop(self, zones):
         """The file without a zone, and a reload, zone by zone."""
-        with open(self.dir + "/nsherd/zones.conf") as f:
+        with open(self.dir + "/bench.conf") as f:
             all_of_it = f.read()
         size = len(self.block(zones[0]))
         at = all_of_it.index(self.block(zones[0]))
         lines = []
         for i, z in enumerate(zones):
             write(f"{self.dir}/without-{i}", all_of_it[:at] + all_of_it[at + size * (i + 1) :])
-            lines.append(f"mv {self.dir}/without-{i} {self.dir}/nsherd/zones.conf")
+            lines.append(f"mv {self.dir}/without-{i} {self.dir}/bench.conf")
             lines.append(f"until {self.tool_line()} 2>/dev/null; do sleep 0.05; done")
         return self.script(lines)
 
