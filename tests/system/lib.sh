@@ -21,7 +21,7 @@ ulimit -c 0
 # TSan does not see openat() nor libuv's close(): a descriptor whose number a loop had
 # before, opened by a driver's thread, is a race to it. These files have none but that.
 TSAN=log_path=$T/san:suppressions=$T/tsan.supp
-printf 'race:agent/backend/%s.c\n' spool bind_journal bind_bulk yadifa_guard yadifa_load \
+printf 'race:agent/backend/%s.c\n' spool bind_journal bind_bulk yadifa_guard yadifa_load yadifa_operator \
 	yadifa_files >"$T/tsan.supp"
 
 # Every bound of a wait is this many times what the test says: that is for a machine
