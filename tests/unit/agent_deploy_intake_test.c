@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/unit/test.h"
 
+#include <stdatomic.h>
+
 #include "tests/unit/agent_deploy_fixture.h"
 
 /*
@@ -13,12 +15,48 @@ enum { MANY = 150, ROUNDS = 8 };
 static struct backend_driver costly;
 static char zones[MANY][16], ids[MANY][16];
 
+enum { PORTION = 40 };
+
+static struct world *observed;
+static atomic_uint n_calls, n_large, n_unwritten;
+
+static unsigned
+portion_size(const void *ctx)
+{
+	(void)ctx;
+	return PORTION;
+}
+
+static enum err
+portion_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *why)
+{
+	atomic_fetch_add(&n_calls, 1);
+	if (n > PORTION)
+		atomic_fetch_add(&n_large, 1);
+	for (size_t i = 0; i < n; i++) {
+		struct ledger_entry entry;
+		char zone[DNAME_TEXT_MAX];
+		dname_print(&ops[i].zone, zone);
+		enum ledger_state state =
+		    ops[i].kind == OP_ADD ? LEDGER_INTENT : LEDGER_REMOVING;
+		bool is_command = ops[i].kind == OP_ADD || ops[i].kind == OP_REMOVE;
+		if (is_command &&
+		    (!get_ledger(observed, zone, &entry) || entry.state != state))
+			atomic_fetch_add(&n_unwritten, 1);
+	}
+	return toy_apply(ctx, ops, n, why);
+}
+
 static struct world *
-costly_world(void)
+costly_world(bool in_portions)
 {
 	costly = toy_driver;
 	costly.batch_max = 20000;
 	costly.caps |= CAP_BATCH_COSTS;
+	if (in_portions) {
+		costly.apply_size = portion_size;
+		costly.apply = portion_apply;
+	}
 	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(zones[i], sizeof(zones[i]), "z%u.test", i);
 		snprintf(ids[i], sizeof(ids[i]), "i%u", i);
@@ -71,7 +109,7 @@ static void
 batch__removed_while_it_grows__not_added(void **state)
 {
 	(void)state;
-	struct world *w = costly_world();
+	struct world *w = costly_world(false);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		change_all(w, CHANGE_ADD, "primary");
 		nap(2 * i);
@@ -86,7 +124,7 @@ static void
 batch__added_again_while_it_grows__stays(void **state)
 {
 	(void)state;
-	struct world *w = costly_world();
+	struct world *w = costly_world(false);
 	change_all(w, CHANGE_ADD, "primary");
 	EVENTUALLY(n_there(w, "primary") == MANY);
 	for (unsigned i = 0; i < ROUNDS; i++) {
@@ -103,7 +141,7 @@ static void
 batch__changed_while_it_grows__has_the_last_pattern(void **state)
 {
 	(void)state;
-	struct world *w = costly_world();
+	struct world *w = costly_world(false);
 	write_pattern(w, "other",
 	    "[pattern]\nrole = primary\nnotify = 127.0.0.1\nzonefile = ${zone}.zone\n");
 	load_patterns(w);
@@ -120,6 +158,23 @@ batch__changed_while_it_grows__has_the_last_pattern(void **state)
 	world_free(w);
 }
 
+static void
+batch__larger_than_a_portion__each_is_on_record_before_it_is_sent(void **state)
+{
+	(void)state;
+	struct world *w = costly_world(true);
+	observed = w;
+	change_all(w, CHANGE_ADD, "primary");
+	EVENTUALLY(n_there(w, "primary") == MANY);
+	change_all(w, CHANGE_DEL, NULL);
+	EVENTUALLY(n_left(w) == 0);
+	EVENTUALLY(is_at_rest(w));
+	assert_true(atomic_load(&n_calls) >= 2 * (MANY / PORTION));
+	assert_int_equal(atomic_load(&n_large), 0);
+	assert_int_equal(atomic_load(&n_unwritten), 0);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -127,6 +182,8 @@ main(void)
 	    cmocka_unit_test(batch__removed_while_it_grows__not_added),
 	    cmocka_unit_test(batch__added_again_while_it_grows__stays),
 	    cmocka_unit_test(batch__changed_while_it_grows__has_the_last_pattern),
+	    cmocka_unit_test(
+		batch__larger_than_a_portion__each_is_on_record_before_it_is_sent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
