@@ -74,6 +74,7 @@ struct yadifa {
 	int64_t watch_until_ms; /* 0: nothing new */
 	char watch_process[64];
 	unsigned n_deaths;    /* in a row */
+	bool is_restored;     /* and not yet survived */
 	bool has_candidate;   /* zones.conf.next is there */
 	int64_t candidate_ms; /* since when */
 	/* zones.conf as it was written for the nth time; which of them the others are

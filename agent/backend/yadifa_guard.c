@@ -188,6 +188,7 @@ restore(struct yadifa *y)
 		y->operator.is_virgin = false;
 		y->written = y->loaded = false;
 		y->edits++;
+		y->is_restored = true;
 		if (yadifa_write(y, &why) != OK)
 			log_error("yadifa", "backend=%s error=\"%s\"", y->conf.name,
 			    why.text);
@@ -209,6 +210,11 @@ survived(struct yadifa *y)
 	y->n_deaths = 0;
 	promote(y);
 	yadifa_guard_write(y);
+	/* The file that was put back may name files that went since; whoever looked
+	 * while it was being loaded has not seen that. */
+	if (y->is_restored)
+		y->edits++;
+	y->is_restored = false;
 	if (y->suspects.n == 0)
 		return;
 	yadifa_table_init(&left);

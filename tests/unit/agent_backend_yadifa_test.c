@@ -919,6 +919,37 @@ server__dies_of_a_zone__previous_file_is_put_back(void **state)
 	settings_unref(s);
 }
 
+/* Whoever looked at once may have looked too early. */
+static void
+server__lives_with_the_previous_file__is_to_be_looked_at_once_more(void **state)
+{
+	struct fixture *f = *state;
+	struct backend_identity id, later;
+	struct backend_error why = {""};
+	struct settings *s;
+
+	NEED_SERVER(f);
+	s = shared(f, "p");
+	apply_one(f, OP_ADD, "good.example", s, RESULT_OK);
+	wait_survived(f);
+	apply_one(f, OP_ADD, "more.example", s, RESULT_OK);
+	stop_process(&f->server.pid, SIGKILL);
+	f->driver->identify(f->ctx, &id, &why);
+	assert_int_not_equal(shell("grep -q more %s", f->server.include), 0);
+	forget_pid(f);
+	server_start(f);
+	wait_up(f);
+	assert_int_equal(inventory(f).n_ours, 1);
+	assert_int_equal(f->driver->identify(f->ctx, &id, &why), OK);
+	later = id;
+	for (int i = 0; i < 600 && strcmp(id.process, later.process) == 0; i++) {
+		usleep(50000);
+		assert_int_equal(f->driver->identify(f->ctx, &later, &why), OK);
+	}
+	assert_string_not_equal(id.process, later.process);
+	settings_unref(s);
+}
+
 /* It was started with the file that had the zone, which is ours to add again: not
  * the operator's while it goes. */
 static void
@@ -1495,6 +1526,7 @@ main(int argc, char **argv)
 	    REAL(change__addresses__has_no_gap),
 	    REAL(server__restarted_and_killed__goes_on),
 	    REAL(server__dies_of_a_zone__previous_file_is_put_back),
+	    REAL(server__lives_with_the_previous_file__is_to_be_looked_at_once_more),
 	    cmocka_unit_test_setup_teardown(
 		server__started_with_the_newer_file__is_no_conflict, setup_talkative,
 		teardown),
