@@ -47,7 +47,7 @@ dnsperf -s 127.0.0.1 -p "$NSD_PORT" -d "$T/q" -Q 500 -l 6 -t 1 >"$T/dnsperf.out"
 perf=$!
 sleep 1
 sed -i "s/^primaries .*/primaries    = 127.0.0.2@$HIDDEN_PORT key xfr.example, 127.0.0.1@$HIDDEN_PORT key xfr.example/" "$T/patterns/secondary.ini"
-kill -HUP "$AGENT_PID"
+agent_reload
 until_ok 20 grep -q "127.0.0.2@$HIDDEN_PORT" "$NSD_DIR/nsherd/nsherd.conf" || fail "the new primary is not configured"
 until_ok 20 sh -c "nsd-control -c $NSD_DIR/nsd.conf zonestatus z1.example | grep -q ." || fail zonestatus
 wait $perf
@@ -57,12 +57,12 @@ grep -q 'Queries lost: *0 ' "$T/dnsperf.out" && grep -q 'NOERROR.*100.00%' "$T/d
 # a pattern made invalid, then removed: what is served goes on being served, and says so
 cp "$T/patterns/secondary.ini" "$T/secondary.good"
 echo 'nonsense = 1' >>"$T/patterns/secondary.ini"
-kill -HUP "$AGENT_PID"
+agent_reload
 until_ok 20 status_has z1.example secondary.ini || fail "invalid pattern: $(status_of z1.example)"
 status_has z1.example state=serving || fail "invalid pattern: $(status_of z1.example)"
 served_at "$NSD_PORT" z1.example || fail "the zone went with its pattern"
 rm "$T/patterns/secondary.ini" "$T/patterns/param.ini"
-kill -HUP "$AGENT_PID"
+agent_reload
 sleep 2
 served_at "$NSD_PORT" z1.example || fail "the zone went with its pattern's file"
 agent_down
@@ -70,7 +70,7 @@ agent_up
 sleep 2
 served_at "$NSD_PORT" z1.example || fail "the zone went at the restart"
 cp "$T/secondary.good" "$T/patterns/secondary.ini"
-kill -HUP "$AGENT_PID"
+agent_reload
 until_ok 20 sh -c "dig @127.0.0.1 -p $AGENT_PORT -k $T/ctl.example.key z1.example._status.$C TXT +short | grep state=serving | grep -vq error=" ||
 	fail "mended: $(status_of z1.example)"
 agent_down

@@ -131,7 +131,7 @@ for k in $SERVER_KINDS; do
 done
 # the key of the transfers in, and for transfers out: by a signal
 sec "127.0.0.1@$HIDDEN_PORT key other.example" "127.0.0.1 key other.example" "127.0.0.1 key other.example" "127.0.0.1@$DEAD_PORT"
-kill -HUP "$AGENT_PID"
+agent_reload
 each 60 "the keys of a secondary" give other.example sec
 each 60 "the former keys of a secondary" give_not xfr.example sec
 # another primary more, others that are notified, nobody who is
@@ -163,7 +163,7 @@ each 30 "not said" state_has s1.example 'error=no such pattern: sec'
 each 5 "not served" is_serving s1.example
 mv "$T/sec.away" "$T/patterns/sec.ini"
 sed -i '/nonsense/d' "$T/patterns/own.ini"
-kill -HUP "$AGENT_PID"
+agent_reload
 clean() { state_at "$1" "$2" | grep state=serving | grep -vq error=; }
 each 30 "mended" clean p1.example
 each 30 "mended" clean s1.example

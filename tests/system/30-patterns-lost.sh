@@ -38,7 +38,7 @@ reason() { # PATTERN: what the status of its zones is to say
 	deny) echo "error=not in accept-zones" ;;
 	esac
 }
-again_signal() { kill -HUP "$AGENT_PID"; }
+again_signal() { agent_reload; }
 again_verb() { reconfigure; }
 again_restart() { agent_down; agent_up; }
 

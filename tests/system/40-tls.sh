@@ -43,11 +43,7 @@ $*"
 		"$T/nsherd.conf"
 }
 reload() {
-	local n
-	n=$(grep -c 'reload: keys=\|nothing is changed' "$T/nsherdd.log")
-	kill -HUP "$AGENT_PID"
-	until_ok 20 sh -c "[ \$(grep -c 'reload: keys=\|nothing is changed' $T/nsherdd.log) -gt $n ]" ||
-		fail "no reload"
+	agent_reload
 	ask $C SOA >/dev/null
 }
 AGENT_LOG=debug write_tls_agent "$(nsd_backend)"

@@ -232,12 +232,12 @@ until_ok 60 agent_says guard=open || fail "the pattern of before: $(ask _status.
 # and the pattern itself, on disk
 cp "$T/patterns/shared.ini" "$T/shared.ini"
 sed 's/^description.*/description = was the same for all/' "$T/patterns/moved.ini" >"$T/patterns/shared.ini"
-kill -HUP "$AGENT_PID"
+agent_reload
 until_ok 60 agent_says guard=holding || fail "the pattern on disk: $(ask _status.$C TXT)"
 until_ok 60 sh -c "[ \"\$(dig @127.0.0.1 -p $AGENT_PORT -k $T/ctl.example.key _status.$C TXT +short | sed -n 's/.*\"held=\([0-9]*\)\".*/\1/p')\" -ge $((N - LIMIT)) ]" ||
 	fail "the pattern on disk: held $(held)"
 cp "$T/shared.ini" "$T/patterns/shared.ini"
-kill -HUP "$AGENT_PID"
+agent_reload
 until_ok 60 agent_says guard=open || fail "the pattern on disk as before: $(ask _status.$C TXT)"
 kept "another pattern"
 

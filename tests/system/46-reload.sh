@@ -72,21 +72,13 @@ N
 	chmod 600 "$T/new.conf"
 	mv "$T/new.conf" "$T/nsherd.conf"
 }
-n_ended() { grep -c 'reload: keys=\|nothing is changed' "$T/nsherdd.log"; }
-more_ended() { [ "$(n_ended)" -gt "$1" ]; }
-hup() { # and wait for its end
-	local n
-	n=$(n_ended)
-	kill -HUP "$AGENT_PID"
-	until_ok 20 more_ended "$n" || fail "no reload"
-}
 said() { tail -n +"$((MARK + 1))" "$T/nsherdd.log" | grep -q -- "$1"; }
 mark() { MARK=$(wc -l <"$T/nsherdd.log"); }
 reload() { # configure, and HUP, which must take it
 	configure
 	"$NSHERDD" -t -c "$T/nsherd.conf" >"$T/t.out" 2>&1 || fail "nsherdd -t: $(cat "$T/t.out")"
 	mark
-	hup
+	agent_reload
 	said 'reload: keys=' || fail "the reload was not taken"
 }
 agent_soa() { # KEY [CATALOG] [dig options]: the rcode
@@ -178,7 +170,7 @@ each 60 "no transfer with the new key" refreshed 3
 step the same name with another secret
 make_key next.example
 hidden_control update_tsig next.example "$(key_secret next.example)" >/dev/null || fail "update_tsig"
-hup
+agent_reload
 hidden_serial 4
 each 60 "no transfer with the new secret" refreshed 4
 held
@@ -188,7 +180,7 @@ step a key goes that zones have
 KEYS=${KEYS/ next.example/}
 configure # with a pattern that cannot be used now, which is no fault of the whole
 mark
-hup
+agent_reload
 said 'reload: keys=' || fail "the reload was not taken"
 each 30 "not said" state_has sec.example 'error=pattern secondary is not usable'
 ctl add keyless.example -p primary --wait=60 >/dev/null || fail "add: $(status_of keyless.example)"
@@ -222,7 +214,7 @@ until_ok 30 backend_is_up bind || fail "not up with the other key"
 make_key other.example
 named_keys control.example other.example
 mark
-hup
+agent_reload
 said 'reload: key=other.example changed' || fail "not in the log"
 said 'deploy: backend=bind changed' && fail "bind was opened again for a secret"
 ctl add rndc.example -p primary --wait=60 >/dev/null || fail "after the new secret: $(status_of rndc.example)"
@@ -231,7 +223,7 @@ ctl add rndc.example -p primary --wait=60 >/dev/null || fail "after the new secr
 old=$(key_secret control.example)
 make_key control.example
 sed -i "s|$old|$(key_secret control.example)|" "${DIR[yadifa]}/yadifad.conf"
-hup
+agent_reload
 ctl add yad.example -p primary --wait=60 >/dev/null || fail "after the new secret: $(status_of yad.example)"
 held
 load_goes_on
@@ -309,10 +301,10 @@ probe-interval = 1800"
 start=$SECONDS
 configure
 mark
-n=$(n_ended)
+n=$(reloads)
 kill -HUP "$AGENT_PID"
 slow=0
-until more_ended "$n"; do # the agent answers all the time
+until reloaded_after "$n"; do # the agent answers all the time
 	s=$(date +%s%N)
 	[ "$(agent_soa ctl.example)" = NOERROR ] || fail "no answer while it reloads"
 	[ $((($(date +%s%N) - s) / 1000000)) -lt 1500 ] || slow=1
@@ -365,7 +357,7 @@ load_goes_on
 unchanged() { # WHAT TEXT: the reload of this file is refused as a whole, and says why
 	local list
 	mark
-	hup
+	agent_reload
 	said "reload: file=$T/nsherd.conf text=\"has faults: nothing is changed\"" || fail "$1: taken"
 	said "reload: fault=\"$T/nsherd.conf:[0-9]*: $2" || fail "$1: $(tail -n 5 "$T/nsherdd.log")"
 	[ "$(agent_soa roll.example)" = NOTAUTH ] || fail "$1: a new key"
@@ -417,7 +409,7 @@ LISTEN="$LISTEN, 127.0.0.4@$(cat "$T/taken")" with_all configure
 unchanged "an address that is taken" 'listen: cannot listen on 127.0.0.4@'
 rm "$T/nsherd.conf"
 mark
-hup
+agent_reload
 said 'nothing is changed' || fail "no file"
 held
 load_goes_on
@@ -433,9 +425,9 @@ mkdir "$T/patterns2" && cp "$T"/patterns/* "$T/patterns2"
 printf '[pattern]\nextends = primary\n' >"$T/patterns2/fresh.ini"
 PATTERN_DIR=$T/patterns2
 configure
-n=$(n_ended)
+n=$(reloads)
 reconfigure
-until_ok 20 more_ended "$n" || fail "no reload"
+until_ok 20 reloaded_after "$n" || fail "no reload"
 ctl add fresh.example -p fresh --wait=60 >/dev/null || fail "a new pattern: $(status_of fresh.example)"
 
 # -- a transfer that is under way -----------------------------------------------------
@@ -474,7 +466,7 @@ many() { # FROM TO
 	local i
 	for i in $(seq "$1" "$2"); do
 		cp "$T/turn.$((i % 2))" "$T/new.conf" && mv "$T/new.conf" "$T/nsherd.conf"
-		hup
+		agent_reload
 		[ $((i % 20)) -ne 0 ] || held
 	done
 }
@@ -488,7 +480,7 @@ last=$(rss)
 echo "resident after $((N / 4)) reloads $first kB, after $N $last kB"
 [ $((last - first)) -lt 8192 ] || [ -n "${QUICK-}" ] || fail "memory grows: $first kB, then $last kB"
 configure
-hup
+agent_reload
 for z in own sec while fresh; do each 60 "not serving" is_serving $z.example; done
 
 # -- nothing was lost ------------------------------------------------------------------

@@ -157,7 +157,7 @@ powerdns_api /tsigkeys/other.example. | grep -qF "$(head -c 32 /dev/zero | base6
 # another secret, and no zone changes
 powerdns_api /tsigkeys/xfr.example. | grep -qF "$(key_secret xfr.example)" || fail "the key"
 make_key xfr.example
-kill -HUP "$AGENT_PID"
+agent_reload
 renewed() { powerdns_api /tsigkeys/xfr.example. | grep -qF "$(key_secret xfr.example)"; }
 until_ok 20 renewed || fail "the key was not renewed"
 axfr xfr.example || fail "no transfer with the new key"
@@ -168,7 +168,7 @@ axfr xfr.example && fail "the transfer is still permitted"
 # contents that PowerDNS does not take: those that it had stay
 printf '[pattern]\nrole = primary\nzonefile = broken.shared\n' >"$T/patterns/broken.ini"
 printf '@ 300 SOOA what is this\n' >"$SERVER_ZONES/broken.shared"
-kill -HUP "$AGENT_PID"
+agent_reload
 until_ok 20 sh -c "dig @127.0.0.1 -p $AGENT_PORT -k $T/ctl.example.key broken._pattern._status.$C TXT +short | grep -q usable" || fail "broken.ini"
 ctl set t.example -p broken || fail "set"
 until_ok 20 status_has t.example 'error=.*zonedata' || fail "broken contents: $(status_of t.example)"

@@ -38,7 +38,7 @@ renew_id() { # ZONE NEW-ID PATTERN
 		nsup >/dev/null || fail "$WAY: another id for $1"
 }
 reconfigured() { # the pattern files are read again
-	kill -HUP "$AGENT_PID"
+	agent_reload
 }
 
 # hidden_up ZONE...: an NSD that is the primary of these; hidden_down. Before

@@ -341,6 +341,16 @@ agent_down() { # clean stop; fails if it takes over 5 s (20 s with sanitizers)
 	local rc=$?
 	[ $rc -eq 0 ] || fail "nsherdd ended with status $rc"
 }
+# SIGHUP, and its end: what follows meets the files as they are now, be they good
+# or with faults
+agent_reload() {
+	local n
+	n=$(reloads)
+	kill -HUP "$AGENT_PID" || fail "nsherdd is gone"
+	until_ok 30 reloaded_after "$n" || fail "no reload: $(tail -n 5 "$T/nsherdd.log")"
+}
+reloads() { grep -c 'reload: keys=\|nothing is changed' "$T/nsherdd.log"; }
+reloaded_after() { [ "$(reloads)" -gt "$1" ]; }
 agent_kill() {
 	kill -KILL "$AGENT_PID" 2>/dev/null
 	wait "$AGENT_PID" 2>/dev/null
