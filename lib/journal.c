@@ -62,6 +62,7 @@ static const struct {
     {"serial", "NSHERD_SERIAL"},
     {"source", "NSHERD_SOURCE"},
     {"state", "NSHERD_STATE"},
+    {"user", "NSHERD_USER"},
     {"zone", "NSHERD_ZONE"},
 };
 

@@ -73,6 +73,7 @@ journal_put_words__those_to_search_by__are_fields(void **state)
 	    "NSHERD_CATALOG=main\nNSHERD_KEY=ctl.example\n");
 	words("peer=2001:db8::1@53 reason=\"a b=c zone=x\" zone=y",
 	    "NSHERD_PEER=2001:db8::1@53\nNSHERD_REASON=a b=c zone=x\nNSHERD_ZONE=y\n");
+	words("id=7 user=alice end=0", "NSHERD_USER=alice\n");
 	words("zone=a zone=b xzone=c zone", "NSHERD_ZONE=a\n");
 	words("zone=\"a", "NSHERD_ZONE=a\n");
 	words("zone=", "NSHERD_ZONE=\n");
