@@ -2,7 +2,6 @@
 #include "ctl/setup.h"
 
 #include <libgen.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@
 
 static const struct setup_server *const servers[] = {&setup_nsd, &setup_knot,
     &setup_bind, &setup_yadifa};
-enum { N_SERVERS = sizeof(servers) / sizeof(*servers), GROUPS_MAX = 1024 };
+enum { N_SERVERS = sizeof(servers) / sizeof(*servers) };
 
 static const char *const common_settings[] = {"name", "user", "group", "config-dir",
     "zone-dir", "probe", NULL};
@@ -136,36 +135,6 @@ find_dirs(struct setup *s)
 	free(copy);
 }
 
-static void
-find_people(struct setup *s)
-{
-	s->user = setup_get(s, "user", "nsherd");
-	s->group = setup_get(s, "group", s->server->group);
-	const struct passwd *pw = getpwnam(s->user);
-	gid_t own = pw != NULL ? pw->pw_gid : 0;
-	s->has_user = pw != NULL;
-	s->uid = pw != NULL ? pw->pw_uid : 0;
-	const struct group *gr = getgrnam(s->group);
-	s->has_group = gr != NULL;
-	s->gid = gr != NULL ? gr->gr_gid : 0;
-	if (!s->has_group)
-		setup_todo(s, "no group %s: is the server installed?", s->group);
-	if (!s->has_user)
-		setup_todo(s, "useradd --system -G %s %s", s->group, s->user);
-	if (!s->has_user || !s->has_group || s->uid == 0)
-		return;
-	gid_t *groups = mem_zalloc(GROUPS_MAX * sizeof(*groups));
-	int n = GROUPS_MAX;
-	bool is_in = false;
-	if (getgrouplist(s->user, own, groups, &n) >= 0)
-		for (int i = 0; i < n; i++)
-			is_in = is_in || groups[i] == s->gid;
-	if (!is_in)
-		setup_todo(s, "usermod -a -G %s %s, and restart the agent", s->group,
-		    s->user);
-	free(groups);
-}
-
 /* -- for the servers' files ------------------------------------------------- */
 
 void
@@ -184,17 +153,27 @@ setup_todo(struct setup *s, const char *fmt, ...)
 	free(line);
 }
 
+const char *
+setup_reach(const char *address)
+{
+	static const char *const any[] = {"", "0.0.0.0", "*", "any", NULL};
+	static const char *const any6[] = {"::", "::0", NULL};
+
+	if (is_among(any6, address))
+		return "::1"; /* servers have these for IPv6 alone */
+	return is_among(any, address) ? "127.0.0.1" : address;
+}
+
 void
 setup_probe(struct setup *s, const char *address, const char *port)
 {
-	static const char *const any[] = {"", "0.0.0.0", "*", "any", "::", "::0", NULL};
 	const char *given = setup_get(s, "probe", NULL);
 
 	if (given != NULL)
 		buf_printf(&s->section, "probe      = %s\n", given);
 	else
-		buf_printf(&s->section, "probe      = %s@%s\n",
-		    is_among(any, address) ? "127.0.0.1" : address, port);
+		buf_printf(&s->section, "probe      = %s@%s\n", setup_reach(address),
+		    port);
 }
 
 enum err
@@ -447,6 +426,7 @@ fini(struct setup *s)
 	sources_fini(&s->sources);
 	buf_fini(&s->section);
 	buf_fini(&s->todo);
+	free(s->groups);
 	free(s->settings);
 	free(s->config);
 	free(s->config_dir);
@@ -469,7 +449,7 @@ setup_run(struct ctl *ctl)
 		rc = find_config(&s);
 	if (!rc) {
 		find_dirs(&s);
-		find_people(&s);
+		setup_people(&s);
 		const char *name = setup_get(&s, "name", NULL);
 		buf_printf(&s.section, "[backend %s%s]\ndriver     = %s\n",
 		    name ? name : s.server->name, name ? "" : "1", s.server->name);

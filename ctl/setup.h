@@ -17,6 +17,7 @@
  * made. Talks to no agent and starts nothing.
  *
  *   setup.c         the command: settings, what is shown, the order of things
+ *   setup_people.c  who agent and server are
  *   setup_steps.c   directories, files and edits: what is there, and making it
  *   setup_NAME.c    what one kind of server needs, and its check tool
  *   source.c        files that include others, and what is put into them
@@ -74,6 +75,8 @@ struct setup {
 	uid_t uid;
 	gid_t gid;
 	bool has_user, has_group;
+	gid_t *groups; /* of the user */
+	size_t n_groups;
 
 	struct setup_step *steps;
 	size_t n_steps, steps_room;
@@ -91,8 +94,16 @@ extern const struct setup_server setup_nsd, setup_knot, setup_bind, setup_yadifa
 const char *setup_get(const struct setup *s, const char *name, const char *otherwise);
 /* A line for who has to do the rest. */
 PRINTF(2, 3) void setup_todo(struct setup *s, const char *fmt, ...);
-/* probe = of the section: as given, or that address, in which "any" is the loopback. */
+/* Where to find what listens at this address: of "any", the loopback. */
+const char *setup_reach(const char *address);
+/* probe = of the section: as given, or setup_reach() of that address. */
 void setup_probe(struct setup *s, const char *address, const char *port);
+
+/* user, group and what is known of them; what is missing is left to do. */
+void setup_people(struct setup *s);
+/* A file of the server's that the agent's user has to read: if he may not, it is left
+ * to do. */
+void setup_readable(struct setup *s, const char *path);
 
 /* -- steps: each finds out whether it is there already -- */
 

@@ -109,18 +109,22 @@ static void
 say_control(struct setup *s, const struct control *c, const char *socket)
 {
 	char *at = strchr(c->interface, '@');
+	const char *port = at != NULL ? at + 1 : c->port;
 
 	if (c->interface[0] == '\0' || c->interface[0] == '/') {
 		buf_printf(&s->section, "control    = %s\n",
 		    c->interface[0] ? c->interface : socket);
 		return;
 	}
-	buf_printf(&s->section, "control    = %s%s%s\n", c->interface, at ? "" : "@",
-	    at ? "" : c->port);
+	if (at != NULL)
+		*at = '\0';
+	buf_printf(&s->section, "control    = %s@%s\n", setup_reach(c->interface),
+	    port);
 	buf_printf(&s->section, "tls-cert   = %s\ntls-key    = %s\ntls-ca     = %s\n",
 	    c->cert, c->key, c->ca);
-	setup_todo(s, "let %s read %s, %s and %s, and nobody else the key", s->user,
-	    c->cert, c->key, c->ca);
+	setup_readable(s, c->cert);
+	setup_readable(s, c->key);
+	setup_readable(s, c->ca);
 }
 
 static void

@@ -251,13 +251,11 @@ say(struct setup *s, const struct yadifa *y, const char *key_file)
 	const char *given = setup_get(s, "control", NULL);
 
 	say_probe(s, y, &address, &port);
-	bool any = address[0] == '\0' || strcmp(address, "0.0.0.0") == 0 ||
-		   strcmp(address, "::") == 0 || strcmp(address, "::0") == 0;
 	if (given != NULL)
 		buf_printf(&s->section, "control    = %s\n", given);
 	else
-		buf_printf(&s->section, "control    = %s@%s\n",
-		    any ? "127.0.0.1" : address, port);
+		buf_printf(&s->section, "control    = %s@%s\n", setup_reach(address),
+		    port);
 	buf_printf(&s->section, "key        = %s\nconfig-dir = %s\nzone-dir   = %s\n",
 	    y->key, s->config_dir, s->zone_dir);
 	buf_printf(&s->section, "transfer-dir = %s\npidfile    = %s\n", xfr,

@@ -51,7 +51,7 @@ runuser() { [ "$1 $2 $3" = '-u nsherd --' ] && shift 3 && "$@"; }
 rndc() { rndc_ "$@"; }
 systemctl() {
 	case $* in
-	'start nsherdd') agent_up ;;
+	'enable --now nsherdd') agent_up ;;
 	'reload yadifa') kill -HUP "$(<"$T/yadifa/run/yadifad.pid")" ;;
 	'reload nsherdd') kill -HUP "$AGENT_PID" ;;
 	'restart nsd')
@@ -306,6 +306,39 @@ cp -p "$T/bind/etc/rndc.key" "$T/bind/other/rndc.key"
 setup bind control=127.0.0.1@"$RNDC" --apply --yes >"$T/out" 2>&1 || { cat "$T/out"; fail "bind: views"; }
 grep -q 'view  *= in' "$T/out" && grep -q 'keys { "nsherd-bind"; "rndc-key"; }' "$CONFIG" &&
 	named-checkconf "$CONFIG" || { cat "$T/out"; fail "bind: $(cat "$CONFIG")"; }
+# control of NSD over TLS stays, and is used
+CONFIG=$T/nsd/tls/nsd.conf
+mkdir "$T/nsd/tls"
+nsd-control-setup -d "$T/nsd/tls" >/dev/null 2>&1 && chmod 600 "$T/nsd/tls/nsd_control.key" || fail "nsd-control-setup"
+SERVED_PORT=$(free_port)
+cat >"$CONFIG" <<N
+server:
+	ip-address: 127.0.0.1@$SERVED_PORT
+	username: ""
+	database: ""
+	zonelistfile: "$T/nsd/tls/zone.list"
+	xfrdfile: "$T/nsd/tls/xfrd.state"
+	xfrdir: "$T/nsd/tls"
+	pidfile: "$T/nsd/tls/nsd.pid"
+remote-control:
+	control-enable: yes
+	control-interface: 0.0.0.0
+	control-port: $(free_port)
+$(for f in server control; do printf '\t%s-%s-file: "%s"\n' $f key "$T/nsd/tls/nsd_$f.key" $f cert "$T/nsd/tls/nsd_$f.pem"; done)
+N
+setup nsd user=nobody >"$T/out" 2>&1
+[ $? -eq 3 ] && grep -q 'chgrp .*/nsd_control.key && chmod 640' "$T/out" || { cat "$T/out"; fail "nsd: a key that the agent cannot read"; }
+setup nsd --apply --yes >"$T/out" 2>&1 && grep -qx 'done; now: nsd-control reconfig' "$T/out" && ! grep -q 'control-interface' "$T/out" ||
+	{ cat "$T/out"; fail "nsd: over TLS"; }
+nsd -c "$CONFIG" && until_ok 15 test -s "$T/nsd/tls/nsd.pid" || fail "nsd: over TLS: it does not start"
+PIDS+=("$(cat "$T/nsd/tls/nsd.pid")")
+rm -rf "$T/state"
+AGENT_PORT=$(free_port)
+{ doc_block "$ROOT/doc/quickstart-nsd.md" conf | here; section nsd; } >"$T/nsherd.conf"
+grep -q '^control *= 127.0.0.1@' "$T/nsherd.conf" && grep -q '^tls-key ' "$T/nsherd.conf" || { cat "$T/nsherd.conf"; fail "nsd: over TLS"; }
+doc nsd start >"$T/out" 2>&1 && doc nsd zone >"$T/out" 2>&1 || { cat "$T/out"; fail "nsd: over TLS: $(nsherdctl backends)"; }
+grep -q 'shop.example .*serving' "$T/out" || { cat "$T/out"; fail "nsd: over TLS: no zone"; }
+agent_down
 CONFIG=$T/absent/nsd.conf
 setup nsd >"$T/out" 2>&1
 [ $? -eq 1 ] || fail "nsd: no file"
