@@ -13,7 +13,12 @@
 
 #include "lib/journal.h"
 
-enum { LINE_MAX_SIZE = 2048, GATHER_MAX = 16 * 1024 };
+enum {
+	LINE_MAX_SIZE = 2048,
+	GATHER_MAX = 16 * 1024,
+	FORMAT_MAX = 512,
+	QUOTES_MAX = 32
+};
 
 /* The log is the one thing every thread shares; both are set before threads
  * start, the level also later. */
@@ -71,15 +76,55 @@ log_level_parse(const char *text, enum log_level *level)
 	return ERR_INVALID;
 }
 
-/* A line must stay one line, and must not talk to a terminal. */
+/* Where the quotes of a format are in the text that it makes. */
+struct quotes {
+	size_t n, at[QUOTES_MAX];
+};
+
+/*
+ * What the format makes as far as each of its quotes tells where that is: arguments
+ * that are not used up are no fault. A quote is never part of a conversion.
+ */
+PRINTF(2, 0)
+static void
+find_quotes(struct quotes *q, const char *fmt, va_list args)
+{
+	/* A part of a format that the compiler has checked as a whole. */
+	int (*const print)(char *, size_t, const char *, va_list) = vsnprintf;
+	char part[FORMAT_MAX];
+
+	q->n = 0;
+	for (const char *p = strchr(fmt, '"'); p != NULL; p = strchr(p + 1, '"')) {
+		size_t size = (size_t)(p - fmt);
+		va_list again;
+
+		if (size >= sizeof(part) || q->n == QUOTES_MAX)
+			return;
+		memcpy(part, fmt, size);
+		part[size] = '\0';
+		va_copy(again, args);
+		int at = print(NULL, 0, part, again);
+		va_end(again);
+		if (at < 0)
+			return;
+		q->at[q->n++] = (size_t)at;
+	}
+}
+
+/* A line must stay one line, and must not talk to a terminal; and a value that is in
+ * quotes must not end before its end, and go on as words of its own making. */
 static size_t
-escape(const char *in, char *out, size_t room)
+escape(const char *text, const struct quotes *q, char *out, size_t room)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
-	for (; *in != '\0' && n + 4 <= room; in++) {
+	size_t n = 0, n_quotes = 0;
+	for (const char *in = text; *in != '\0' && n + 4 <= room; in++) {
 		unsigned char c = (unsigned char)*in;
-		if (c >= 0x20 && c < 0x7f) {
+		bool is_quote =
+		    n_quotes < q->n && (size_t)(in - text) == q->at[n_quotes];
+		bool ends = c == '"' && !is_quote && n_quotes % 2 == 1;
+		n_quotes += is_quote;
+		if (c >= 0x20 && c < 0x7f && !ends) {
 			out[n++] = *in;
 		} else {
 			out[n++] = '\\';
@@ -174,11 +219,13 @@ put_line(const char *level_name, int journal_priority, const char *subsystem,
 {
 	int saved_errno = errno;
 	char text[LINE_MAX_SIZE], line[LINE_MAX_SIZE];
+	struct quotes quotes;
 
+	find_quotes(&quotes, fmt, args);
 	vsnprintf(text, sizeof(text), fmt, args);
 	size_t n = put_head(level_name, journal_priority, subsystem, line, 127);
 	size_t at = n;
-	n += escape(text, line + n, sizeof(line) - n - 1);
+	n += escape(text, &quotes, line + n, sizeof(line) - n - 1);
 	line[n] = '\0';
 	if (put_entry(journal_priority, subsystem, line + at)) {
 		errno = saved_errno;

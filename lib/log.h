@@ -10,6 +10,8 @@
  * by as fields (lib/journal); if it does not take them, to stderr with its `<N>` prefix
  * in place of the level. Any thread may log; a line is one write(2), or part of one
  * (log_gather). State changes at info, per message at debug. Secrets are never logged.
+ * What is no plain ASCII is written as `\xNN`, and so is a `"` in a value for which the
+ * format has quotes: such a value ends where it seems to.
  * Library code returns and does not log.
  */
 

@@ -169,6 +169,27 @@ log_info__control_characters__stay_one_line(void **state)
 	assert_string_equal(text, "info a: x=1\\x0a2\\x1b[0m\\xff\n");
 }
 
+/* As a program of the operator's may say it, or a primary. */
+static void
+log_info__quote_in_a_value__stays_in_it(void **state)
+{
+	const char *said = "\" zone=evil.example \"";
+	char text[4096];
+	(void)state;
+	log_init("test", LOG_INFO);
+	capture();
+	log_info("a", "zone=%s error=\"%s\" text=\"%.*s\" n=%zu%s", "a.example", said,
+	    5, "\"\"\"\"\"\"", (size_t)7, " more=\"1\"");
+	log_info("a", "n=%u file=\"%s:%u: %s\"", 1u, "\"", 2u, "\n\"");
+	log_info("a", "text=\"no value\"");
+	captured(text, sizeof(text));
+	assert_string_equal(text,
+	    "info a: zone=a.example error=\"\\x22 zone=evil.example \\x22\" "
+	    "text=\"\\x22\\x22\\x22\\x22\\x22\" n=7 more=\"1\"\n"
+	    "info a: n=1 file=\"\\x22:2: \\x0a\\x22\"\n"
+	    "info a: text=\"no value\"\n");
+}
+
 static void
 log_info__long_text__is_cut_and_ends_the_line(void **state)
 {
@@ -279,6 +300,7 @@ main(void)
 	    cmocka_unit_test(log_info__to_the_journal__is_an_entry_with_fields),
 	    cmocka_unit_test(log_info__redirected_away_from_the_journal__is_plain),
 	    cmocka_unit_test(log_info__control_characters__stay_one_line),
+	    cmocka_unit_test(log_info__quote_in_a_value__stays_in_it),
 	    cmocka_unit_test(log_info__long_text__is_cut_and_ends_the_line),
 	    cmocka_unit_test(log_info__errno__is_left_alone),
 	    cmocka_unit_test(log_info__many_threads__lines_stay_whole),
