@@ -15,6 +15,7 @@
 #include "agent/health/health_file.h"
 #include "agent/rooms.h"
 #include "agent/store/status.h"
+#include "agent/telemetry.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -158,7 +159,10 @@ look(struct monitor *m)
 static void
 on_tick(uv_timer_t *timer)
 {
-	look(timer->data);
+	struct monitor *m = timer->data;
+
+	look(m);
+	telemetry_tick(m->rooms->telemetry);
 }
 
 /* -- life ------------------------------------------------------------------- */

@@ -6,7 +6,8 @@
 
 /*
  * Every second the backends' condition becomes the agent's verdict on its own
- * health: into the file health-file and into the status. See agent/health.
+ * health: into the file health-file and into the status. See agent/health. And the
+ * listener of the metrics is looked after.
  */
 
 struct monitor;

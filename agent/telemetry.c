@@ -20,6 +20,9 @@
 #include "lib/tls.h"
 #include "lib/version.h"
 
+/* A request with its answer; where there are many zones the page takes a second. */
+enum { REQUEST_MAX_MS = 30000 };
+
 /* What is published: a copy, of one configuration. The listener's threads hold it
  * while they look, so that a reload waits for none of them. */
 struct scope_catalog {
@@ -499,6 +502,12 @@ telemetry_commit(struct telemetry_change *change)
 		scope_unref(t, old);
 	metrics_commit(change->metrics);
 	free(change);
+}
+
+void
+telemetry_tick(struct telemetry *t)
+{
+	metrics_expire(t->metrics, REQUEST_MAX_MS);
 }
 
 const struct addr *

@@ -28,6 +28,9 @@ NODISCARD enum err telemetry_prepare(struct telemetry *t, const struct conf *con
 void telemetry_cancel(struct telemetry_change *change); /* takes NULL */
 void telemetry_commit(struct telemetry_change *change);
 
+/* Every second or so: ends what takes too long. */
+void telemetry_tick(struct telemetry *t);
+
 const struct addr *telemetry_address(const struct telemetry *t, size_t n);
 
 #endif

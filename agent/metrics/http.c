@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/metrics/http.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <microhttpd.h>
 
@@ -12,6 +14,7 @@
 #include "agent/metrics/openmetrics.h"
 #include "agent/metrics/page.h"
 #include "agent/metrics/process.h"
+#include "lib/clock.h"
 #include "lib/html.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -23,8 +26,16 @@ enum {
 	MEMORY_MAX = 16 << 10, /* of one connection: its request has to fit */
 };
 
+/* One who has come. */
+struct guest {
+	int fd; /* -1: nobody */
+	int64_t since_ms;
+};
+
 struct http {
 	struct MHD_Daemon *daemon;
+	pthread_mutex_t lock; /* of the guests */
+	struct guest guests[CONNECTIONS_MAX];
 	metrics_look_fn *look;
 	void *arg;
 	char *policy; /* Content-Security-Policy of the page */
@@ -153,6 +164,47 @@ on_request(void *arg, struct MHD_Connection *c, const char *url, const char *met
 	return sent;
 }
 
+/* -- guests ---------------------------------------------------------------------- */
+
+/* MHD closes the socket after it has said so, and not before this returns. */
+static void
+on_connection(void *arg, struct MHD_Connection *c, void **context,
+    enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http *h = arg;
+	struct guest *g = *context;
+
+	pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; g == NULL && i < CONNECTIONS_MAX; i++)
+		if (h->guests[i].fd < 0)
+			g = &h->guests[i];
+	if (g != NULL && code == MHD_CONNECTION_NOTIFY_STARTED)
+		*g = (struct guest){.fd = info != NULL ? info->connect_fd : -1,
+		    .since_ms = clock_ms()};
+	else if (g != NULL)
+		g->fd = -1;
+	pthread_mutex_unlock(&h->lock);
+	*context = code == MHD_CONNECTION_NOTIFY_STARTED ? g : NULL;
+}
+
+void
+http_expire(struct http *http, unsigned age_ms)
+{
+	int64_t now = clock_ms();
+
+	if (http == NULL)
+		return;
+	pthread_mutex_lock(&http->lock);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		const struct guest *g = &http->guests[i];
+		if (g->fd >= 0 && now - g->since_ms >= age_ms)
+			(void)shutdown(g->fd, SHUT_RDWR); /* MHD sees its end */
+	}
+	pthread_mutex_unlock(&http->lock);
+}
+
 /* -- life ----------------------------------------------------------------------- */
 
 PRINTF(2, 0)
@@ -176,6 +228,14 @@ keep_escapes(void *arg, struct MHD_Connection *c, char *text)
 	return strlen(text);
 }
 
+static void
+http_free(struct http *h)
+{
+	pthread_mutex_destroy(&h->lock);
+	free(h->policy);
+	free(h);
+}
+
 struct http *
 http_start(int fd, metrics_look_fn *look, void *arg)
 {
@@ -186,6 +246,9 @@ http_start(int fd, metrics_look_fn *look, void *arg)
 	h->arg = arg;
 	h->policy = mem_printf("%s; frame-ancestors 'none'", policy);
 	free(policy);
+	pthread_mutex_init(&h->lock, NULL);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		h->guests[i].fd = -1;
 	h->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC |
 					 MHD_USE_ERROR_LOG,
 	    0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_trouble, NULL,
@@ -194,12 +257,12 @@ http_start(int fd, metrics_look_fn *look, void *arg)
 	    (unsigned)CONNECTIONS_OF_ONE_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX,
 	    MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (h->daemon != NULL)
 		return h;
 	/* Where it is the thread that is missing the socket was closed. */
-	free(h->policy);
-	free(h);
+	http_free(h);
 	return NULL;
 }
 
@@ -209,6 +272,5 @@ http_stop(struct http *http)
 	if (http == NULL)
 		return;
 	MHD_stop_daemon(http->daemon);
-	free(http->policy);
-	free(http);
+	http_free(http);
 }

@@ -155,6 +155,13 @@ metrics_commit(struct metrics_change *change)
 	free(change);
 }
 
+void
+metrics_expire(struct metrics *m, unsigned age_ms)
+{
+	for (size_t i = 0; i < m->n; i++)
+		http_expire(m->listeners[i].http, age_ms);
+}
+
 const struct addr *
 metrics_address(const struct metrics *m, size_t n)
 {

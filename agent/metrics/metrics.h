@@ -44,6 +44,10 @@ NODISCARD enum err metrics_prepare(struct metrics *m, const struct addr *listen,
 void metrics_cancel(struct metrics_change *change); /* takes NULL */
 void metrics_commit(struct metrics_change *change);
 
+/* Ends the connections that are as old: whoever sends or reads an octet now and then
+ * is not silent, and would keep others out for ever. To be called now and then. */
+void metrics_expire(struct metrics *m, unsigned age_ms);
+
 /* What is listened on; a port 0 (tests) was chosen by the system. NULL past the last.
  */
 const struct addr *metrics_address(const struct metrics *m, size_t n);

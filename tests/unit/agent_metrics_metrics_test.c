@@ -5,6 +5,8 @@
  */
 #include "tests/unit/test.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -226,6 +228,45 @@ metrics__many_silent_connections__do_not_keep_it(void **state)
 	assert_int_equal(connect_to(&addr), -1);
 }
 
+static bool
+has_ended(int fd)
+{
+	char byte;
+
+	(void)!send(fd, "e", 1, MSG_NOSIGNAL);
+	ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* They send something often enough, and never come to an end. */
+static void
+metrics__slow_requests__are_ended(void **state)
+{
+	enum { SLOW = 12, TRIES = 30000 };
+	struct addr addr;
+	int fds[SLOW], n_ended = 0;
+	(void)state;
+	struct metrics *m = start(&addr);
+	for (int i = 0; i < SLOW; i++) {
+		fds[i] = connect_to(&addr);
+		assert_true(fds[i] >= 0);
+		assert_int_equal(send(fds[i], "GET /m", 6, MSG_NOSIGNAL), 6);
+	}
+	metrics_expire(m, 3600000);
+	for (int tries = 0; n_ended < SLOW && tries < TRIES; tries++) {
+		metrics_expire(m, 0); /* of those that it has let in by now */
+		n_ended = 0;
+		for (int i = 0; i < SLOW; i++)
+			n_ended += has_ended(fds[i]);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(n_ended, SLOW);
+	EXPECT(&addr, "GET /metrics" HEAD, "HTTP/1.1 200 ");
+	for (int i = 0; i < SLOW; i++)
+		close(fds[i]);
+	metrics_free(m);
+}
+
 static void
 metrics__other_addresses__old_ones_are_closed(void **state)
 {
@@ -295,6 +336,7 @@ main(void)
 	    cmocka_unit_test(metrics__other_requests__are_refused),
 	    cmocka_unit_test(metrics__no_http_and_too_long__end_the_connection),
 	    cmocka_unit_test(metrics__many_silent_connections__do_not_keep_it),
+	    cmocka_unit_test(metrics__slow_requests__are_ended),
 	    cmocka_unit_test(metrics__other_addresses__old_ones_are_closed),
 	    cmocka_unit_test(metrics__many_at_once__each_has_an_answer),
 	};
