@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/conf.h"
+#include "agent/conf_read.h"
 #include "agent/pattern/pattern.h"
 #include "agent/store/catalogs.h"
 #include "lib/catz.h"
@@ -212,9 +213,8 @@ check_backend(struct conf *conf, size_t n)
 
 /* -- all of it ------------------------------------------------------------- */
 
-/* Where [agent] sets it; 0: nowhere. */
-static unsigned
-line_of(const struct conf *conf, const char *name)
+unsigned
+conf_line_of(const struct conf *conf, const char *name)
 {
 	for (size_t i = 0; i < conf->n_lines; i++)
 		if (strcmp(conf->lines[i].section, "agent") == 0 &&
@@ -238,7 +238,7 @@ default_listen(struct conf *conf)
 static bool
 was_given(const struct conf *conf, const char *name)
 {
-	return line_of(conf, name) != 0;
+	return conf_line_of(conf, name) != 0;
 }
 
 static void
@@ -247,13 +247,13 @@ check_listen_tls(struct conf *conf)
 	bool has_cert = conf->tls_cert != NULL, has_key = conf->tls_key != NULL;
 
 	if (was_given(conf, "listen-tls") && !has_cert && !has_key)
-		conf_fault(conf, line_of(conf, "listen-tls"),
+		conf_fault(conf, conf_line_of(conf, "listen-tls"),
 		    "listen-tls: needs tls-cert and tls-key");
 	else if (has_cert != has_key)
-		conf_fault(conf, line_of(conf, has_cert ? "tls-cert" : "tls-key"),
+		conf_fault(conf, conf_line_of(conf, has_cert ? "tls-cert" : "tls-key"),
 		    "tls-cert and tls-key go together");
 	if (conf->tls_client_ca != NULL && !was_given(conf, "listen-tls"))
-		conf_fault(conf, line_of(conf, "tls-client-ca"),
+		conf_fault(conf, conf_line_of(conf, "tls-client-ca"),
 		    "tls-client-ca: makes no sense without listen-tls");
 }
 
@@ -290,11 +290,11 @@ void
 conf_keep_fixed(struct conf *now, const struct conf *old, conf_fixed_fn *fn, void *arg)
 {
 	if (strcmp(now->name, old->name) != 0) {
-		fn(arg, "name", line_of(now, "name"));
+		fn(arg, "name", conf_line_of(now, "name"));
 		memcpy(now->name, old->name, sizeof(now->name));
 	}
 	if (strcmp(now->state_dir, old->state_dir) != 0) {
-		fn(arg, "state-dir", line_of(now, "state-dir"));
+		fn(arg, "state-dir", conf_line_of(now, "state-dir"));
 		free(now->state_dir);
 		now->state_dir = mem_strdup(old->state_dir);
 	}
@@ -304,10 +304,10 @@ void
 conf_fault_in(struct conf *conf, const char *setting, const struct err_where *where)
 {
 	if (strcmp(where->file, setting) == 0) /* about itself, and no file */
-		conf_fault(conf, line_of(conf, setting), "%s: %s", setting,
+		conf_fault(conf, conf_line_of(conf, setting), "%s: %s", setting,
 		    where->what);
 	else
-		fault_in_file(conf, line_of(conf, setting), setting, where);
+		fault_in_file(conf, conf_line_of(conf, setting), setting, where);
 }
 
 /* -- this machine ---------------------------------------------------------- */
@@ -316,7 +316,7 @@ conf_fault_in(struct conf *conf, const char *setting, const struct err_where *wh
 static void
 check_state_dir(struct conf *conf)
 {
-	unsigned line = line_of(conf, "state-dir");
+	unsigned line = conf_line_of(conf, "state-dir");
 	struct stat st;
 
 	if (stat(conf->state_dir, &st) == 0) {

@@ -38,6 +38,8 @@ struct conf_setting {
 extern const struct conf_setting conf_agent_settings[], conf_key_settings[],
     conf_catalog_settings[], conf_backend_settings[];
 
+/* Where [agent] sets it; 0: nowhere. */
+unsigned conf_line_of(const struct conf *conf, const char *name);
 /* Defaults that are not zero. */
 void conf_set_health_defaults(struct health_conf *h);
 void conf_set_catalog_defaults(struct conf_catalog *c);

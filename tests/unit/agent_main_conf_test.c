@@ -615,6 +615,51 @@ check_all__this_machine__faults_are_told(void **state)
 	conf_free(conf);
 }
 
+static void
+gather_advice(void *arg, const char *text)
+{
+	char *all = arg;
+	size_t n = strlen(all);
+	if (strstr(text, "health-file") != NULL)
+		snprintf(all + n, 500 - n, "%s\n", text);
+}
+
+static void
+advise__health_file__its_directory_is_looked_at(void **state)
+{
+	static const struct {
+		const char *file, *why; /* NULL: nothing is said */
+	} cases[] = {
+	    {"here", NULL},
+	    {"none/here", "No such file or directory"},
+	    {"plain/here", "Not a directory"},
+	    {"sub", "Is a directory"},
+	};
+	char text[600], sub[128];
+	(void)state;
+
+	write_file("plain", "", 0600);
+	snprintf(sub, sizeof(sub), "%s/sub", dir);
+	mkdir(sub, 0700);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char advice[500] = "";
+		snprintf(text, sizeof(text),
+		    "[agent]\nstate-dir = %s/state\nhealth-file = %s/%s\n"
+		    "[catalog main]\nname = catalog.example\n",
+		    dir, dir, cases[i].file);
+		struct conf *conf = load_good(text);
+		conf_advise(conf, gather_advice, advice);
+		conf_free(conf);
+		if (cases[i].why == NULL) {
+			assert_string_equal(advice, "");
+			continue;
+		}
+		assert_non_null(strstr(advice, ":3: warning: health-file: "));
+		assert_non_null(strstr(advice, cases[i].why));
+	}
+	rmdir(sub);
+}
+
 /* -- reload ---------------------------------------------------------------- */
 
 static void
@@ -689,6 +734,7 @@ main(void)
 		check_all__tls_files__faults_are_at_the_line_that_names_them),
 	    cmocka_unit_test(guard_remove__every_form__is_read),
 	    cmocka_unit_test(check_all__this_machine__faults_are_told),
+	    cmocka_unit_test(advise__health_file__its_directory_is_looked_at),
 	    cmocka_unit_test(keep_fixed__name_and_state_dir__are_told_and_kept),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
