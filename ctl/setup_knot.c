@@ -285,9 +285,16 @@ look(struct setup *s)
 	if (!e)
 		e = look_options(s, confdb);
 	if (!e) {
+		bool is_made = access(data, F_OK) == 0;
 		setup_dir(s, s->zone_dir);
-		setup_make(s, confdb, access(data, F_OK) == 0,
-		    "made of the configuration", make_database);
+		setup_make(s, confdb, is_made, "made of the configuration",
+		    make_database);
+		/* Debian's file has none; later it is the database that counts. */
+		if (!is_made && (k.listen == NULL || k.listen[0] == '\0'))
+			setup_todo(s,
+			    "set listen in section server of %s, before --apply: "
+			    "without it knotd answers nowhere",
+			    s->config);
 		say(s, &k, confdb);
 		s->own = k.user;
 		k.user = NULL;

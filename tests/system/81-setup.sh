@@ -306,6 +306,11 @@ cp -p "$T/bind/etc/rndc.key" "$T/bind/other/rndc.key"
 setup bind control=127.0.0.1@"$RNDC" --apply --yes >"$T/out" 2>&1 || { cat "$T/out"; fail "bind: views"; }
 grep -q 'view  *= in' "$T/out" && grep -q 'keys { "nsherd-bind"; "rndc-key"; }' "$CONFIG" &&
 	named-checkconf "$CONFIG" || { cat "$T/out"; fail "bind: $(cat "$CONFIG")"; }
+# Debian's knot.conf listens nowhere
+CONFIG=$T/knot/other.conf
+sed '/listen/d' "${FILE[knot]}" >"$CONFIG"
+setup knot confdb="$T/knot/otherdb" >"$T/out" 2>&1
+[ $? -eq 3 ] && grep -q 'set listen in section server' "$T/out" || { cat "$T/out"; fail "knot: no listen"; }
 # control of NSD over TLS stays, and is used
 CONFIG=$T/nsd/tls/nsd.conf
 mkdir "$T/nsd/tls"
