@@ -61,8 +61,8 @@ unshare --mount --propagation private sh -c 'mount -t tmpfs tmpfs "$1" && cd "$1
 	mkdir upper work root && mount -t overlay -o lowerdir=/,upperdir="$1/upper,workdir=$1/work" overlay root' \
 	sh "$T/over" >"$T/out" 2>&1 || skip "contents are right; no overlay to install in: $(head -n 1 "$T/out")"
 write_agent # for its port
-NSD_PORT=$(free_port)
-export T D ROOT C WAIT PYTHON AGENT_PORT NSD_PORT
+NSD_PORT=$(free_port) NETCONF_PORT=$(free_port)
+export T D ROOT C WAIT PYTHON AGENT_PORT NSD_PORT NETCONF_PORT
 unshare --mount --propagation private --pid --fork --kill-child \
 	bash "$ROOT/tests/system/packages_root.sh" >"$T/root.log" 2>&1
 case $? in

@@ -57,6 +57,11 @@ case $* in
 	setpriv --reuid=nsherd --regid=nsherd --init-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
 	    nsherdd >>"$T/agent.out" 2>&1 </dev/null &
 	echo $! >/run/agent.pid ;;
+'reload nsherdd') kill -HUP "$(cat /run/agent.pid)" ;;
+'enable --now nsherd-netconfd')
+	setpriv --reuid=nsherd-netconf --regid=nsherd-netconf --init-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
+	    nsherd-netconfd >>"$T/netconf.out" 2>&1 </dev/null &
+	echo $! >/run/netconf.pid ;;
 esac
 S
 chmod 755 "$R/usr/bin/systemctl"
@@ -110,8 +115,8 @@ told | grep -q 'try-restart nsherdd.service' || fail "an agent that runs would n
 printf 'server:\n\tip-address: 127.0.0.1@%s\n\tlog-only-syslog: no\n' "$NSD_PORT" >"$R/etc/nsd/nsd.conf.d/port.conf"
 sed -i "s/@5300/@$AGENT_PORT/; s/127\.0\.0\.1@53$/127.0.0.1@$NSD_PORT/; s/, ::1.*//" "$R/usr/share/nsherd/nsherd.conf"
 export NSHERD_SERVER=127.0.0.1@$AGENT_PORT
-block() { # N: of the section Install
-	awk -v want="$1" '/^## / { on = $0 == "## Install" }
+block() { # N [SECTION]: of the section Install, or that one
+	awk -v want="$1" -v section="## ${2-Install}" '/^## / { on = $0 == section }
 		on && /^```/ { inside = !inside; if (inside) n++; next }
 		on && inside && n == want' "$ROOT/README.md" | tee "$T/block" | grep -q . || fail "README: no block $1"
 	sed -i "s/dig @127.0.0.1 /&-p $NSD_PORT /; s/--wait\$/--wait=$((20 * WAIT))/" "$T/block"
@@ -126,6 +131,23 @@ grep -q 'shop.example *nsd1 *serving' "$T/said.out" || { cat "$T/said.out"; fail
 grep -q '^shop.example.*SOA' "$T/said.out" || { cat "$T/said.out"; fail "no answer"; }
 is "a zone file" "$(owner /var/lib/nsd/nsherd/shop.example.zone)" 'nsherd:nsd 640'
 is "the include" "$(owner /etc/nsd/nsherd/nsherd.conf)" 'nsherd:nsd 640'
+
+# The gateway, by the README's words, too
+mkdir -p "$R/home/alice/.ssh"
+in_root ssh-keygen -q -t ed25519 -N '' -f /home/alice/.ssh/id_ed25519 || fail "ssh-keygen"
+sed -i "s/@5300/@$AGENT_PORT/; s/@830/@$NETCONF_PORT/" "$R/usr/share/nsherd/netconf.conf"
+block 1 NETCONF && sed -i '/^ssh /d' "$T/block" && said "NETCONF"
+zones_by_netconf() {
+	local base=urn:ietf:params:xml:ns:netconf:base:1.0
+	printf '%s]]>]]>' "<hello xmlns=\"$base\"><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>" \
+		"<rpc xmlns=\"$base\" message-id=\"1\"><get-config><source><running/></source></get-config></rpc>" \
+		"<rpc xmlns=\"$base\" message-id=\"2\"><close-session/></rpc>" |
+		in_root timeout $((10 * WAIT)) ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+			-i /home/alice/.ssh/id_ed25519 -s -p "$NETCONF_PORT" alice@127.0.0.1 netconf >"$T/netconf.xml" 2>&1
+	grep -q '<domain>shop.example</domain>' "$T/netconf.xml"
+}
+until_ok 20 zones_by_netconf || { cat "$T/netconf.xml" "$T/netconf.out"; fail "README: no zones by NETCONF"; }
+in_root sh -c 'kill $(cat /run/netconf.pid)'
 
 # Whose rights are missing is said, with what to do about it
 check() { in_root runuser -u nsherd -- nsherdd -t >"$T/said.out" 2>&1; }
