@@ -24,9 +24,9 @@ static const struct row_key facts[] = {
     {{"guard", "Guard", CELL_STATE, false}, "guard"},
     {{"since", "Since", CELL_TIME, false}, "guard-since"},
     {{"held", "Held", CELL_NUMBER, false}, "held"},
-    {{"used", "Removed in the window", CELL_NUMBER, false}, "guard-used"},
-    {{"limit", "Limit", CELL_TEXT, false}, "guard-limit"},
-    {{"window", "Window in seconds", CELL_NUMBER, false}, "guard-window"},
+    {{"used", "Window removed", CELL_NUMBER, false}, "guard-used"},
+    {{"limit", "Window limit", CELL_TEXT, false}, "guard-limit"},
+    {{"window", "Window seconds", CELL_NUMBER, false}, "guard-window"},
 };
 
 static struct cell
