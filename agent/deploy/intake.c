@@ -198,9 +198,11 @@ intake_log(struct batch *b)
 		return false;
 	struct pass pass = {.batch = b};
 	bool more = read_log(b, &e->fast, &pass);
-	while (!more && b->n_work >= GROWING_MIN &&
+	uint64_t read_to = 0; /* one that cannot be read is not read for ever */
+	while (!more && b->n_work >= GROWING_MIN && e->fast.seq > read_to &&
 	       e->fast.seq < store_log_seq(e->store)) {
 		/* It grew while it was read: together is sooner. */
+		read_to = e->fast.seq;
 		views_close(&b->views);
 		more = read_log(b, &e->fast, &pass);
 	}

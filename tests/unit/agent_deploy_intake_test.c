@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "agent/store/txn.h"
 #include "tests/unit/agent_deploy_fixture.h"
 
 /*
@@ -175,6 +176,41 @@ batch__larger_than_a_portion__each_is_on_record_before_it_is_sent(void **state)
 	world_free(w);
 }
 
+/* The changes, and an entry that makes no sense. */
+static enum err
+change_and_spoil(struct store_txn *txn, struct store_job *job)
+{
+	struct work w = {.kind = WORK_RESYNC};
+	struct skey key;
+	enum err err = change_run(txn, job);
+	if (err != OK)
+		return err;
+	worklog_append(txn, &w);
+	skey_init(&key);
+	skey_u64(&key, w.seq);
+	txn_put(txn, TABLE_LOG, &key, "?", 1);
+	return OK;
+}
+
+/* There are enough to look whether more follows, and what does cannot be read. */
+static void
+batch__log_ends_in_what_is_unreadable__goes_all_the_same(void **state)
+{
+	(void)state;
+	struct world *w = costly_world(false);
+	struct change changes[MANY];
+	struct change_job job = {.job = {.run = change_and_spoil},
+	    .w = w,
+	    .changes = changes,
+	    .n = MANY};
+	for (unsigned i = 0; i < MANY; i++)
+		changes[i] =
+		    (struct change){CHANGE_ADD, zones[i], ids[i], "primary", 0};
+	assert_int_equal(store_call(w->store, STORE_CATALOG, &job.job), OK);
+	EVENTUALLY(n_there(w, "primary") == MANY);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -182,6 +218,7 @@ main(void)
 	    cmocka_unit_test(batch__removed_while_it_grows__not_added),
 	    cmocka_unit_test(batch__added_again_while_it_grows__stays),
 	    cmocka_unit_test(batch__changed_while_it_grows__has_the_last_pattern),
+	    cmocka_unit_test(batch__log_ends_in_what_is_unreadable__goes_all_the_same),
 	    cmocka_unit_test(
 		batch__larger_than_a_portion__each_is_on_record_before_it_is_sent),
 	};
