@@ -229,7 +229,7 @@ settle_retry(struct batch *b, struct item *it)
 	n->id = d->found ? d->id : it->ledger->id;
 	n->keep_error = true;
 	n->retry = NOTE_AT;
-	n->retry_at = engine_unix_ms() + 60000;
+	n->retry_at = engine_due_ms(b->engine) + 60000;
 	n->state = ZONE_APPLIED;
 	it->action = ACT_NOTE;
 	it->has_note = false;

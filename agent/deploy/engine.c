@@ -13,6 +13,7 @@
 #include "agent/deploy/adapt.h"
 #include "agent/deploy/batch.h"
 #include "agent/deploy/graves.h"
+#include "agent/deploy/hasten.h"
 #include "agent/deploy/intake.h"
 #include "agent/deploy/outcome.h"
 #include "agent/deploy/recheck.h"
@@ -151,11 +152,9 @@ engine_stopping(const struct engine *e)
 }
 
 uint64_t
-engine_unix_ms(void)
+engine_due_ms(const struct engine *e)
 {
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (e->epoch_us + pace_now_us()) / 1000;
 }
 
 size_t
@@ -171,7 +170,7 @@ uint64_t
 engine_verify_later(struct engine *e)
 {
 	enum { UNLIMITED = 5000 }; /* a second, where probes are not limited */
-	uint64_t now = engine_unix_ms() * 1000 + 500000;
+	uint64_t now = engine_due_ms(e) * 1000 + 500000;
 	unsigned rate = e->conf->probe_rate > 0 ? e->conf->probe_rate : UNLIMITED;
 	if (e->verify_us < now)
 		e->verify_us = now;
@@ -434,8 +433,8 @@ sleep_ms(struct engine *e)
 		return (int)(e->ready_us > now ? (e->ready_us - now) / 1000 + 1 : 0);
 	struct store_txn *txn = store_read(e->store, STORE_STATUS);
 	if (status_next_due(txn, e->conf->nr, &due) == OK) {
-		uint64_t unix_ms = engine_unix_ms();
-		uint64_t in_us = due > unix_ms ? (due - unix_ms) * 1000 : 50000;
+		uint64_t due_ms = engine_due_ms(e);
+		uint64_t in_us = due > due_ms ? (due - due_ms) * 1000 : 50000;
 		if (now + in_us < at)
 			at = now + in_us;
 	}
@@ -491,6 +490,7 @@ engine_main(void *arg)
 	await_driver(e);
 	e->ready_us = 0;
 	repattern_survey(e);
+	hasten_retries(e);
 	while (!engine_stopping(e)) {
 		take_in(e);
 		take_settled(e);

@@ -98,6 +98,7 @@ struct engine {
 	struct record *held;
 	bool swollen;       /* there was a large batch; not yet trimmed */
 	bool late;          /* additions wait for the rate */
+	uint64_t epoch_us;  /* Unix time when pace_now_us() was 0, as of the start */
 	uint64_t verify_us; /* Unix: the next free place for a verification put off */
 	struct pace adds;   /* of secondaries */
 	struct transfers transfers;
@@ -169,7 +170,9 @@ struct again *engine_again(struct engine *e, const struct dname *zone);
 void engine_settle(struct engine *e, struct watch *w, uint64_t catalog_job,
     uint64_t status_job);
 const struct deploy_catalog *engine_catalog(const struct engine *e, uint8_t nr);
-uint64_t engine_unix_ms(void);
+/* Unix ms for retries, by the clock as it was at the start: who sets it back by an
+ * hour makes no zone wait for that hour. */
+uint64_t engine_due_ms(const struct engine *e);
 /* How many zones to ask about at a time, so that an answer comes in a second or two. */
 size_t engine_watch_max(const struct engine *e);
 /* Where a verification that cannot be watched now finds its place (Unix ms). */

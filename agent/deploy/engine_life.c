@@ -40,6 +40,10 @@ engine_new(struct roster *roster, struct store *store, struct pattern_set *patte
 	e->patterns = pattern_set_ref(patterns);
 	e->again_last = &e->again;
 	e->reconcile_wanted = true;
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	e->epoch_us =
+	    (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000 - pace_now_us();
 	e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	e->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&e->lock, NULL);

@@ -276,7 +276,7 @@ intake_due(struct batch *b)
 	struct engine *e = b->engine;
 	struct store_txn *txn = batch_views(b)->status;
 	enum err err =
-	    status_each_due(txn, e->conf->nr, engine_unix_ms(), DUE_MAX, take_due, b);
+	    status_each_due(txn, e->conf->nr, engine_due_ms(e), DUE_MAX, take_due, b);
 	if (err != OK && err != ERR_BUSY)
 		log_error("deploy", "backend=%s status=unreadable error=\"%s\"",
 		    e->conf->backend.name, err_str(err));

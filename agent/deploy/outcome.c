@@ -200,7 +200,7 @@ clash(struct engine *e, struct record *r, struct item *it)
 	struct note *n = put_note(r, it, NOTE_STATE, ZONE_CONFLICT,
 	    "the server has this zone, and it is not ours");
 	n->retry = NOTE_AT;
-	n->retry_at = engine_unix_ms() + CLASH_AGAIN_MS;
+	n->retry_at = engine_due_ms(e) + CLASH_AGAIN_MS;
 	log_warn("deploy", "backend=%s zone=%s state=conflict", e->conf->backend.name,
 	    dname_print_short(&it->zone, zone));
 }
@@ -295,7 +295,7 @@ static void
 op_failed(struct batch *b, struct record *r, struct item *it,
     const struct backend_op *op)
 {
-	uint64_t soon = engine_unix_ms() + SOON_MS;
+	uint64_t soon = engine_due_ms(b->engine) + SOON_MS;
 	switch (op->result) {
 	case RESULT_OK:
 	case RESULT_ALREADY: break;
@@ -435,7 +435,8 @@ record_item(struct batch *b, struct record *r, struct item *it)
 	case ACT_CHANGE:
 	case ACT_ADD:
 		if (b->err != ERR_CANCELED)
-			put_failure(b, r, it, NOTE_AT, engine_unix_ms() + SOON_MS,
+			put_failure(b, r, it, NOTE_AT,
+			    engine_due_ms(b->engine) + SOON_MS,
 			    reason(b, "", "not tried"));
 		break;
 	case ACT_ASK: break; /* until there is an answer */

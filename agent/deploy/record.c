@@ -159,9 +159,7 @@ note_fault(const struct note *n, struct zone_status *s, enum zone_state state)
 static void
 note_apply(struct store_txn *txn, const struct engine *e, const struct note *n)
 {
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	uint64_t now = (uint64_t)ts.tv_sec;
+	uint64_t now = (uint64_t)time(NULL);
 	struct zone_status s = {0}, old;
 	bool found = note_find(txn, e, n, &old);
 	if (n->kind == NOTE_GONE) {
@@ -214,7 +212,7 @@ note_apply(struct store_txn *txn, const struct engine *e, const struct note *n)
 	if (!still && !n->keep_error)
 		memcpy(s.error, n->error, sizeof(s.error));
 	if (!still)
-		note_retry(n, &s, now * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+		note_retry(n, &s, engine_due_ms(e));
 	status_put(txn, &s);
 }
 

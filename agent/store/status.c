@@ -521,12 +521,10 @@ visit_due(void *arg, const MDB_val *key, const MDB_val *value)
 	return err == OK ? each->visit(each->arg, &s) : err;
 }
 
-enum err
-status_each_due(struct store_txn *txn, uint8_t backend, uint64_t now_ms, size_t max,
-    status_visit_fn *visit, void *arg)
+static enum err
+each_from(struct each *each, uint8_t backend, uint64_t from_ms, size_t max)
 {
 	struct skey start;
-	struct each each = {.txn = txn, .visit = visit, .arg = arg, .until_ms = now_ms};
 	const struct walk walk = {.table = TABLE_DUE,
 	    .start = &start,
 	    .prefix_size = 1,
@@ -534,8 +532,31 @@ status_each_due(struct store_txn *txn, uint8_t backend, uint64_t now_ms, size_t 
 
 	skey_init(&start);
 	skey_u8(&start, backend);
-	enum err err = txn_walk(txn, &walk, visit_due, &each);
-	return each.over ? OK : err;
+	skey_u64(&start, from_ms);
+	enum err err = txn_walk(each->txn, &walk, visit_due, each);
+	return each->over ? OK : err;
+}
+
+enum err
+status_each_due(struct store_txn *txn, uint8_t backend, uint64_t now_ms, size_t max,
+    status_visit_fn *visit, void *arg)
+{
+	struct each each = {.txn = txn, .visit = visit, .arg = arg, .until_ms = now_ms};
+
+	return each_from(&each, backend, 0, max);
+}
+
+enum err
+status_each_later(struct store_txn *txn, uint8_t backend, uint64_t after_ms, size_t max,
+    status_visit_fn *visit, void *arg)
+{
+	struct each each = {.txn = txn,
+	    .visit = visit,
+	    .arg = arg,
+	    .until_ms = UINT64_MAX};
+
+	return after_ms < UINT64_MAX ? each_from(&each, backend, after_ms + 1, max)
+				     : OK;
 }
 
 static enum err

@@ -72,7 +72,10 @@ NODISCARD enum err status_each(struct store_txn *txn, uint8_t catalog,
 /* Zones of a backend whose retry_at has come, earliest first. */
 NODISCARD enum err status_each_due(struct store_txn *txn, uint8_t backend,
     uint64_t now_ms, size_t max, status_visit_fn *visit, void *arg);
-/* When the earliest of them is; ERR_NOTFOUND: none. */
+/* Those whose retry_at is later than that. */
+NODISCARD enum err status_each_later(struct store_txn *txn, uint8_t backend,
+    uint64_t after_ms, size_t max, status_visit_fn *visit, void *arg);
+/* When the earliest of them all is; ERR_NOTFOUND: none. */
 NODISCARD enum err status_next_due(struct store_txn *txn, uint8_t backend,
     uint64_t *at_ms);
 

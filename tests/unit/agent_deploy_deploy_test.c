@@ -415,6 +415,46 @@ rejected__is_failed_and_not_in_the_ledger(void **state)
 	world_free(w);
 }
 
+struct put_off {
+	struct store_job job; /* first */
+	struct zone_status s;
+};
+
+static enum err
+put_off(struct store_txn *txn, struct store_job *job)
+{
+	status_put(txn, &((struct put_off *)job)->s);
+	return OK;
+}
+
+static bool
+is_due_within_s(struct world *w, const char *zone, uint64_t seconds)
+{
+	struct zone_status s;
+	return get_status(w, zone, &s) &&
+	       s.retry_at <= ((uint64_t)time(NULL) + seconds) * 1000;
+}
+
+/* As it was written by a run whose clock was ahead by a day. */
+static void
+restart__retry_is_a_day_off__comes_at_once(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	struct put_off p = {.job.run = put_off};
+	world_start(w);
+	add_zone(w, "a.test", "m1", "primary");
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
+	world_stop(w);
+	assert_true(get_status(w, "a.test", &p.s));
+	p.s.retry_at = ((uint64_t)time(NULL) + 86400) * 1000;
+	assert_int_equal(store_call(w->store, STORE_STATUS, &p.job), OK);
+	assert_false(is_due_within_s(w, "a.test", 3600));
+	world_start(w);
+	EVENTUALLY(is_due_within_s(w, "a.test", 3600));
+	world_free(w);
+}
+
 /* Or it would be a stray, once its member goes. */
 static void
 rejected__it_is_there__stays_in_the_ledger_and_goes_with_its_member(void **state)
@@ -694,6 +734,7 @@ main(void)
 	    cmocka_unit_test(conflict__operators_zone__is_never_touched),
 	    cmocka_unit_test(retry__server_busy__comes_back_when_it_said),
 	    cmocka_unit_test(rejected__is_failed_and_not_in_the_ledger),
+	    cmocka_unit_test(restart__retry_is_a_day_off__comes_at_once),
 	    cmocka_unit_test(
 		rejected__it_is_there__stays_in_the_ledger_and_goes_with_its_member),
 	    cmocka_unit_test(unknown__it_happened__is_found_and_not_sent_again),

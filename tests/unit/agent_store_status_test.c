@@ -148,6 +148,15 @@ status_each_due__retries__earliest_first_and_only_due(void **state)
 	text[0] = '\0';
 	assert_int_equal(status_each_due(txn, 1, 1000, 2, list, text), OK);
 	assert_string_equal(text, "a.1 b.1 ");
+	text[0] = '\0';
+	assert_int_equal(status_each_later(txn, 1, 100, 99, list, text), OK);
+	assert_string_equal(text, "b.1 e.1 c.1 ");
+	text[0] = '\0';
+	assert_int_equal(status_each_later(txn, 1, 199, 1, list, text), OK);
+	assert_string_equal(text, "b.1 ");
+	text[0] = '\0';
+	assert_int_equal(status_each_later(txn, 1, UINT64_MAX, 99, list, text), OK);
+	assert_string_equal(text, "");
 	assert_int_equal(status_next_due(txn, 1, &at), OK);
 	assert_true(at == 100);
 	/* moved, cleared, deleted */
