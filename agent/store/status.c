@@ -134,7 +134,7 @@ flush_counts(struct store_txn *txn)
 		skey_bytes(&key, d->key, d->key_size);
 		enum err err = txn_get_u64(txn, TABLE_COUNTS, &key, &count);
 		if (err != OK && err != ERR_NOTFOUND)
-			return; /* stuck */
+			break; /* stuck: none of them will count */
 		if (d->change < 0 && count < (uint64_t)-d->change)
 			txn_fail(txn, ERR_CORRUPT);
 		count += (uint64_t)d->change;

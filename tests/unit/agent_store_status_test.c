@@ -61,6 +61,31 @@ status_put__read_back__all_of_it(void **state)
 	store_end(&txn);
 }
 
+/* Each has a pattern of its own: there are more of them than are kept in memory. */
+static void
+status_put__a_count_is_spoilt__fails_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *txn = begin(f, STORE_STATUS);
+	const uint8_t serving[] = {'s', 1, 1, ZONE_SERVING};
+	struct skey key;
+	char zone[32];
+
+	skey_init(&key);
+	skey_bytes(&key, serving, sizeof(serving));
+	txn_put(txn, TABLE_COUNTS, &key, "?", 1);
+	for (unsigned i = 0; i < 2 * STATUS_DELTAS_MAX; i++) {
+		snprintf(zone, sizeof(zone), "z%u.example.", i);
+		struct zone_status s = status_of(zone, 1, ZONE_SERVING);
+		snprintf(s.pattern, sizeof(s.pattern), "p%u", i);
+		status_put(txn, &s);
+		assert_true(txn->pending.n <= STATUS_DELTAS_MAX);
+	}
+	assert_int_equal(store_err(txn), ERR_CORRUPT);
+	txn_abort(txn);
+	txn_fini(txn);
+}
+
 static enum err
 list(void *arg, const struct zone_status *s)
 {
@@ -367,6 +392,7 @@ main(void)
 	    TEST(status_count__random_changes__equals_a_recount),
 	    TEST(status_version__only_what_changes__makes_it_grow),
 	    TEST(status_lines__backends_and_patterns__read_back),
+	    TEST(status_put__a_count_is_spoilt__fails_and_no_more),
 	    cmocka_unit_test(zone_state_str__each__has_a_word),
 	};
 
