@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,21 +72,40 @@ copy_to(const char *path, int fd, struct err_where *where)
 	return err;
 }
 
+/* What one has under way must not be written to, nor taken for whole, by another: nor
+ * by who opened it when it was not whole yet, and now is in place. */
+static bool
+is_ours_alone(int dir, int fd)
+{
+	struct stat is, named;
+
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &is) == 0 &&
+	       fstatat(dir, new_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       is.st_dev == named.st_dev && is.st_ino == named.st_ino;
+}
+
 static enum err
 copy_into(const char *path, int dir, const char *to, struct err_where *where)
 {
-	int fd = openat(dir, new_name,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd =
+	    openat(dir, new_name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd == -1)
 		return fail(where, to, "cannot write to it", errno);
-	enum err err = copy_to(path, fd, where);
-	close(fd);
+	if (!is_ours_alone(dir, fd)) {
+		(void)err_at(where, to, 0, "another copy to it is under way");
+		close(fd);
+		return ERR_BUSY;
+	}
+	enum err err = ftruncate(fd, 0) == 0
+			   ? copy_to(path, fd, where)
+			   : fail(where, to, "cannot write to it", errno);
 	if (err == OK &&
 	    (renameat(dir, new_name, dir, file_name) == -1 || fsync(dir) == -1))
 		err = fail(where, to, "cannot write to it", errno);
 	if (err != OK)
 		(void)unlinkat(dir, new_name, 0);
+	close(fd); /* lets go of the lock, too */
 	return err;
 }
 

@@ -11,8 +11,9 @@
  * status.mdb needs no copy: without it a start finds out what the servers have.
  *
  * To be done by the owner of dir: a lock file of somebody else's would keep the
- * agent out (ERR_DENIED). ERR_NOTFOUND: there is no state; ERR_FULL, ERR_IO,
- * ERR_CORRUPT; where says why.
+ * agent out (ERR_DENIED). ERR_NOTFOUND: there is no state; ERR_BUSY: somebody else
+ * makes a copy there now; ERR_INVALID: `to` is dir; ERR_FULL, ERR_IO, ERR_CORRUPT;
+ * where says why.
  */
 NODISCARD enum err store_backup(const char *dir, const char *to,
     struct err_where *where);
