@@ -156,8 +156,8 @@ for way in ixfr axfr; do
 	poke guarded
 	until_ok 20 has_serial guarded $serial || fail "empty, $way: $(of guarded _status.$C TXT)"
 	[ "$(members guarded)" = 0 ] || fail "empty, $way: $(members guarded) members"
-	says guarded guard=holding || fail "empty, $way: $(of guarded _status.$C TXT)"
-	says guarded '"held=100"' || fail "empty, $way: $(of guarded _status.$C TXT)"
+	until_ok 10 says guarded guard=holding || fail "empty, $way: $(of guarded _status.$C TXT)"
+	until_ok 10 says guarded '"held=100"' || fail "empty, $way: $(of guarded _status.$C TXT)"
 	sleep 1
 	for z in g1 g50 g100; do
 		of guarded "$z.example._status.$C" TXT | grep -q state=held || fail "empty, $way: $z: $(of guarded "$z.example._status.$C" TXT)"
