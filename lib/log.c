@@ -99,16 +99,17 @@ find_quotes(struct quotes *q, const char *fmt, va_list args)
 		va_list again;
 
 		if (size >= sizeof(part) || q->n == QUOTES_MAX)
-			return;
+			break;
 		memcpy(part, fmt, size);
 		part[size] = '\0';
 		va_copy(again, args);
 		int at = print(NULL, 0, part, again);
 		va_end(again);
 		if (at < 0)
-			return;
+			break;
 		q->at[q->n++] = (size_t)at;
 	}
+	q->n -= q->n % 2; /* of one that is not found to close nothing is known */
 }
 
 /* A line must stay one line, and must not talk to a terminal; and a value that is in

@@ -190,6 +190,22 @@ log_info__quote_in_a_value__stays_in_it(void **state)
 	    "info a: text=\"no value\"\n");
 }
 
+#define FIFTY    "12345678901234567890123456789012345678901234567890"
+#define HUNDREDS FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY
+
+/* Longer than what is looked at: its own quotes stay. */
+static void
+log_info__long_format__keeps_its_quotes(void **state)
+{
+	char text[4096];
+	(void)state;
+	log_init("test", LOG_INFO);
+	capture();
+	log_info("a", "text=\"" HUNDREDS HUNDREDS "\" n=%d", 1);
+	captured(text, sizeof(text));
+	assert_string_equal(text, "info a: text=\"" HUNDREDS HUNDREDS "\" n=1\n");
+}
+
 static void
 log_info__long_text__is_cut_and_ends_the_line(void **state)
 {
@@ -301,6 +317,7 @@ main(void)
 	    cmocka_unit_test(log_info__redirected_away_from_the_journal__is_plain),
 	    cmocka_unit_test(log_info__control_characters__stay_one_line),
 	    cmocka_unit_test(log_info__quote_in_a_value__stays_in_it),
+	    cmocka_unit_test(log_info__long_format__keeps_its_quotes),
 	    cmocka_unit_test(log_info__long_text__is_cut_and_ends_the_line),
 	    cmocka_unit_test(log_info__errno__is_left_alone),
 	    cmocka_unit_test(log_info__many_threads__lines_stay_whole),
