@@ -41,12 +41,26 @@ print_health(struct ctl *ctl, const struct session *s, const struct view *v, boo
 	free(items);
 }
 
+static void
+say_health(const struct view *v)
+{
+	char why[VIEW_WHY_MAX];
+
+	if (v->health == NULL)
+		say_error("the agent does not say: see nsherdctl backends");
+	else if (v->n_reasons > 0)
+		say_error("%s: %s", v->health, view_reasons(v, why));
+	else if (strcmp(v->health, "unknown") == 0)
+		say_error("unknown: there is no first verdict yet");
+	else
+		say_error("%s: see nsherdctl backends", v->health);
+}
+
 enum exit_status
 health_run(struct ctl *ctl)
 {
 	struct session s;
 	struct view v = {0};
-	char why[VIEW_WHY_MAX];
 	enum exit_status rc = connect_open(&s, ctl);
 
 	enum err e = rc ? OK : observed_query(&s, &s.status, take, &v);
@@ -61,8 +75,7 @@ health_run(struct ctl *ctl)
 		print_health(ctl, &s, &v, ok);
 	if (!rc && !ok) {
 		output_end(ctl->out);
-		say_error("%s: %s", v.health ? "degraded" : "the agent does not say",
-		    v.n_reasons ? view_reasons(&v, why) : "see nsherdctl backends");
+		say_health(&v);
 		rc = EXIT_FAILED;
 	}
 	view_fini(&v);
