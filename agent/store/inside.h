@@ -83,7 +83,8 @@ struct store {
 	void (*wake)(void *arg);
 	void *wake_arg;
 	bool unclean;
-	struct store_side sides[2]; /* by enum store_env */
+	atomic_bool is_status_spoilt; /* it is not to be used after this run */
+	struct store_side sides[2];   /* by enum store_env */
 	_Atomic uint64_t log_seq;
 	_Atomic uint64_t past_until_ms; /* past_want(): CLOCK_MONOTONIC */
 	_Atomic uint64_t touches;       /* of status_touch(), ever */

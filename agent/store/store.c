@@ -503,7 +503,8 @@ store_close(struct store *store)
 	enum err err = status_version(txn, &state.status_version);
 	store_end(&txn);
 	/* The status must be on disk before it is called clean. */
-	if (err == OK && mdb_env_sync(store->sides[STORE_STATUS].mdb, 1) == 0 &&
+	if (err == OK && !atomic_load(&store->is_status_spoilt) &&
+	    mdb_env_sync(store->sides[STORE_STATUS].mdb, 1) == 0 &&
 	    fsync(store->dir_fd) == 0)
 		(void)state_save(store, &state);
 	release(store);

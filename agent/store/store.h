@@ -14,7 +14,8 @@
  * STORE_CATALOG (catalog.mdb): catalogs, members, work log, marks, replay
  * window, ownership ledger, graveyard. Every commit is on disk before it
  * counts. STORE_STATUS (status.mdb): what was observed. Commits at most every
- * 100 ms and not synchronously; after an unclean stop it starts empty.
+ * 100 ms and not synchronously; after an unclean stop it starts empty, and so it does
+ * when it could not be written because it is corrupt.
  *
  * One writer thread each; any number of readers in any thread. Maps are set
  * once, large, and never resized.

@@ -259,6 +259,9 @@ note_outcome(struct writer *w, enum err err)
 		log_error("store", "env=%s write=failed error=\"%s\"", name,
 		    err_str(err));
 	w->failing = err != OK;
+	/* It would be so for ever, and what is told be ever older. */
+	if (err == ERR_CORRUPT && w->env == STORE_STATUS)
+		atomic_store(&w->store->is_status_spoilt, true);
 }
 
 static enum err

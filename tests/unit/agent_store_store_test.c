@@ -199,6 +199,43 @@ store_open__after_a_kill__status_is_wiped_and_version_jumps(void **state)
 	assert_true(version_of(f) == before + 2 + 2 * STATUS_VERSION_JUMP);
 }
 
+static const struct zone_status served = {.catalog = 1,
+    .backend = 1,
+    .zone = {.size = 1},
+    .id = {.size = 1, .data = "a"},
+    .state = ZONE_SERVING};
+
+static enum err
+put_served(struct store_txn *txn, struct store_job *job)
+{
+	(void)job;
+	status_put(txn, &served);
+	return store_err(txn);
+}
+
+/* What cannot be written stays as it is told; not for longer than until a start. */
+static void
+store_close__status_is_found_corrupt__starts_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct store_job job = {.run = put_served};
+	const uint8_t serving[] = {'s', 1, 1, ZONE_SERVING};
+	struct skey key;
+
+	skey_init(&key);
+	skey_bytes(&key, serving, sizeof(serving));
+	txn_put(begin(f, STORE_STATUS), TABLE_COUNTS, &key, "?", 1);
+	commit(f);
+	assert_int_equal(store_call(f->store, STORE_STATUS, &job), ERR_CORRUPT);
+	fixture_close(f);
+	fixture_open(f);
+	assert_true(store_was_unclean(f->store));
+	assert_int_equal(store_call(f->store, STORE_STATUS, &job), OK);
+	fixture_close(f);
+	fixture_open(f);
+	assert_false(store_was_unclean(f->store));
+}
+
 static void
 store_open__status_of_another_time__is_not_used(void **state)
 {
@@ -339,6 +376,7 @@ main(void)
 	    TEST(store_open__status_is_garbage__starts_anew),
 	    TEST(store_open__after_a_clean_stop__keeps_the_status),
 	    TEST(store_open__after_a_kill__status_is_wiped_and_version_jumps),
+	    TEST(store_close__status_is_found_corrupt__starts_anew),
 	    TEST(store_open__status_of_another_time__is_not_used),
 	    TEST(store_note_version__grown_by_half_a_jump__is_noted),
 	    TEST(store_open__left_over_scratch__is_removed),
