@@ -12,7 +12,7 @@
 
 #include "lib/mem.h"
 
-enum { DIR_MAX = 512, GROUPS_MAX = 256 };
+enum { DIR_MAX = 512, GROUPS_MAX = 256, ENTRY_MAX = 16384 };
 
 enum err
 check_fault(const struct check *c, const char *option, const char *value,
@@ -29,13 +29,17 @@ check_fault(const struct check *c, const char *option, const char *value,
 	    has_value ? value : "", has_value ? ":" : "", why);
 }
 
-/* Who we are, for whom it is "Permission denied". */
+/* Who we are, for whom it is "Permission denied". Drivers are opened, and with that
+ * checked, in threads of their own: so nothing here may be shared. */
 static char *
 our_names(bool *has_group, gid_t wanted)
 {
 	gid_t groups[GROUPS_MAX];
 	int n = getgroups(GROUPS_MAX, groups);
-	const struct passwd *pw = getpwuid(geteuid());
+	struct passwd entry, *pw = NULL;
+	char room[ENTRY_MAX];
+
+	(void)getpwuid_r(geteuid(), &entry, room, sizeof(room), &pw);
 	char *text = pw != NULL ? mem_strdup(pw->pw_name)
 				: mem_printf("user %u", (unsigned)geteuid());
 
@@ -69,7 +73,10 @@ deny(const struct check *c, const char *option, const char *path, const struct s
 		    mem_errno_text(saved));
 	if (saved == EACCES) {
 		char *user = our_names(&has_group, st->st_gid);
-		const struct group *gr = has_group ? NULL : getgrgid(st->st_gid);
+		struct group entry, *gr = NULL;
+		char room[ENTRY_MAX];
+		if (!has_group)
+			(void)getgrgid_r(st->st_gid, &entry, room, sizeof(room), &gr);
 		if (gr != NULL && is_member_by_now(user, gr))
 			why =
 			    mem_printf("%s: %s is in its group %s by now, but was not "
