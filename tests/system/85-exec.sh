@@ -178,3 +178,43 @@ ctl del t.example --wait=30 || fail "del: $(status_of t.example)"
 until_ok 20 refused_at "$SERVER_PORT" t.example || fail "t.example is still served"
 served_at "$SERVER_PORT" static.example || fail "the operator's zone"
 agent_down
+
+step PowerDNS: it dies with a zone half made
+shared_zone "$SERVER_ZONES/shared.zone"
+relay=$(free_port)
+$PYTHON "$(dirname "$0")/pdns_half.py" "$relay" "$SERVER_API" "$T/die" 2>"$T/pdns_half.log" &
+PIDS+=($!)
+sed -i "s/^url = .*/url = http:\/\/127.0.0.1:$relay/" "$SERVER_DIR/nsherd/powerdns.conf"
+write_agent "$(server_backend)"
+agent_up
+until_ok 30 state_is powerdns state=up || fail "not up: $(ask powerdns._backend._status.$C TXT)"
+dies() { # half|before METHOD PATTERN -- COMMAND of nsherdctl
+	echo "$1 $2 $3" >"$T/die.new" && mv "$T/die.new" "$T/die"
+	shift 4
+	ctl "$@" || fail "$*"
+	until_ok 30 test -e "$T/die.reached" || fail "$*: not what was asked of PowerDNS"
+	server_kill
+}
+lives() { # WHAT COMMAND...: in the end that is so
+	local what=$1
+	shift
+	rm "$T/die.reached"
+	server_up
+	until_ok 60 "$@" || fail "$what: $(status_of "$2") $(powerdns_api "/zones/$2." 2>&1 | tail -n 1)"
+}
+is_whole() { # ZONE TEXT
+	dig @127.0.0.1 -p "$SERVER_PORT" +time=1 +tries=1 "$1" TXT +short | grep -q "$2" && status_has "$1" state=serving &&
+		powerdns_api "/zones/$1./metadata/X-NSHERD" | grep -q nsherd-
+}
+dies half POST '/zones\?' -- add half.example -p shared
+lives "no records yet" is_whole half.example shared
+dies before PUT /metadata/X-NSHERD -- add file.example -p primary
+lives "no metadata yet" is_whole file.example 'made by nsherd'
+dies half DELETE /zones/file -- set file.example -p shared
+lives "removed for other contents" is_whole file.example shared
+# and what is asked for by then is what it was before
+dies half DELETE /zones/file -- set file.example -p primary
+ctl set file.example -p shared || fail "set"
+lives "the former pattern again" is_whole file.example shared
+served_at "$SERVER_PORT" static.example || fail "the operator's zone"
+agent_down
