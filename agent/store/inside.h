@@ -55,8 +55,9 @@ struct writer {
 	struct store_job *taken; /* from the queue, not yet run */
 	struct store_txn txn;
 	uint64_t last_commit_ms;
-	bool failing;    /* the last commit failed: log changes only */
-	bool is_swollen; /* a transaction was large: store_shrink() when idle */
+	uint64_t readers_ms; /* when it last looked for dead readers */
+	bool failing;        /* the last commit failed: log changes only */
+	bool is_swollen;     /* a transaction was large: store_shrink() when idle */
 };
 
 struct store_side {

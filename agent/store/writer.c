@@ -39,6 +39,7 @@ enum {
 	/* A transaction of so many writes leaves memory behind (store_shrink). */
 	SWOLLEN_WRITES = 100000,
 	SHRINK_MS = 200, /* without work, before it is tried and tried again */
+	READERS_MS = 60000,
 	/* What jobs wait for company (enum store_patience). BRIEF is the time in which
 	 * a client that had its answer sends the next, too. */
 	BRIEF_MS = 2,
@@ -345,6 +346,19 @@ refuse(struct writer *w, struct group *group, enum err err)
 	}
 }
 
+/* Of another process, as one that copies the state and is killed: it holds on to what
+ * is free since, and the file grows with each commit, until it is forgotten. */
+static void
+forget_dead_readers(struct writer *w)
+{
+	uint64_t now = store_now_ms();
+
+	if (w->readers_ms != 0 && now - w->readers_ms < READERS_MS)
+		return;
+	w->readers_ms = now;
+	(void)mdb_reader_check(w->store->sides[w->env].mdb, NULL);
+}
+
 static void
 run_group(struct writer *w, struct group *group, bool *appended)
 {
@@ -354,6 +368,7 @@ run_group(struct writer *w, struct group *group, bool *appended)
 		refuse(w, group, ERR_FULL);
 		return;
 	}
+	forget_dead_readers(w);
 	txn_begin(&w->txn);
 	if (w->txn.err != OK) {
 		refuse(w, group, w->txn.err);

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "agent/store/catalogs.h"
@@ -721,6 +723,43 @@ store_close__jobs_queued_and_still_coming__all_are_run(void **state)
 	assert_true(mark_of(f, 99) == 100);
 }
 
+/* As who makes a copy does, and is killed over it. */
+static void
+read_and_die(const struct fixture *f)
+{
+	MDB_env *env;
+	MDB_txn *txn;
+	char path[128];
+	bool good = mdb_env_create(&env) == 0;
+
+	snprintf(path, sizeof(path), "%s/catalog.mdb", f->dir);
+	good =
+	    good &&
+	    mdb_env_open(env, path, MDB_RDONLY | MDB_NOSUBDIR | MDB_NOTLS, 0600) == 0 &&
+	    mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0;
+	if (good)
+		kill(getpid(), SIGKILL);
+	_exit(1);
+}
+
+static void
+store_submit__reader_was_killed__is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct mark_job m = {.job = {.run = run_mark}, .backend = 1, .seq = 1};
+	int status, n_dead = -1;
+
+	pid_t pid = fork();
+	if (pid == 0)
+		read_and_die(f);
+	assert_true(waitpid(pid, &status, 0) == pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(store_call(f->store, STORE_CATALOG, &m.job), OK);
+	assert_int_equal(mdb_reader_check(f->store->sides[STORE_CATALOG].mdb, &n_dead),
+	    0);
+	assert_int_equal(n_dead, 0);
+}
+
 int
 main(void)
 {
@@ -738,6 +777,7 @@ main(void)
 	    TEST(store_submit__status_at_a_high_rate__commits_are_paced),
 	    TEST(store_submit__large__readers_see_what_they_saw_and_memory_goes_later),
 	    TEST(store_submit__large_while_others_read__all_is_well),
+	    TEST(store_submit__reader_was_killed__is_forgotten),
 	    TEST(store_close__jobs_queued_and_still_coming__all_are_run),
 	    cmocka_unit_test(store__disk_full__refuses_loses_nothing_and_recovers),
 	};
