@@ -119,7 +119,12 @@ keep_rndc_key(struct setup *s, struct bind *b)
 	char *copy = mem_strdup(s->config), *name = NULL;
 	char *path = mem_printf("%s/rndc.key", dirname(copy));
 
-	if (access(path, R_OK) == 0 && !named_read(&key, &files, path)) {
+	if (access(path, F_OK) == 0 && access(path, R_OK) == -1)
+		setup_todo(s,
+		    "%s cannot be read by you: as root this says how rndc goes on with "
+		    "its key",
+		    path);
+	else if (access(path, R_OK) == 0 && !named_read(&key, &files, path)) {
 		if (strcasecmp(named_text(&key, 0), "key") == 0)
 			name = mem_strdup(named_text(&key, 1));
 		named_fini(&key);
