@@ -253,6 +253,10 @@ batch_gather(struct batch *b, const struct item *in)
 	*it = *in;
 	judge_item(e, batch_views(b), it);
 	enum gathered got = may_go(e, it);
+	if (got == GATHER_WAIT && in->source == FROM_RETRY && reconcile_counts(e)) {
+		item_fini(it); /* the walk comes across it, and it is due until then */
+		return GATHER_DONE;
+	}
 	if (got == GATHER_WAIT && in->source == FROM_RETRY) {
 		it->action = ACT_NONE; /* later, and behind others */
 		got = GATHER_DONE;

@@ -180,6 +180,8 @@ served_at "$SERVER_PORT" static.example || fail "the operator's zone"
 agent_down
 
 step PowerDNS: it dies with a zone half made
+start_hidden sec.example
+write_patterns 127.0.0.1 "$HIDDEN_PORT"
 shared_zone "$SERVER_ZONES/shared.zone"
 relay=$(free_port)
 $PYTHON "$(dirname "$0")/pdns_half.py" "$relay" "$SERVER_API" "$T/die" 2>"$T/pdns_half.log" &
@@ -206,10 +208,14 @@ is_whole() { # ZONE TEXT
 	dig @127.0.0.1 -p "$SERVER_PORT" +time=1 +tries=1 "$1" TXT +short | grep -q "$2" && status_has "$1" state=serving &&
 		powerdns_api "/zones/$1./metadata/X-NSHERD" | grep -q nsherd-
 }
+# its transfer may wait for a minute: PowerDNS tried without the key, and failed
+has_key() { powerdns_api "/zones/$1." | grep -q '"slave_tsig_key_ids": \["xfr.example'; }
 dies half POST '/zones\?' -- add half.example -p shared
 lives "no records yet" is_whole half.example shared
 dies before PUT /metadata/X-NSHERD -- add file.example -p primary
 lives "no metadata yet" is_whole file.example 'made by nsherd'
+dies half POST '/zones\?' -- add sec.example -p secondary
+lives "a secondary without its key" has_key sec.example
 dies half DELETE /zones/file -- set file.example -p shared
 lives "removed for other contents" is_whole file.example shared
 # and what is asked for by then is what it was before
