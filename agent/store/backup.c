@@ -11,6 +11,7 @@
 
 #include <lmdb.h>
 
+#include "agent/store/inside.h"
 #include "agent/store/txn.h"
 #include "lib/mem.h"
 
@@ -57,6 +58,9 @@ copy_to(const char *path, int fd, struct err_where *where)
 	MDB_env *env = NULL;
 
 	int rc = mdb_env_create(&env);
+	/* It may be this that makes the table of readers, which an agent uses then. */
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(env, STORE_READERS_MAX);
 	if (rc == 0)
 		rc = mdb_env_open(env, path, MDB_RDONLY | MDB_NOSUBDIR | MDB_NOTLS,
 		    0600);

@@ -121,6 +121,24 @@ store_backup__another_is_under_way__is_left_alone(void **state)
 	assert_true(has_catalog(c, "one.example."));
 }
 
+/* As of a state that was just put back, to which no agent has come yet. */
+static void
+store_backup__no_lock_file__makes_one_of_full_size(void **state)
+{
+	struct copy *c = *state;
+	char path[128];
+	struct stat before, after;
+
+	snprintf(path, sizeof(path), "%s/catalog.mdb-lock", c->f.dir);
+	fixture_close(&c->f);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_backup(c->f.dir, c->to.dir, &c->where), OK);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	fixture_open(&c->f);
+}
+
 #define COPY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -129,6 +147,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    COPY(store_backup__twice__is_the_state_of_then),
 	    COPY(store_backup__to_the_state_itself__is_refused),
+	    COPY(store_backup__no_lock_file__makes_one_of_full_size),
 	    COPY(store_backup__another_is_under_way__is_left_alone),
 	};
 
