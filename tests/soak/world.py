@@ -171,7 +171,7 @@ class World:
         """An agent that ends by itself is a violation; a server that does is started again."""
         for a in self.agents.values():
             rc = a.process.died()
-            if rc == 1 and time.time() < a.process.started_at + 5 and "storage is full" in self.tail(a.process.log, 3):
+            if rc == 1 and time.time() < a.process.started_at + 30 and "storage is full" in self.tail(a.process.log, 3):
                 # as its unit would: it is started until there is room
                 self.count("starts that failed for a full disk")
                 a.hit("a full disk at the start")
