@@ -64,8 +64,8 @@ says() { grep -qE -- "$1" "$T/err" || { cat "$T/err"; fail "not said: $1"; }; }
 
 # every command
 rc 0 tctl add one.example two.example three.example -p primary --wait
-rc 0 tctl set two.example -p shared
 shared_zone "$NSD_DIR/zones/shared.zone"
+rc 0 tctl set two.example -p shared
 rc 0 tctl wait --timeout 60
 for c in list 'list tw*' 'show one.example' export status 'status one.example' 'status --summary' \
 	backends patterns 'reload one.example' 'notify one.example' 'flush one.example' reconcile; do
