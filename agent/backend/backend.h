@@ -166,6 +166,11 @@ struct backend_driver {
 	enum err (*apply)(void *ctx, struct backend_op *ops, size_t n,
 	    struct backend_error *why);
 
+	/* The operator asked for a reconcile: what the driver would not give to the
+	 * server any more, for the harm that it seemed to do, may be tried once more.
+	 * NULL: there is no such thing. */
+	void (*pardon)(void *ctx);
+
 	/* ERR_UNSUPPORTED: the server has no such thing. */
 	enum err (*command)(void *ctx, enum backend_verb verb, const struct dname *zone,
 	    struct backend_error *why);

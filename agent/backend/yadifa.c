@@ -592,5 +592,6 @@ const struct backend_driver yadifa_driver = {
     .mark_of = mark_of,
     .retire = yadifa_retire,
     .apply = yadifa_apply,
+    .pardon = yadifa_guard_pardon,
     .command = yadifa_command,
 };

@@ -248,6 +248,9 @@ void yadifa_guard_refused(struct yadifa *y);
 void yadifa_guard_write(struct yadifa *y);
 /* From time to time. Returns whether the previous file was put back. */
 bool yadifa_guard_check(struct yadifa *y);
+/* What is condemned is suspect again: of that, a few at a time are tried, and those
+ * that it dies of are condemned at once. A member of struct backend_driver. */
+void yadifa_guard_pardon(void *ctx);
 /* Wait until it has survived. ERR_CANCELED; ERR_CLOSED: it has not. */
 NODISCARD enum err yadifa_guard_wait(struct yadifa *y, struct backend_error *why);
 

@@ -81,8 +81,8 @@ check_suspect(struct yadifa_batch *b, struct yadifa_task *t)
 {
 	if (yadifa_table_find(&b->y->condemned, &t->op->zone) != NULL) {
 		op_settle(t->op, RESULT_REJECTED,
-		    "yadifad died three times within 5 s of taking this zone; restart the "
-		    "agent to have it tried again");
+		    "yadifad died within 5 s of taking this zone, three times or more: "
+		    "nsherdctl reconcile has it tried once more");
 		return false;
 	}
 	if (yadifa_table_find(&b->y->suspects, &t->op->zone) == NULL)

@@ -17,8 +17,9 @@
  * that it lived with for five seconds is kept as zones.conf.prev, and put back
  * when it dies. What was new since is suspect: it is tried once more, with five
  * seconds of its own (yadifa_apply.c); after a second death in small portions;
- * and the portion of the third is condemned. An orderly stop, which removes the
- * pid file, says nothing; a kill -9 looks like a crash, and costs some patience.
+ * and the portion of the third is condemned, until the operator has it tried again. An
+ * orderly stop, which removes the pid file, says nothing; a kill -9 looks like a crash,
+ * and costs some patience.
  */
 
 enum {
@@ -161,6 +162,30 @@ suspect(struct yadifa *y, const struct yadifa_include *old)
 	    y->conf.name, y->suspects.n, n_condemned);
 }
 
+void
+yadifa_guard_pardon(void *ctx)
+{
+	struct yadifa *y = ctx;
+
+	if (y->condemned.n == 0)
+		return;
+	log_warn("yadifa",
+	    "backend=%s zones=%zu text=\"what yadifad died of is tried once more\"",
+	    y->conf.name, y->condemned.n);
+	for (size_t i = 0; i < y->condemned.n_slots; i++) {
+		struct dname name;
+
+		if (y->condemned.slots[i] == NULL)
+			continue;
+		yadifa_zone_name(y->condemned.slots[i], &name);
+		yadifa_table_put(&y->suspects, &name, NULL);
+	}
+	yadifa_table_fini(&y->condemned);
+	yadifa_table_init(&y->condemned);
+	y->suspicion = SUSPICION_MAX - 1;
+	y->suspects_at_once = y->suspects.n / PART + 1;
+}
+
 static bool
 restore(struct yadifa *y)
 {
@@ -215,8 +240,6 @@ survived(struct yadifa *y)
 	if (y->is_restored)
 		y->edits++;
 	y->is_restored = false;
-	if (y->suspects.n == 0)
-		return;
 	yadifa_table_init(&left);
 	for (size_t i = 0; i < y->suspects.n_slots; i++) {
 		struct dname name;

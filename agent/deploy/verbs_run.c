@@ -333,6 +333,8 @@ run_reconcile(struct engine *e, struct record *r, struct order *o)
 	if (!o->begun) {
 		o->begun = true;
 		e->reconcile_wanted = true;
+		if (e->driver->pardon != NULL)
+			e->driver->pardon(e->ctx);
 		return VERB_MORE;
 	}
 	if (e->reconcile_wanted || e->reconcile != NULL)

@@ -46,17 +46,21 @@ def apex(agent):
     return keys_of(r.answer[0][0])
 
 
+def order(agent, verb):
+    client = Script(world, model, [])
+    client.world = type("", (), {"hub": agent, "count": world.count})()
+    rcode, why = client.send(update_of(client, f"_command.{C}", "_all", verb))
+    client.hang_up()
+    world.note(f"{verb} at {agent.name}: {rcode} {why}")
+
+
 def release(agent):
     """What this agent holds is let go."""
     if apex(agent).get("guard") == "open":
         return []
-    client = Script(world, model, [])
-    client.world = type("", (), {"hub": agent, "count": world.count})()
     with model.lock:
         model.released |= {z for z, e in model.zones.items() if None in e.allowed and not e.must_serve}
-    rcode, why = client.send(update_of(client, f"_command.{C}", "_all", "release"))
-    client.hang_up()
-    world.note(f"release at {agent.name}: {rcode} {why}")
+    order(agent, "release")
     world.count("releases")
     return [f"{agent.name} holds"]
 
@@ -145,17 +149,17 @@ def quiet():
     until("the hub's catalog", lambda: checker.look_at_hub(resolve=True) and [], SETTLES_S)
     end_strike(put_back=True)
     open_guards()
-    state = {}
+    state, ordered = {}, {}
 
     def settled():
         wrong, state["members"] = checker.not_settled()
         for agent in world.agents.values():
             # A yadifad that was killed three times looks like one that died of its zones.
-            if any(w.startswith(agent.name) and "restart the agent" in w for w in wrong):
-                world.note(f"{agent.name} asks to be restarted")
-                world.count("restarts that an agent asked for")
-                agent.process.end(signal.SIGTERM)
-                agent.process.start()
+            if (any(w.startswith(agent.name) and "nsherdctl reconcile" in w for w in wrong)
+                    and time.time() > ordered.get(agent.name, 0) + 20):
+                ordered[agent.name] = time.time()
+                order(agent, "reconcile")
+                world.count("reconciles that an agent asked for")
         return wrong
 
     until("after the faults", settled, SETTLES_S)

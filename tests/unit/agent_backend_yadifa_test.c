@@ -882,7 +882,12 @@ server__dies_of_a_zone__previous_file_is_put_back(void **state)
 	s = shared(f, "p");
 	apply_one(f, OP_ADD, "good.example", s, RESULT_OK);
 	wait_survived(f);
-	for (int death = 1; death <= 3; death++) {
+	for (int death = 1; death <= 4; death++) {
+		if (death == 4) {
+			/* The operator has it tried once more. */
+			apply_one(f, OP_ADD, "poison.example", s, RESULT_REJECTED);
+			f->driver->pardon(f->ctx);
+		}
 		if (death == 1) {
 			apply_one(f, OP_ADD, "poison.example", s, RESULT_OK);
 			stop_process(&f->server.pid, SIGKILL);
@@ -916,6 +921,10 @@ server__dies_of_a_zone__previous_file_is_put_back(void **state)
 	apply_one(f, OP_ADD, "poison.example", s, RESULT_REJECTED);
 	apply_one(f, OP_ADD, "other.example", s, RESULT_OK);
 	assert_serves(f, "other.example", true);
+	/* And it was not the zone. */
+	f->driver->pardon(f->ctx);
+	apply_one(f, OP_ADD, "poison.example", s, RESULT_OK);
+	assert_serves(f, "poison.example", true);
 	settings_unref(s);
 }
 

@@ -49,7 +49,7 @@ static struct toy {
 	size_t n, room;
 	struct toy_op ops[TOY_OPS];
 	size_t n_ops, n_prepare, n_lookup, n_inventory, n_retire, n_max_batch;
-	size_t n_open, n_rekey;
+	size_t n_open, n_rekey, n_pardon;
 	const struct keyring *keys; /* at the last rekey */
 	char retired[1024];         /* marks still used, at the last retire */
 	/* script */
@@ -295,6 +295,15 @@ toy_apply(void *ctx, struct backend_op *ops, size_t n, struct backend_error *why
 	return ERR_CANCELED;
 }
 
+static void
+toy_pardon(void *ctx)
+{
+	(void)ctx;
+	pthread_mutex_lock(&toy.lock);
+	toy.n_pardon++;
+	pthread_mutex_unlock(&toy.lock);
+}
+
 static enum err
 toy_command(void *ctx, enum backend_verb verb, const struct dname *zone,
     struct backend_error *why)
@@ -321,6 +330,7 @@ static const struct backend_driver toy_driver = {
     .mark_of = toy_mark_of,
     .retire = toy_retire,
     .apply = toy_apply,
+    .pardon = toy_pardon,
     .command = toy_command,
 };
 

@@ -553,7 +553,7 @@ reconcile__asked_for__is_done_and_on_record(void **state)
 	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
 	EVENTUALLY(get_mark(w) == 1);
 	pthread_mutex_lock(&toy.lock);
-	size_t before = toy.n_inventory;
+	size_t before = toy.n_inventory, pardons = toy.n_pardon;
 	toy_drop(&zone);
 	pthread_mutex_unlock(&toy.lock);
 	uint64_t seq = say(w, 0, "verb=reconcile\nverb=reconcile\n");
@@ -562,6 +562,7 @@ reconcile__asked_for__is_done_and_on_record(void **state)
 	EVENTUALLY(get_mark(w) == seq);
 	pthread_mutex_lock(&toy.lock);
 	assert_int_equal(toy.n_inventory, before + 1);
+	assert_int_equal(toy.n_pardon, pardons + 2);
 	pthread_mutex_unlock(&toy.lock);
 	world_free(w);
 }
