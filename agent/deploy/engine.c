@@ -253,6 +253,29 @@ engine_down(struct engine *e, const char *why)
 	back_off(e);
 }
 
+void
+engine_note_reading(struct engine *e, enum engine_source source, enum err err)
+{
+	e->reading[source] = err;
+}
+
+static void
+print_unreadable(const struct engine *e, char *text, size_t size)
+{
+	static const char *const what[] = {
+	    [SOURCE_LOG] = "the work log",
+	    [SOURCE_LATE] = "the work log",
+	    [SOURCE_VERBS] = "the work log",
+	    [SOURCE_RETRIES] = "the list of zones to be tried again",
+	};
+	text[0] = '\0';
+	for (size_t i = N_SOURCES; i-- > 0;) {
+		if (e->reading[i] != OK)
+			snprintf(text, size, "%s of the agent cannot be read: %s",
+			    what[i], err_str(e->reading[i]));
+	}
+}
+
 /* -- is it there? -------------------------------------------------------------- */
 
 static void
@@ -301,7 +324,9 @@ reach(struct engine *e)
 		return;
 	if (idle)
 		e->n_failures = 0; /* it has been there for a while */
-	set_state(e, ENGINE_UP, "");
+	char unreadable[sizeof(e->status.error)];
+	print_unreadable(e, unreadable, sizeof(unreadable));
+	set_state(e, ENGINE_UP, unreadable);
 }
 
 void

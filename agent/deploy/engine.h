@@ -38,6 +38,15 @@ struct again {
 	struct dname zone;
 };
 
+/* What of the agent's own state is read all the time. */
+enum engine_source {
+	SOURCE_LOG,
+	SOURCE_LATE, /* the log, for what was put off */
+	SOURCE_VERBS,
+	SOURCE_RETRIES,
+	N_SOURCES,
+};
+
 enum engine_state { ENGINE_DOWN, ENGINE_STARTING, ENGINE_UP };
 
 struct roster;
@@ -103,6 +112,7 @@ struct engine {
 	struct pace adds;   /* of secondaries */
 	struct transfers transfers;
 	unsigned n_lookup_failures;
+	enum err reading[N_SOURCES]; /* how it went the last time */
 
 	enum engine_state state;
 	uint64_t ready_us;    /* when to try again to reach it */
@@ -164,6 +174,8 @@ bool engine_stopping(const struct engine *e);
 void engine_await_jobs(struct engine *e);
 /* The server cannot be reached, for that reason. */
 void engine_down(struct engine *e, const char *why);
+/* How it went to read that: if it did not, the backend's status says so. */
+void engine_note_reading(struct engine *e, enum engine_source source, enum err err);
 /* Look at the zone again, soon. */
 struct again *engine_again(struct engine *e, const struct dname *zone);
 /* The zone leaves the watch as soon as these jobs are done. */

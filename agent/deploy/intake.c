@@ -136,12 +136,17 @@ static bool
 read_log(struct batch *b, struct plan_cursor *cursor, struct pass *pass)
 {
 	struct engine *e = b->engine;
+	enum engine_source source = pass->slow ? SOURCE_LATE : SOURCE_LOG;
 	struct store_txn *txn = batch_views(b)->catalog;
-	uint64_t first, last;
-	if (worklog_range(txn, &first, &last) != OK || last <= cursor->seq)
-		return false;
-	enum err err =
-	    plan_read(txn, cursor, e->of_interest, LOG_ENTRIES, take_touch, pass);
+	uint64_t first, last = cursor->seq;
+	enum err err = worklog_range(txn, &first, &last);
+	if (err == OK && last > cursor->seq)
+		err = plan_read(txn, cursor, e->of_interest, LOG_ENTRIES, take_touch,
+		    pass);
+	bool failed = err != OK && err != ERR_NOTFOUND && err != ERR_BUSY;
+	engine_note_reading(e, source, failed ? err : OK);
+	if (failed)
+		views_close(&b->views); /* nothing else is found in it any more */
 	if (err == ERR_NOTFOUND) {
 		log_warn("deploy", "backend=%s log=pruned mark=%ju text=reconciling",
 		    e->conf->backend.name, (uintmax_t)cursor->seq);
@@ -150,9 +155,6 @@ read_log(struct batch *b, struct plan_cursor *cursor, struct pass *pass)
 		e->reconcile_wanted = true;
 		return false;
 	}
-	if (err != OK && err != ERR_BUSY)
-		log_error("deploy", "backend=%s log=unreadable error=\"%s\"",
-		    e->conf->backend.name, err_str(err));
 	return (err == OK && cursor->seq < last) || (err == ERR_BUSY && !pass->slow);
 }
 
@@ -239,6 +241,8 @@ intake_late(struct batch *b)
 {
 	struct engine *e = b->engine;
 	uint64_t start = pace_now_us();
+	if (!e->slow_behind)
+		engine_note_reading(e, SOURCE_LATE, OK);
 	if (!e->slow_behind || start < e->slow_us)
 		return;
 	struct pass pass = {.batch = b, .slow = true};
@@ -277,7 +281,9 @@ intake_due(struct batch *b)
 	struct store_txn *txn = batch_views(b)->status;
 	enum err err =
 	    status_each_due(txn, e->conf->nr, engine_due_ms(e), DUE_MAX, take_due, b);
-	if (err != OK && err != ERR_BUSY)
-		log_error("deploy", "backend=%s status=unreadable error=\"%s\"",
-		    e->conf->backend.name, err_str(err));
+	if (err == ERR_BUSY)
+		err = OK;
+	engine_note_reading(e, SOURCE_RETRIES, err);
+	if (err != OK)
+		views_close(&b->views);
 }

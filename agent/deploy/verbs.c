@@ -126,10 +126,9 @@ read_log(struct engine *e)
 		    e->conf->backend.name, v->seq);
 		v->seq = last;
 		v->pos = 0;
-	} else if (err != OK && err != ERR_BUSY) {
-		log_error("deploy", "backend=%s log=unreadable error=\"%s\"",
-		    e->conf->backend.name, err_str(err));
+		err = OK;
 	}
+	engine_note_reading(e, SOURCE_VERBS, err == ERR_BUSY ? OK : err);
 	store_end(&txn);
 }
 

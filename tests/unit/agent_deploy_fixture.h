@@ -770,6 +770,18 @@ is_backend(struct world *w, const char *state)
 	return is;
 }
 
+/* "-": there is none. */
+UNUSED static const char *
+backend_error_text(struct world *w)
+{
+	static struct backend_status b;
+	struct store_txn *txn = store_read(w->store, STORE_STATUS);
+	if (status_get_backend(txn, w->backend.nr, &b) != OK)
+		snprintf(b.error, sizeof(b.error), "-");
+	store_end(&txn);
+	return b.error;
+}
+
 UNUSED static bool
 toy_has(const char *zone)
 {

@@ -192,6 +192,26 @@ change_and_spoil(struct store_txn *txn, struct store_job *job)
 	return OK;
 }
 
+/* The entry becomes a copy of the first one. */
+static enum err
+mend(struct store_txn *txn, struct store_job *job)
+{
+	uint64_t first, last;
+	struct skey key;
+	MDB_val v;
+	(void)job;
+	assert_int_equal(worklog_range(txn, &first, &last), OK);
+	skey_init(&key);
+	skey_u64(&key, first);
+	assert_int_equal(txn_get(txn, TABLE_LOG, &key, &v), OK);
+	uint8_t *copy = mem_dup(v.mv_data, v.mv_size);
+	skey_init(&key);
+	skey_u64(&key, last);
+	txn_put(txn, TABLE_LOG, &key, copy, v.mv_size);
+	free(copy);
+	return OK;
+}
+
 /* There are enough to look whether more follows, and what does cannot be read. */
 static void
 batch__log_ends_in_what_is_unreadable__goes_all_the_same(void **state)
@@ -208,6 +228,14 @@ batch__log_ends_in_what_is_unreadable__goes_all_the_same(void **state)
 		    (struct change){CHANGE_ADD, zones[i], ids[i], "primary", 0};
 	assert_int_equal(store_call(w->store, STORE_CATALOG, &job.job), OK);
 	EVENTUALLY(n_there(w, "primary") == MANY);
+	EVENTUALLY(
+	    strcmp(backend_error_text(w), "the work log of the agent cannot be read: "
+					  "stored data is corrupt") == 0);
+	assert_true(is_backend(w, "up"));
+	job.job = (struct store_job){.run = mend};
+	assert_int_equal(store_call(w->store, STORE_CATALOG, &job.job), OK);
+	EVENTUALLY(backend_error_text(w)[0] == '\0');
+	EVENTUALLY(get_mark(w) == store_log_seq(w->store));
 	world_free(w);
 }
 
