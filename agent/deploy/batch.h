@@ -36,7 +36,8 @@ struct batch {
 	size_t n_together;  /* those that the driver got last */
 	enum err err;       /* of the driver as a whole */
 	bool unwritten;     /* err is ours: the intent could not be recorded */
-	unsigned n_failed;  /* operations; the first few are logged */
+	unsigned n_done;    /* operations; the first few are logged */
+	unsigned n_failed;  /* likewise */
 	unsigned n_clashes; /* with another catalog */
 	struct backend_error why;
 };

@@ -10,7 +10,7 @@
 #include "lib/log.h"
 
 enum {
-	LOGGED_MAX = 20, /* failures of a batch */
+	LOGGED_MAX = 20, /* of a batch what was done, and failures */
 	FIRST_ASK_MS = 2,
 	FEW = 16,
 	ZONES_PER_MS = 20,
@@ -351,9 +351,9 @@ record_op(struct batch *b, struct record *r, struct item *it,
 	static const char *const kinds[] = {"remove", "purge", "change", "add"};
 	count_op(b->engine, op);
 	if (op->result == RESULT_OK || op->result == RESULT_ALREADY) {
-		log_debug("deploy", "backend=%s zone=%s op=%s ok",
-		    b->engine->conf->backend.name, dname_print_short(&it->zone, zone),
-		    kinds[op->kind]);
+		(++b->n_done <= LOGGED_MAX ? log_info : log_debug)("deploy",
+		    "backend=%s zone=%s op=%s ok", b->engine->conf->backend.name,
+		    dname_print_short(&it->zone, zone), kinds[op->kind]);
 		op_done(b, r, it, op);
 		return;
 	}
@@ -580,6 +580,9 @@ outcome_record(struct batch *b)
 	}
 	if (b->err == OK)
 		outcome_mark(e, r);
+	if (b->n_done > LOGGED_MAX)
+		log_info("deploy", "backend=%s done-in-batch=%u", e->conf->backend.name,
+		    b->n_done);
 	if (b->n_failed > LOGGED_MAX)
 		log_info("deploy", "backend=%s failed-in-batch=%u",
 		    e->conf->backend.name, b->n_failed);

@@ -129,6 +129,7 @@ until_ok 20 in_root nsherdctl -k /etc/nsherd/keys/ctl.key -z "$C" list || fail "
 block 4 && said "a zone"
 grep -q 'shop.example *nsd1 *serving' "$T/said.out" || { cat "$T/said.out"; fail "not served"; }
 grep -q '^shop.example.*SOA' "$T/said.out" || { cat "$T/said.out"; fail "no answer"; }
+grep -q 'deploy: .*zone=shop.example op=add ok' "$T/agent.out" || fail "the log does not say what was done"
 is "a zone file" "$(owner /var/lib/nsd/nsherd/shop.example.zone)" 'nsherd:nsd 640'
 is "the include" "$(owner /etc/nsd/nsherd/nsherd.conf)" 'nsherd:nsd 640'
 
