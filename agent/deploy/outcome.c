@@ -153,6 +153,8 @@ verify(const struct batch *b, const struct item *it, enum watch_kind kind,
 	watch_ask(&e->watch, w, kind);
 	w->looked = it->action == ACT_GONE;
 	w->changed = it->action == ACT_CHANGE;
+	w->doubtful = w->changed &&
+		      asks_interrupts(it, it->ledger != NULL ? it->ledger->mark : "");
 	w->start_us = pace_now_us();
 	/* A server takes its time for a large batch: do not bother it meanwhile. */
 	uint64_t delay =

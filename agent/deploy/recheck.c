@@ -161,7 +161,11 @@ static void
 answer_serve(struct round *r, struct watch *w, const struct probe_result *result,
     uint64_t now)
 {
-	if (result->answer == PROBE_SERVING) {
+	uint64_t sure = w->start_us + LOOK_MS * 1000;
+	if (result->answer == PROBE_SERVING && w->doubtful && now < sure) {
+		/* Not by an answer of before: the server may lose it by this. */
+		probe_ask(r->engine->target, &w->zone, sure / 1000 + 1);
+	} else if (result->answer == PROBE_SERVING) {
 		if (w->changed) /* what it says may change, too */
 			probe_ask(r->engine->target, &w->zone, now / 1000 + LOOK_MS);
 		seen(r, w, result);

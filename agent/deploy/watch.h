@@ -43,6 +43,7 @@ struct watch {
 	bool
 	    fed; /* its data come from a primary, or it is not known that they do not */
 	bool changed;  /* WATCH_SERVE: served before, so the answer may be of then */
+	bool doubtful; /* and by a change with a gap in service: it counts later only */
 	bool looked;   /* WATCH_GONE: the driver says that it is not there */
 	bool patient;  /* WATCH_CHECK: was served, so ask for a while */
 	bool through;  /* an answer of this round ended it: others are out of date */
