@@ -37,6 +37,12 @@ struct look {
 	bool has_serial; /* of _status, at the last transfer */
 	uint32_t serial;
 	struct watch *asked; /* whose answer is being read */
+	/* Whose records were seen. */
+	struct seen_backend {
+		struct label name;
+	} * backends;
+	size_t n_backends, backends_room;
+	unsigned n_down; /* of them, once all zones are there */
 };
 
 void
@@ -117,8 +123,18 @@ static void
 check_backend(struct look *l, const struct rr *rr)
 {
 	char backend[OBSERVED_VALUE_MAX];
+	struct label name;
 	const char *is = observed_get(rr, "backend", backend);
 	l->no_backends = l->no_backends || (is && strcmp(is, "-") == 0);
+	if (!is || strlen(is) > DNAME_LABEL_MAX)
+		return;
+	name = label_of(is);
+	for (size_t i = 0; i < l->n_backends; i++)
+		if (label_equal(&l->backends[i].name, &name))
+			return;
+	l->backends = mem_grow(l->backends, l->n_backends, &l->backends_room,
+	    sizeof(*l->backends));
+	l->backends[l->n_backends++].name = name;
 }
 
 static void
@@ -264,7 +280,69 @@ look_by_transfer(struct look *l)
 	return e;
 }
 
+/* -- looking at the backends -------------------------------------------------- */
+
+static enum err
+name_of_backend(void *arg, size_t i, struct dname *owner)
+{
+	const struct look *l = arg;
+	const struct label under = label_of("_backend");
+	struct dname backends;
+	enum err e = dname_prepend(&under, &l->a->s->status, &backends);
+	return e ? e : dname_prepend(&l->backends[i].name, &backends, owner);
+}
+
+static enum err
+take_backend(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	struct look *l = arg;
+	char state[OBSERVED_VALUE_MAX], error[OBSERVED_VALUE_MAX];
+	char backend[DNAME_TEXT_MAX], text[OBSERVED_VALUE_MAX + 32];
+	const char *is = observed_get(rr, "state", state);
+	if (kind != OBSERVED_BACKEND || !is || strcmp(is, "down") != 0)
+		return OK;
+	l->n_down++;
+	const char *why = observed_get(rr, "error", error);
+	snprintf(text, sizeof(text), "the server does not answer the agent%s%s",
+	    why ? ": " : "", why ? why : "");
+	if (l->collect)
+		await_note_missing(l->a, NULL, NULL, dname_print_short(name, backend),
+		    "down", text);
+	return OK;
+}
+
+/* A key that is narrowed to some zones is not told. */
+static enum err
+answer_of_backend(void *arg, size_t i, const struct msg *msg)
+{
+	struct look *l = arg;
+	(void)i;
+	enum err e = observed_read(l->a->s, msg, take_backend, l);
+	return e == ERR_NOTFOUND || e == ERR_DENIED ? OK : e;
+}
+
+/* What was served when it was seen last need not be so at a server that is down. */
+static enum err
+look_at_backends(struct look *l)
+{
+	l->n_down = 0;
+	return ask_txt(l->a->s, l->n_backends, name_of_backend, answer_of_backend, l);
+}
+
 /* -- one look --------------------------------------------------------------- */
+
+static bool
+has_all(const struct look *l)
+{
+	return l->a->orders ? l->n_there == l->n : l->looked && l->n_wrong == 0;
+}
+
+static bool
+is_over(const struct look *l)
+{
+	return has_all(l) && l->n_down == 0;
+}
 
 static void
 count_there(struct look *l)
@@ -322,13 +400,9 @@ look_once(struct look *l)
 		l->looked = true;
 		count_there(l);
 	}
+	if (!e && has_all(l) && l->a->end != AWAIT_GONE && !l->no_backends)
+		e = look_at_backends(l);
 	return e;
-}
-
-static bool
-is_over(const struct look *l)
-{
-	return l->a->orders ? l->n_there == l->n : l->looked && l->n_wrong == 0;
 }
 
 /* -- waiting ---------------------------------------------------------------- */
@@ -396,6 +470,7 @@ await_run(struct await *a)
 	}
 	say_progress_end();
 	free(l.watches);
+	free(l.backends);
 	if (e) {
 		say_error("%s", a->s->error);
 		return EXIT_FAILED;
@@ -457,7 +532,8 @@ say_missing(const struct await_missing *m, const char *to)
 		to = "not changed";
 	const char *agent = m->agent ? m->agent : "", *colon = m->agent ? ": " : "";
 	if (!m->zone)
-		say_error("%s%s%s", agent, colon, m->error);
+		say_error("%s%s%s%s%s", agent, colon, m->backend ? m->backend : "",
+		    m->backend ? ": " : "", m->error);
 	else if (none || !m->backend)
 		say_error("%s%s%s: %s: %s", agent, colon, m->zone, to,
 		    none ? "the agent has no backend" : m->error);

@@ -38,9 +38,17 @@ del_zone c1 && del_zone c2 || fail "delete the conflicts"
 sleep 1
 untouched
 
-# NSD restarted
+# NSD restarted; while it is down nothing is said to be served there
 nsd_down
+nsd_is() { ask nsd1._backend._status.$C TXT | grep -q "state=$1"; }
+until_ok 20 nsd_is down || fail "it is down, and nobody noticed"
+for zones in m7.example ""; do
+	# shellcheck disable=SC2086
+	ctl wait $zones --timeout 1 2>"$T/err"
+	[ $? -eq 4 ] && grep -q '^nsherdctl: nsd1: .*does not answer' "$T/err" || fail "wait $zones: $(cat "$T/err")"
+done
 nsd_up
+ctl wait m7.example --timeout 20 || fail "wait: it is up again"
 until_ok 20 served_at "$NSD_PORT" m7.example || fail "m7.example after the restart"
 # NSD restarted with its list of zones gone: the agent sees it by itself
 nsd_down
