@@ -305,7 +305,15 @@ operator_yadifa() { # in the operator's own file, and read again
 	file "$SERVER_DIR/own/static.zone"
 </zone>
 Y
-	yadifa ctrl -s "127.0.0.1 port $SERVER_PORT" -y "hmac-sha256:control.example:$(sed -n 's/.*secret "\(.*\)".*/\1/p' "$T/control.example.key")" -t ZONECFGRELOAD
+	yadifa_reload
+}
+yadifa_reload() { # by the stock client, where there is one that works
+	local secret
+	secret=$(sed -n 's/.*secret "\(.*\)".*/\1/p' "$T/control.example.key")
+	case $(yadifad -V) in
+	*\ 3.0.[012]-*) $PYTHON "$(dirname "$0")/yadifa_reload.py" "$SERVER_PORT" control.example "$secret" ;;
+	*) yadifa ctrl -s "127.0.0.1 port $SERVER_PORT" -y "hmac-sha256:control.example:$secret" -t ZONECFGRELOAD ;;
+	esac
 }
 
 # -- PowerDNS, which has its zones in a database -------------------------------------
