@@ -149,6 +149,13 @@ void bind_journal_read_marks(struct bind *b, struct bind_names *marks);
 PRINTF(2, 3)
 enum err bind_operators(struct backend_error *why, const char *fmt, ...);
 /*
+ * A key that is to go into our file, where named.conf must not have it, too. OK: the
+ * operator has the same there; *unread: named may not have read that yet.
+ * ERR_NOTFOUND: he has none of that name. ERR_EXISTS: he has another one, see why.
+ */
+NODISCARD enum err bind_find_operators_key(struct bind *b, const struct bind_config *c,
+    const struct key *key, bool *unread, struct backend_error *why);
+/*
  * Have named read its configuration again, if that is sound: *loaded, else why
  * says what to wait for. key must be in it, or, if NULL, our file. bulk: only if
  * the statistics channel shows every zone.

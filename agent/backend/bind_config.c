@@ -14,6 +14,7 @@
 #include "lib/mem.h"
 
 enum { DEPTH_MAX = 8, FILES_MAX = 500, FILE_MAX = 64 << 20 };
+enum { WORD_MAX = 1024 }; /* the secret of a key is the longest */
 
 /* -- reading what is printed -------------------------------------------------- */
 
@@ -21,7 +22,7 @@ enum { DEPTH_MAX = 8, FILES_MAX = 500, FILE_MAX = 64 << 20 };
 struct scan {
 	struct bind_config *c;
 	const char *view;
-	char words[DEPTH_MAX][2][256];
+	char words[DEPTH_MAX][2][WORD_MAX];
 	unsigned n_words[DEPTH_MAX];
 	unsigned depth;
 	unsigned deeper; /* than that there are words for */
@@ -49,6 +50,42 @@ in_our_view(const struct scan *s)
 	       strcmp(s->words[0][1], s->view) == 0;
 }
 
+/* Where it is opened, and again where it ends. */
+static void
+add_key(struct bind_config *c, const char *name)
+{
+	if (c->n_keys > 0 && strcmp(c->keys[c->n_keys - 1].name, name) == 0)
+		return;
+	add_name(c, "key", name);
+	c->keys = mem_grow(c->keys, c->n_keys, &c->keys_room, sizeof(c->keys[0]));
+	c->keys[c->n_keys++] = (struct bind_config_key){.name = mem_strdup(name)};
+}
+
+static void
+free_secret(char *secret)
+{
+	if (secret != NULL)
+		mem_wipe(secret, strlen(secret));
+	free(secret);
+}
+
+/* A statement in the key that was opened last. */
+static void
+take_key_statement(const struct scan *s, unsigned depth)
+{
+	struct bind_config_key *key = &s->c->keys[s->c->n_keys - 1];
+
+	if (s->n_words[depth] < 2)
+		return;
+	if (is_word(s, depth, "algorithm")) {
+		free(key->algorithm);
+		key->algorithm = mem_strdup(s->words[depth][1]);
+	} else if (is_word(s, depth, "secret")) {
+		free_secret(key->secret);
+		key->secret = mem_strdup(s->words[depth][1]);
+	}
+}
+
 /* A statement that is complete, or opens a block, at depth 0. */
 static void
 take_top(struct scan *s)
@@ -57,7 +94,7 @@ take_top(struct scan *s)
 	const char *name = s->n_words[0] > 1 ? s->words[0][1] : "";
 
 	if (is_word(s, 0, "key"))
-		add_name(c, "key", name);
+		add_key(c, name);
 	else if (is_word(s, 0, "dnssec-policy"))
 		add_name(c, "policy", name);
 	else if (is_word(s, 0, "controls"))
@@ -80,17 +117,17 @@ take_option(struct scan *s)
 	if (!is_word(s, 0, "options") && !in_our_view(s))
 		return;
 	if (is_word(s, 1, "directory"))
-		snprintf(c->directory, sizeof(c->directory), "%s", value);
+		snprintf(c->directory, sizeof(c->directory), "%.599s", value);
 	else if (is_word(s, 1, "new-zones-directory"))
-		snprintf(c->nzd_dir, sizeof(c->nzd_dir), "%s", value);
+		snprintf(c->nzd_dir, sizeof(c->nzd_dir), "%.599s", value);
 	else if (is_word(s, 1, "allow-new-zones"))
 		c->new_zones = yes;
 	else if (is_word(s, 1, "catalog-zones"))
 		c->new_zones = true;
 	else if (is_word(s, 1, "zone-statistics"))
 		c->hides_zones = strncmp(value, "no", 2) == 0;
-	else if (is_word(s, 1, "key"))
-		add_name(c, "key", value);
+	else if (is_word(s, 1, "key") && in_our_view(s))
+		add_key(c, value);
 }
 
 static void
@@ -98,8 +135,12 @@ take_statement(struct scan *s)
 {
 	if (s->depth == 0)
 		take_top(s);
+	else if (s->depth == 1 && is_word(s, 0, "key"))
+		take_key_statement(s, 1);
 	else if (s->depth == 1)
 		take_option(s);
+	else if (s->depth == 2 && in_our_view(s) && is_word(s, 1, "key"))
+		take_key_statement(s, 2);
 	/* controls { inet ... keys { "NAME"; }; }; */
 	else if (s->depth == 2 && is_word(s, 0, "controls") && s->n_words[2] == 1)
 		add_name(s->c, "control", s->words[2][0]);
@@ -131,10 +172,11 @@ scan(struct bind_config *c, const char *view)
 		} else if (t.mark == '\0') {
 			if (s.n_words[d] < 2)
 				snprintf(s.words[d][s.n_words[d]],
-				    sizeof(s.words[d][0]), "%.255s", t.text);
+				    sizeof(s.words[d][0]), "%.1023s", t.text);
 			s.n_words[d]++;
 		}
 	}
+	mem_wipe(&s, sizeof(s));
 }
 
 static void
@@ -178,6 +220,12 @@ void
 bind_config_fini(struct bind_config *c)
 {
 	textset_fini(&c->names);
+	for (size_t i = 0; i < c->n_keys; i++) {
+		free(c->keys[i].name);
+		free(c->keys[i].algorithm);
+		free_secret(c->keys[i].secret);
+	}
+	free(c->keys);
 	if (c->text != NULL)
 		mem_wipe(c->text, c->size);
 	free(c->text);
@@ -210,6 +258,41 @@ bind_config_has_name(const struct bind_config *c, const char *kind,
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_same_key(const struct bind_config_key *is, const struct key *key)
+{
+	uint8_t secret[KEY_SECRET_MAX];
+	size_t size, wanted_size;
+	const uint8_t *wanted = key_secret(key, &wanted_size);
+	enum key_alg alg;
+	bool same = is->algorithm != NULL && is->secret != NULL &&
+		    key_alg_parse(is->algorithm, &alg) == OK &&
+		    alg == key_algorithm(key) &&
+		    key_secret_parse(is->secret, secret, &size) == OK &&
+		    size == wanted_size && memcmp(secret, wanted, size) == 0;
+
+	mem_wipe(secret, sizeof(secret));
+	return same;
+}
+
+enum err
+bind_config_find_key(const struct bind_config *c, const struct key *key)
+{
+	enum err found = ERR_NOTFOUND;
+
+	for (size_t i = 0; i < c->n_keys; i++) {
+		struct dname name;
+
+		if (dname_parse(c->keys[i].name, &name) != OK ||
+		    !dname_equal(&name, key_name(key)))
+			continue;
+		if (!is_same_key(&c->keys[i], key))
+			return ERR_EXISTS;
+		found = OK;
+	}
+	return found;
 }
 
 /* -- trying zones ------------------------------------------------------------- */

@@ -10,8 +10,13 @@
 #include "agent/backend/textset.h"
 #include "lib/dname.h"
 #include "lib/err.h"
+#include "lib/key.h"
 
 /* named.conf with all it includes, as named-checkconf understands it. */
+
+struct bind_config_key {
+	char *name, *algorithm, *secret; /* as printed; NULL: not said */
+};
 
 struct bind_config {
 	char *text; /* printed; it holds secrets */
@@ -22,6 +27,8 @@ struct bind_config {
 	bool statistics, controls, has_view;
 	/* "key NAME", "policy NAME", "control NAME", in order */
 	struct textset names;
+	struct bind_config_key *keys;
+	size_t n_keys, keys_room;
 };
 
 /* Who asks: what its tool runs need. */
@@ -42,6 +49,11 @@ bool bind_config_has(const struct bind_config *c, const char *kind, const char *
 /* For names of keys: "key", "control". */
 bool bind_config_has_name(const struct bind_config *c, const char *kind,
     const struct dname *name);
+
+/* Is there a TSIG key of that name? ERR_NOTFOUND: no; OK: the very same; ERR_EXISTS:
+ * one with another algorithm or secret. */
+NODISCARD enum err bind_config_find_key(const struct bind_config *c,
+    const struct key *key);
 
 /* Would named take these zone statements? As above; ERR_INVALID: no. */
 NODISCARD enum err bind_config_try(const struct bind_config_reader *r,

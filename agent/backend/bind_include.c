@@ -94,6 +94,18 @@ bind_include_add(struct bind_include *inc, const struct dname *name,
 		put(inc, dname_print_plain(name, text), print_key(key));
 }
 
+bool
+bind_include_has(const struct bind_include *inc, const struct dname *name)
+{
+	char text[DNAME_TEXT_MAX];
+
+	dname_print_plain(name, text);
+	for (size_t i = 0; i < inc->n; i++)
+		if (strcmp(inc->keys[i].name, text) == 0)
+			return true;
+	return false;
+}
+
 /* A line that is one whole key statement of ours. */
 static void
 parse_line(struct bind_include *inc, const char *line, size_t size)

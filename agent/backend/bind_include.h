@@ -47,5 +47,6 @@ void bind_include_render(const struct bind_include *inc, const struct keyring *r
 /* Put a key in; it must be in ring, else nothing happens. */
 void bind_include_add(struct bind_include *inc, const struct dname *name,
     const struct keyring *ring);
+bool bind_include_has(const struct bind_include *inc, const struct dname *name);
 
 #endif

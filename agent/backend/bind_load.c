@@ -185,6 +185,27 @@ bind_reconfig(struct bind *b, const struct dname *key, bool bulk, bool *loaded,
 	return err == OK && may ? bind_tell_reconfig(b, loaded, why) : err;
 }
 
+enum err
+bind_find_operators_key(struct bind *b, const struct bind_config *c,
+    const struct key *key, bool *unread, struct backend_error *why)
+{
+	char name[DNAME_TEXT_MAX], *newer;
+	enum err err = bind_config_find_key(c, key);
+
+	*unread = false;
+	if (err == ERR_EXISTS)
+		return backend_fail(why, err,
+		    "named.conf has a key %.100s of its own, with another secret or "
+		    "algorithm",
+		    dname_print_short(key_name(key), name));
+	if (err != OK)
+		return err;
+	(void)!has_include(b, c, NULL, read_at_ms(b), &newer);
+	*unread = newer != NULL;
+	free(newer);
+	return OK;
+}
+
 /* -- the include file --------------------------------------------------------- */
 
 /* The file as it is, NULL if there is none. */

@@ -36,39 +36,100 @@ note_keys(struct bind *b, const struct bind_include *inc)
 struct preparing {
 	struct bind *b;
 	struct bind_include next;
-	bool has_key; /* the settings at hand */
+	struct bind_config config; /* if it was read */
+	bool asked, has_config;
+	bool unread; /* named has yet to read the operator's file with a key */
+	/* the settings at hand */
+	bool has_key, clashes;
+	struct backend_error fault;
 };
 
+/* A configuration that cannot be read says why when the file is loaded. */
+static const struct bind_config *
+config_of(struct preparing *p)
+{
+	struct bind *b = p->b;
+	struct backend_error why = {""};
+
+	if (!p->asked && bind_locate(b, &why) == OK) {
+		struct bind_config_reader r = {b->config_path, b->view,
+		    b->conf.cancel_fd, b->conf.timeout_ms};
+
+		p->has_config = bind_config_read(&r, &p->config, &why) == OK;
+	}
+	p->asked = true;
+	return p->has_config ? &p->config : NULL;
+}
+
+/* named does not take a key twice: what is the operator's stays out of our file. */
+static enum err
+find_operators(struct preparing *p, const struct key *key)
+{
+	const struct bind_config *c = key != NULL ? config_of(p) : NULL;
+	bool unread = false;
+	enum err err = ERR_NOTFOUND;
+
+	if (c != NULL)
+		err = bind_find_operators_key(p->b, c, key, &unread, &p->fault);
+	p->unread |= unread;
+	p->has_key |= unread;
+	p->clashes |= err == ERR_EXISTS;
+	return err;
+}
+
 static void
-take_key(void *arg, const struct dname *key)
+take_key(void *arg, const struct dname *name)
 {
 	struct preparing *p = arg;
 
+	if (!bind_include_has(&p->next, name) &&
+	    find_operators(p, keyring_find(p->b->conf.keys, name)) != ERR_NOTFOUND)
+		return;
 	p->has_key = true;
-	bind_include_add(&p->next, key, p->b->conf.keys);
+	bind_include_add(&p->next, name, p->b->conf.keys);
 }
 
-/* In need of the file: RETRY until it is read. */
+/* Which of the settings need what is in files that named may have to read first.
+ * Returns whether any does. */
+static bool
+take_keys(struct preparing *p, struct settings *const *settings, size_t n,
+    enum backend_result *results, struct backend_error *texts, bool *needs)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		p->has_key = p->clashes = false;
+		if (results[i] == RESULT_OK)
+			bind_body_each_key(settings[i], take_key, p);
+		if (p->clashes) {
+			results[i] = RESULT_REJECTED;
+			texts[i] = p->fault;
+		}
+		needs[i] = p->has_key && !p->clashes;
+		any |= needs[i];
+	}
+	return any;
+}
+
+/* In need of a file: RETRY until it is read. */
 static enum err
 load_keys(struct preparing *p, struct settings *const *settings, size_t n,
     enum backend_result *results, struct backend_error *texts,
     struct backend_error *why)
 {
 	bool *needs = mem_zalloc((n + 1) * sizeof(needs[0]));
-	bool loaded = false, any = false;
+	bool loaded = false, ready = true;
 	enum err err = bind_read_include(p->b, &p->next, why);
+	bool any = take_keys(p, settings, n, results, texts, needs);
 
-	for (size_t i = 0; i < n; i++) {
-		p->has_key = false;
-		if (results[i] == RESULT_OK)
-			bind_body_each_key(settings[i], take_key, p);
-		needs[i] = p->has_key;
-		any |= p->has_key;
+	if (err != OK && err != ERR_CANCELED) {
+		any = false;
+		err = OK; /* not now */
 	}
-	if (err == OK && any)
+	if (err == OK && any && p->unread)
+		err = bind_reconfig(p->b, NULL, p->next.bulk, &ready, why);
+	if (err == OK && any && ready)
 		err = bind_load_include(p->b, &p->next, false, &loaded, why);
-	else if (err != ERR_CANCELED)
-		err = OK;
 	if (loaded)
 		note_keys(p->b, &p->next);
 	for (size_t i = 0; i < n; i++) {
@@ -270,6 +331,8 @@ bind_prepare(void *ctx, struct settings *const *settings, size_t n,
 	if (err == OK)
 		err = check_raw(b, settings, n, results, texts, why);
 	bind_include_fini(&p.next);
+	if (p.has_config)
+		bind_config_fini(&p.config);
 	rndc_disconnect(&b->rndc);
 	return err;
 }

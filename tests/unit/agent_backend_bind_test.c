@@ -167,6 +167,21 @@ setup_bulk(void **state)
 		true});
 }
 
+static const char operators_key[] =
+    "key \"op\" { algorithm hmac-sha256; secret \"b3BlcmF0b3IgbGlrZXMga2V5cw==\"; };\n";
+
+static int
+setup_key(void **state)
+{
+	return setup_with(state, &(struct setting){"", operators_key, NULL, false});
+}
+
+static int
+setup_view_key(void **state)
+{
+	return setup_with(state, &(struct setting){"", operators_key, "ext", false});
+}
+
 static int
 setup_small_map(void **state)
 {
@@ -752,6 +767,58 @@ bind_lookup__served_but_not_saved__is_ours_and_is_added_again(void **state)
 }
 
 /* -- keys, raw options, named.conf -------------------------------------------- */
+
+/* named does not take a key twice, in none of the batch's zones' interest. */
+static void
+bind_prepare__key_the_operator_has__is_left_to_him(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *list[2];
+	enum backend_result results[2];
+	struct backend_error texts[2], why = {""};
+	char *include;
+
+	NEED_SERVER(f);
+	add_key(f->ring, "op", "operator likes keys");
+	add_key(f->ring, "own", "our own secret");
+	list[0] = secondary("one", "127.0.0.1@9 key op");
+	list[1] = secondary("two", "127.0.0.1@9 key own");
+	assert_int_equal(f->driver->prepare(f->ctx, list, 2, results, texts, &why), OK);
+	assert_int_equal(results[0], RESULT_OK);
+	assert_int_equal(results[1], RESULT_OK);
+	include = read_text(in_dir(f, "conf/nsherd.conf"));
+	assert_null(strstr(include, "key \"op\""));
+	assert_non_null(strstr(include, "key \"own\""));
+	apply_one(f, OP_ADD, "a.example", list[0], RESULT_OK);
+	apply_one(f, OP_ADD, "b.example", list[1], RESULT_OK);
+	restart(f, SIGTERM);
+	assert_int_equal(inventory(f).n_ours, 2);
+	free(include);
+	settings_unref(list[0]);
+	settings_unref(list[1]);
+}
+
+static void
+bind_prepare__key_the_operator_has_otherwise__is_refused_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct settings *list[2];
+	enum backend_result results[2];
+	struct backend_error texts[2], why = {""};
+
+	NEED_SERVER(f);
+	add_key(f->ring, "op", "not what the operator has");
+	add_key(f->ring, "own", "our own secret");
+	list[0] = secondary("one", "127.0.0.1@9 key op");
+	list[1] = secondary("two", "127.0.0.1@9 key own");
+	assert_int_equal(f->driver->prepare(f->ctx, list, 2, results, texts, &why), OK);
+	assert_int_equal(results[0], RESULT_REJECTED);
+	assert_non_null(strstr(texts[0].text, "named.conf has a key op of its own"));
+	assert_int_equal(results[1], RESULT_OK);
+	apply_one(f, OP_ADD, "b.example", list[1], RESULT_OK);
+	settings_unref(list[0]);
+	settings_unref(list[1]);
+}
 
 static void
 bind_prepare__keys__are_written_and_follow_the_ring(void **state)
@@ -1862,6 +1929,10 @@ main(void)
 	    WITH(bind_lookup__many_zones__has_those_that_are_there, setup_conf_zone),
 	    WITH(bind_lookup__served_but_not_saved__is_ours_and_is_added_again,
 		setup_small_map),
+	    WITH(bind_prepare__key_the_operator_has__is_left_to_him, setup_key),
+	    WITH(bind_prepare__key_the_operator_has__is_left_to_him, setup_view_key),
+	    WITH(bind_prepare__key_the_operator_has_otherwise__is_refused_alone,
+		setup_key),
 	    WITH(bind_prepare__keys__are_written_and_follow_the_ring, setup),
 	    WITH(bind_prepare__nothing_new__does_not_reconfig, setup),
 	    WITH(bind_prepare__bad_settings__are_rejected_alone, setup),
