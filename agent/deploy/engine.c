@@ -15,6 +15,7 @@
 #include "agent/deploy/graves.h"
 #include "agent/deploy/hasten.h"
 #include "agent/deploy/intake.h"
+#include "agent/deploy/moved.h"
 #include "agent/deploy/outcome.h"
 #include "agent/deploy/recheck.h"
 #include "agent/deploy/reconcile.h"
@@ -491,12 +492,21 @@ wait_for(struct engine *e, int timeout_ms)
 		(void)!read(e->wake_fd, &n, sizeof(n));
 }
 
+static bool
+has_driver(struct engine *e, struct err_where *where)
+{
+	*where = (struct err_where){0};
+	if (moved_check(e, where) != OK)
+		return false;
+	return e->opened || engine_open(e, where) == OK;
+}
+
 /* What was configured while the agent runs may be there a moment later. */
 static void
 await_driver(struct engine *e)
 {
 	struct err_where where = {0};
-	while (!engine_stopping(e) && !e->opened && engine_open(e, &where) != OK) {
+	while (!engine_stopping(e) && !has_driver(e, &where)) {
 		engine_down(e, where.what);
 		uint64_t now = pace_now_us();
 		while (!engine_stopping(e) && now < e->ready_us) {

@@ -405,6 +405,17 @@ pattern_sharing(const struct pattern_set *set, const char *path)
 	return NULL;
 }
 
+const char *
+pattern_shared_file(const struct pattern *pattern)
+{
+	const char *zonefile = pattern->spec.zonefile.value;
+
+	return pattern->error != NULL || zonefile == NULL ||
+		       settings_file_is_own(zonefile)
+		   ? NULL
+		   : zonefile;
+}
+
 /* Group values come from the catalog: printable, and cut, in messages. */
 static void
 add_tried(char *error, size_t error_size, const char *group)

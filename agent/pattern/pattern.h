@@ -39,6 +39,9 @@ const char *pattern_error(const struct pattern *p);
 const char *pattern_hash(const struct pattern *p); /* 8 hex digits */
 /* Its zones are signed by the server (dnssec). */
 bool pattern_signs(const struct pattern *p);
+/* The file that all zones of the pattern have, relative to the zone directory; NULL:
+ * each has its own, or the pattern is unusable. */
+const char *pattern_shared_file(const struct pattern *pattern);
 /* What cannot be changed without a gap in service: `role=...`, `zonefile=...`,
  * `dnssec=...`, each ended by a newline. Returns out; "" if it is not usable. */
 char *pattern_service(const struct pattern *p, char *out, size_t size);

@@ -259,6 +259,32 @@ backends_number(struct store_txn *txn, const char *name, uint8_t *nr)
 }
 
 enum err
+backends_get_dir(struct store_txn *txn, uint8_t nr, char dir[static PATH_MAX])
+{
+	struct skey key;
+	MDB_val v;
+
+	root_key(&key, 'd', nr);
+	enum err err = txn_get(txn, TABLE_ROOT, &key, &v);
+	if (err != OK)
+		return err;
+	if (v.mv_size >= PATH_MAX)
+		return txn_fail(txn, ERR_FORM);
+	memcpy(dir, v.mv_data, v.mv_size);
+	dir[v.mv_size] = '\0';
+	return OK;
+}
+
+void
+backends_put_dir(struct store_txn *txn, uint8_t nr, const char *dir)
+{
+	struct skey key;
+
+	root_key(&key, 'd', nr);
+	txn_put(txn, TABLE_ROOT, &key, dir, strlen(dir));
+}
+
+enum err
 marks_get(struct store_txn *txn, uint8_t backend, uint64_t *seq)
 {
 	struct skey key;

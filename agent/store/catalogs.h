@@ -2,6 +2,7 @@
 #ifndef AGENT_STORE_CATALOGS_H
 #define AGENT_STORE_CATALOGS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,6 +51,12 @@ void catalogs_del_upstream(struct store_txn *txn, uint8_t nr);
 /* The number of a backend of that name, made when it is new. ERR_RANGE. */
 NODISCARD enum err backends_number(struct store_txn *txn, const char *name,
     uint8_t *nr);
+
+/* The directory that a backend's zone files are in, by an earlier configuration maybe:
+ * a path of at most PATH_MAX - 1 octets. ERR_NOTFOUND: it is not on record. */
+NODISCARD enum err backends_get_dir(struct store_txn *txn, uint8_t nr,
+    char dir[static PATH_MAX]);
+void backends_put_dir(struct store_txn *txn, uint8_t nr, const char *dir);
 
 /* A backend's place in the work log: everything up to seq is done or is in the
  * retry table. 0 for a new backend. */

@@ -26,7 +26,8 @@ struct past;
 
 enum table {
 	/* catalog.mdb */
-	TABLE_ROOT, /* 1 'h' catalog -> head; 1 'm' backend -> mark; 1 'l', 1 'p' */
+	TABLE_ROOT, /* 1 'h' catalog -> head; 1 'm' backend -> mark, 1 'd' -> zone
+		     * directory; 1 'l', 1 'p' */
 	TABLE_META,
 	TABLE_CATALOGS, /* 'n' zone -> number; 'u' number -> upstream */
 	TABLE_MEMBERS,  /* catalog id -> member */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/unit/test.h"
 
+#include <sys/stat.h>
+
 #include "tests/unit/agent_deploy_fixture.h"
 
 /* Another configuration while the back half runs, with the toy server. */
@@ -419,6 +421,91 @@ change__many_while_zones_come__all_are_served(void **state)
 	world_free(w);
 }
 
+/* -- the zone directory --------------------------------------------------------- */
+
+static void
+make_file(struct world *w, const char *dir, const char *file)
+{
+	char path[256];
+	FILE *f;
+	snprintf(path, sizeof(path), "%s/%s", w->dir, dir);
+	(void)!mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/%s/%s", w->dir, dir, file);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+}
+
+static bool
+says(struct world *w, const char *state, const char *part)
+{
+	struct backend_status b;
+	struct store_txn *txn = store_read(w->store, STORE_STATUS);
+	bool is = status_get_backend(txn, w->backend.nr, &b) == OK &&
+		  strcmp(b.state, state) == 0 && strstr(b.error, part) != NULL;
+	store_end(&txn);
+	return is;
+}
+
+static void
+zone_dir__changed_without_the_files__nothing_is_done_until_they_are_there(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	char dirs[2][128];
+	for (size_t i = 0; i < 2; i++)
+		snprintf(dirs[i], sizeof(dirs[i]), "%s/z%zu", w->dir, i);
+	make_file(w, "z0", "a.test.zone");
+	make_file(w, "z1", "other.zone");
+	w->backend.backend.zone_dir = dirs[0];
+	world_start(w);
+	add_zone(w, "a.test", "m1", "primary");
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
+	world_stop(w);
+	w->backend.backend.zone_dir = dirs[1];
+	world_start(w);
+	add_zone(w, "b.test", "m2", "primary");
+	EVENTUALLY(says(w, "down", "a.test.zone is still there"));
+	assert_int_equal(toy_n_ops(), 1);
+	make_file(w, "z1", "a.test.zone");
+	EVENTUALLY(says(w, "up", ""));
+	EVENTUALLY(is_state(w, "b.test", ZONE_APPLIED));
+	world_stop(w);
+	/* now it is the one on record, and the other has its file, too */
+	w->backend.backend.zone_dir = dirs[0];
+	world_start(w);
+	EVENTUALLY(says(w, "up", ""));
+	world_free(w);
+}
+
+static void
+zone_dir__changed_to_a_link_to_it_or_gone__is_taken(void **state)
+{
+	(void)state;
+	struct world *w = world_new(&toy_driver);
+	char dirs[3][128];
+	for (size_t i = 0; i < 3; i++)
+		snprintf(dirs[i], sizeof(dirs[i]), "%s/z%zu", w->dir, i);
+	make_file(w, "z0", "a.test.zone");
+	make_file(w, "z2", "other.zone");
+	assert_int_equal(symlink(dirs[0], dirs[1]), 0);
+	w->backend.backend.zone_dir = dirs[0];
+	world_start(w);
+	add_zone(w, "a.test", "m1", "primary");
+	EVENTUALLY(is_state(w, "a.test", ZONE_APPLIED));
+	for (size_t i = 1; i < 3; i++) {
+		world_stop(w);
+		w->backend.backend.zone_dir = dirs[i];
+		toy_set(&toy.down, true);
+		world_start(w);
+		EVENTUALLY(says(w, "down", "refused"));
+		toy_set(&toy.down, false);
+		EVENTUALLY(says(w, "up", ""));
+		assert_int_equal(unlink(dirs[1]), i == 1 ? 0 : -1);
+	}
+	world_free(w);
+}
+
 #define TEST(name) cmocka_unit_test(name)
 
 int
@@ -438,6 +525,9 @@ main(void)
 	    TEST(
 		change__other_keys__driver_has_them_at_once_and_the_server_when_it_can),
 	    TEST(change__other_probe_key__is_another_backend),
+	    TEST(
+		zone_dir__changed_without_the_files__nothing_is_done_until_they_are_there),
+	    TEST(zone_dir__changed_to_a_link_to_it_or_gone__is_taken),
 	    TEST(change__many_while_zones_come__all_are_served),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
