@@ -62,6 +62,8 @@ look_at_zones(struct moved *m)
 	bool started = false;
 	enum err err = OK;
 	do {
+		if (engine_stopping(m->e))
+			return ERR_CANCELED; /* what was not looked at may be left */
 		struct store_txn *txn = store_read(m->e->store, STORE_CATALOG);
 		m->n = 0;
 		err = ledger_each(txn, m->e->conf->nr, started ? &after : NULL, SLICE,
@@ -69,7 +71,7 @@ look_at_zones(struct moved *m)
 		store_end(&txn);
 		after = m->last.zone;
 		started = true;
-	} while (err == OK && m->n == SLICE && !engine_stopping(m->e));
+	} while (err == OK && m->n == SLICE);
 	return err == ERR_BUSY ? OK : err;
 }
 
