@@ -29,6 +29,9 @@ command_fn verb_run, verb_run_agent;
 /* Below fleet; add, del, set and sync are one. */
 command_fn fleet_status_run, fleet_wait_run, fleet_guard_run, fleet_nodes_run,
     fleet_change_run;
+/* After removals: says so on stderr if the guard holds any. */
+struct session;
+void guard_warn(struct session *s);
 /* A verb about no zone, by its name. */
 enum exit_status verb_send_agent(struct ctl *ctl, const char *name);
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "ctl/commands.h"
 #include "ctl/connect.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
@@ -113,6 +114,8 @@ run_connected(struct ctl *ctl, const struct edit *edit, struct session *s,
 	if (!ctl->opt->json)
 		say_failures(edit->change, orders);
 	enum exit_status rc = verdict(orders), waited = EXIT_DONE;
+	if (edit->end == AWAIT_GONE && count_done(orders) > 0)
+		guard_warn(s);
 	if ((ctl->opt->given & OPTION_WAIT) && rc != EXIT_FAILED) {
 		waited = await_change(ctl, &a);
 		await_print(ctl, &a);

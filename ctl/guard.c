@@ -92,6 +92,29 @@ print_guard(struct guard *g, struct session *s)
 	return e ? EXIT_FAILED : EXIT_DONE;
 }
 
+static enum err
+take_held(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	char value[OBSERVED_VALUE_MAX], held[OBSERVED_VALUE_MAX];
+	const struct session *s = arg;
+	(void)name;
+	const char *is =
+	    kind == OBSERVED_AGENT ? observed_get(rr, "guard", value) : NULL;
+	if (is && strcmp(is, "holding") == 0 && observed_get(rr, "held", held))
+		say_error("the servers still serve what was removed: the guard of %s "
+			  "holds %s, see nsherdctl guard",
+		    s->catalog_text, held);
+	return OK;
+}
+
+void
+guard_warn(struct session *s)
+{
+	/* A key that is narrowed to some zones is not told. */
+	(void)!observed_query(s, &s->status, take_held, s);
+}
+
 enum exit_status
 guard_run(struct ctl *ctl)
 {

@@ -53,6 +53,15 @@ wait_for(struct plan *plan, struct ctl *ctl, bool gone)
 	return rc;
 }
 
+static bool
+removes(const struct diff *diff)
+{
+	for (size_t i = 0; i < diff->n; i++)
+		if (diff->items[i].kind == DIFF_REMOVE)
+			return true;
+	return false;
+}
+
 /* -- the command ------------------------------------------------------------ */
 
 /* Who was asked may have thought for longer than the agent keeps a connection. */
@@ -80,6 +89,8 @@ apply(struct plan *plan, struct ctl *ctl)
 	if (rc)
 		return rc;
 	output_line(ctl->out, "done");
+	if (removes(&plan->diff))
+		guard_warn(&plan->s);
 	if (!(ctl->opt->given & OPTION_WAIT))
 		return EXIT_DONE;
 	rc = wait_for(plan, ctl, false);

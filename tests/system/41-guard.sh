@@ -147,7 +147,8 @@ kept "one UPDATE"
 keep
 ctl export >"$T/right"
 : >"$T/empty"
-ctl sync "$T/empty" --prune --yes >"$T/out" || fail "sync: the catalog takes it"
+ctl sync "$T/empty" --prune --yes >"$T/out" 2>"$T/err" || fail "sync: the catalog takes it"
+grep -q "still serve .* holds $N," "$T/err" || fail "sync: it is not said that they are held: $(cat "$T/err")"
 [ "$(held)" = "$N" ] || fail "sync: held $(held)"
 agent_says guard=holding || fail "sync: $(ask _status.$C TXT)"
 calm
