@@ -553,6 +553,7 @@ engine_main(void *arg)
 		wait_for(e, crowded(e) ? IDLE_MS : sleep_ms(e));
 	}
 	record_release(e);
+	engine_let_go(e);
 	return NULL;
 }
 

@@ -153,6 +153,9 @@ NODISCARD enum err engine_start(struct engine *e);
 /* Tells it to stop; engine_join waits for that, and for its records. */
 void engine_stop(struct engine *e);
 void engine_join(struct engine *e);
+/* Close the driver, unless that was done: the thread does, at its end, since one may
+ * take a second or two for it and the others need not wait for that. */
+void engine_let_go(struct engine *e);
 /* After engine_join; the probe's thread must run. Takes NULL. */
 void engine_close(struct engine *e);
 

@@ -91,6 +91,14 @@ engine_open(struct engine *e, struct err_where *where)
 }
 
 void
+engine_let_go(struct engine *e)
+{
+	if (e->opened)
+		e->driver->close(e->ctx);
+	e->opened = false;
+}
+
+void
 engine_close(struct engine *e)
 {
 	if (e == NULL)
@@ -101,8 +109,7 @@ engine_close(struct engine *e)
 	repattern_end(e);
 	asks_fini(&e->asks);
 	verbs_free(e->verbs);
-	if (e->opened)
-		e->driver->close(e->ctx);
+	engine_let_go(e);
 	while (e->again != NULL) {
 		struct again *a = e->again;
 		e->again = a->next;

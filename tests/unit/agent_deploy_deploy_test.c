@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/unit/test.h"
 
+#include <assert.h>
+
 #include "agent/backend/backend.h"
 #include "tests/unit/agent_deploy_fixture.h"
 
@@ -707,6 +709,58 @@ many__in_one_update__go_in_batches(void **state)
 	world_free(w);
 }
 
+/* -- the end ------------------------------------------------------------------- */
+
+enum { CLOSING = 4 };
+
+static pthread_cond_t all_closing = PTHREAD_COND_INITIALIZER;
+static unsigned n_closing;
+
+/* Takes until the others are at it, too. */
+static void
+close_together(void *ctx)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 60;
+	pthread_mutex_lock(&toy.lock);
+	n_closing++;
+	pthread_cond_broadcast(&all_closing);
+	while (n_closing < CLOSING &&
+	       pthread_cond_timedwait(&all_closing, &toy.lock, &until) == 0)
+		;
+	assert(n_closing == CLOSING);
+	pthread_mutex_unlock(&toy.lock);
+	toy_close(ctx);
+}
+
+static void
+stop__drivers_take_their_time__all_at_the_same(void **state)
+{
+	(void)state;
+	struct backend_driver driver = toy_driver;
+	driver.close = close_together;
+	struct world *w = world_new(&driver);
+	struct deploy_backend_conf backends[CLOSING];
+	char names[CLOSING][8];
+	for (uint8_t i = 0; i < CLOSING; i++) {
+		backends[i] = w->backend;
+		backends[i].nr = (uint8_t)(w->backend.nr + i);
+		snprintf(names[i], sizeof(names[i]), "toy%d", i);
+		backends[i].backend.name = names[i];
+	}
+	struct err_where where = {.line = 0};
+	struct deploy_conf conf = {.store = w->store,
+	    .patterns = w->patterns,
+	    .backends = backends,
+	    .n_backends = CLOSING};
+	assert_int_equal(deploy_start(&conf, &where, &w->deploy), OK);
+	deploy_stop(w->deploy);
+	w->deploy = NULL;
+	assert_int_equal(n_closing, CLOSING);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -747,6 +801,7 @@ main(void)
 	    cmocka_unit_test(
 		id_change__unusable_pattern__keeps_what_is_served_until_it_is_usable),
 	    cmocka_unit_test(apply_delay__of_a_catalog__is_waited_for),
+	    cmocka_unit_test(stop__drivers_take_their_time__all_at_the_same),
 	    cmocka_unit_test(down__in_the_middle__nothing_is_lost),
 	    cmocka_unit_test(purge__after_its_time__data_goes),
 	    cmocka_unit_test(many__in_one_update__go_in_batches),
