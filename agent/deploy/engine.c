@@ -158,6 +158,17 @@ engine_due_ms(const struct engine *e)
 	return (e->epoch_us + pace_now_us()) / 1000;
 }
 
+bool
+engine_is_early(const struct engine *e, const struct deploy_catalog *c, uint64_t seq,
+    uint64_t time_s)
+{
+	uint64_t now_s = (uint64_t)time(NULL);
+	uint64_t told_us = now_s > time_s ? (now_s - time_s) * 1000000 : 0;
+	uint64_t delay_us = (uint64_t)c->apply_delay_s * 1000000;
+	return delay_us > 0 &&
+	       ages_of(&e->ages, seq, told_us, pace_now_us()) < delay_us;
+}
+
 size_t
 engine_watch_max(const struct engine *e)
 {
@@ -377,6 +388,19 @@ take_in(struct engine *e)
 	free(results);
 }
 
+/* Before anything is read: what is read then is not younger than it was. */
+static void
+note_ages(struct engine *e)
+{
+	unsigned delay_s = 0;
+	for (size_t i = 0; i < e->conf->n_catalogs; i++) {
+		if (e->conf->catalogs[i].apply_delay_s > delay_s)
+			delay_s = e->conf->catalogs[i].apply_delay_s;
+	}
+	ages_note(&e->ages, store_log_seq(e->store), pace_now_us(),
+	    (uint64_t)delay_s * 1000000);
+}
+
 /* Zones whose outcome is on record may be operated on again. */
 static void
 take_settled(struct engine *e)
@@ -528,6 +552,7 @@ engine_main(void *arg)
 	hasten_retries(e);
 	while (!engine_stopping(e)) {
 		take_in(e);
+		note_ages(e);
 		take_settled(e);
 		if (atomic_exchange(&e->write_failed, false)) {
 			/* What is on record may not be what is: find out, later. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/deploy/ages.h"
 #include "agent/deploy/asks.h"
 #include "agent/deploy/deploy.h"
 #include "agent/deploy/plan.h"
@@ -113,6 +114,7 @@ struct engine {
 	struct transfers transfers;
 	unsigned n_lookup_failures;
 	enum err reading[N_SOURCES]; /* how it went the last time */
+	struct ages ages;            /* of what is in the log */
 
 	enum engine_state state;
 	uint64_t ready_us;    /* when to try again to reach it */
@@ -185,6 +187,9 @@ struct again *engine_again(struct engine *e, const struct dname *zone);
 void engine_settle(struct engine *e, struct watch *w, uint64_t catalog_job,
     uint64_t status_job);
 const struct deploy_catalog *engine_catalog(const struct engine *e, uint8_t nr);
+/* What the catalog says in entry seq of the log, at that Unix time, has to wait. */
+bool engine_is_early(const struct engine *e, const struct deploy_catalog *c,
+    uint64_t seq, uint64_t time_s);
 /* Unix ms for retries, by the clock as it was at the start: who sets it back by an
  * hour makes no zone wait for that hour. */
 uint64_t engine_due_ms(const struct engine *e);

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "agent/deploy/engine.h"
 #include "agent/store/worklog.h"
@@ -72,8 +71,7 @@ static bool
 too_early(const struct engine *e, const struct touch *t)
 {
 	const struct deploy_catalog *c = engine_catalog(e, t->catalog);
-	return c != NULL && c->apply_delay_s > 0 &&
-	       t->time + c->apply_delay_s > (uint64_t)time(NULL);
+	return c != NULL && engine_is_early(e, c, t->seq, t->time);
 }
 
 /* It waits for its time, or for transfers from its primary, and what comes after it

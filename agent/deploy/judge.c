@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/deploy/engine.h"
 #include "lib/mem.h"
@@ -340,7 +339,7 @@ early(const struct engine *e, const struct item *it)
 	if (c == NULL || c->apply_delay_s == 0)
 		return false;
 	if (it->desire.found)
-		return it->desire.changed + c->apply_delay_s > (uint64_t)time(NULL);
+		return engine_is_early(e, c, it->desire.seq, it->desire.changed);
 	bool behind = e->slow_behind || e->fast.seq < store_log_seq(e->store);
 	return !it->removal && (it->source == FROM_LOG || behind);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/unit/test.h"
 
+#include "agent/deploy/ages.h"
 #include "agent/deploy/plan.h"
 #include "agent/deploy/watch.h"
 #include "tests/unit/agent_deploy_fixture.h"
@@ -176,10 +177,69 @@ watch_settle__in_order_of_jobs__and_counts(void **state)
 	watch_fini(&t);
 }
 
+/* -- ages ---------------------------------------------------------------------- */
+
+enum { S = 1000000 };
+
+static void
+ages__clock_is_right__is_what_it_says(void **state)
+{
+	(void)state;
+	struct ages a = {.n = 0};
+	assert_int_equal(ages_of(&a, 1, 5 * S, 100 * S), 5 * S);
+	ages_note(&a, 7, 100 * S, 60 * S);
+	ages_note(&a, 7, 109 * S, 60 * S);
+	ages_note(&a, 8, 110 * S, 60 * S);
+	/* There before the start: nobody knows better. */
+	assert_int_equal(ages_of(&a, 7, 3600u * S, 120 * S), 3600u * S);
+	assert_int_equal(ages_of(&a, 8, 10 * S, 120 * S), 10 * S);
+	assert_int_equal(ages_of(&a, 9, S, 120 * S), S);
+}
+
+static void
+ages__clock_was_set__is_as_it_was_seen(void **state)
+{
+	(void)state;
+	struct ages a = {.n = 0};
+	ages_note(&a, 7, 100 * S, 60 * S);
+	ages_note(&a, 7, 109 * S, 60 * S);
+	ages_note(&a, 8, 110 * S, 60 * S);
+	ages_note(&a, 8, 130 * S, 60 * S);
+	/* It was ahead: the entry is of a time that is yet to come. */
+	assert_int_equal(ages_of(&a, 7, 0, 120 * S), 20 * S);
+	assert_int_equal(ages_of(&a, 8, 0, 120 * S), 10 * S);
+	/* It is ahead now. */
+	assert_int_equal(ages_of(&a, 8, 86400u * (uint64_t)S, 120 * S), 11 * S);
+	assert_int_equal(ages_of(&a, 9, 86400u * (uint64_t)S, 131 * S), S);
+}
+
+/* One each second, for ten times as long as matters: off by a thirtieth of that. */
+static void
+ages__many_entries__are_known_near_enough(void **state)
+{
+	(void)state;
+	enum { SPAN = 3600, MANY = 10 * SPAN };
+	struct ages a = {.n = 0};
+	uint64_t now = MANY * (uint64_t)S;
+	for (uint64_t i = 1; i <= MANY; i++)
+		ages_note(&a, i, i * S, SPAN * (uint64_t)S);
+	assert_true(a.n <= AGES_MAX);
+	for (uint64_t i = MANY; i > MANY - SPAN; i--) {
+		uint64_t age = now - i * S, off = SPAN / 30 * (uint64_t)S;
+		uint64_t least = ages_of(&a, i, 0, now);
+		uint64_t most = ages_of(&a, i, UINT64_MAX, now);
+		assert_true(least <= age && age <= most);
+		assert_true(age - least <= off && most - age <= off);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(ages__clock_is_right__is_what_it_says),
+	    cmocka_unit_test(ages__clock_was_set__is_as_it_was_seen),
+	    cmocka_unit_test(ages__many_entries__are_known_near_enough),
 	    cmocka_unit_test(plan_read__changes__are_touches_in_order),
 	    cmocka_unit_test(plan_read__stopped_anywhere__goes_on_from_there),
 	    cmocka_unit_test(plan_read__odd_owners__touch_nothing),

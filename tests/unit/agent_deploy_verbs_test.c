@@ -192,6 +192,9 @@ verbs__of_one_entry__are_done_in_order(void **state)
 	world_start(w);
 	add_zone(w, "a.test", "m1", "primary");
 	add_zone(w, "b.test", "m2", "primary");
+	/* A verb of a zone that is not there yet does not keep others waiting. */
+	EVENTUALLY(
+	    is_state(w, "a.test", ZONE_APPLIED) && is_state(w, "b.test", ZONE_APPLIED));
 	uint64_t seq = say(w, 0,
 	    "verb=freeze zone=a.test id=m1\n"
 	    "verb=flush zone=b.test id=m2 backend=toy1\n"
