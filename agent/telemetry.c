@@ -508,6 +508,7 @@ void
 telemetry_tick(struct telemetry *t)
 {
 	metrics_expire(t->metrics, REQUEST_MAX_MS);
+	metrics_mend(t->metrics);
 }
 
 const struct addr *

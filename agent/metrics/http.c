@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/metrics/http.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <microhttpd.h>
 
@@ -24,6 +28,7 @@ enum {
 	CONNECTIONS_OF_ONE_MAX = 16,
 	IDLE_S = 10,
 	MEMORY_MAX = 16 << 10, /* of one connection: its request has to fit */
+	NAP_MS = 100,
 };
 
 /* One who has come. */
@@ -207,6 +212,22 @@ http_expire(struct http *http, unsigned age_ms)
 
 /* -- life ----------------------------------------------------------------------- */
 
+/*
+ * Where there is no descriptor for who comes first, MHD tries again at once, for as
+ * long as there is none: its thread would be busy with nothing else. It says so each
+ * time, and waits for this to return.
+ */
+static void
+rest_if_exhausted(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	else
+		poll(NULL, 0, NAP_MS);
+}
+
 PRINTF(2, 0)
 static void
 on_trouble(void *arg, const char *fmt, va_list args)
@@ -217,6 +238,7 @@ on_trouble(void *arg, const char *fmt, va_list args)
 	vsnprintf(text, sizeof(text), fmt, args);
 	text[strcspn(text, "\n")] = '\0';
 	log_debug("metrics", "http=\"%s\"", text);
+	rest_if_exhausted();
 }
 
 /* The path as it came: no name of ours has an escape in it. */
@@ -236,10 +258,22 @@ http_free(struct http *h)
 	free(h);
 }
 
+/* Where it is the thread that is missing MHD closed it, and not where a descriptor
+ * is; by now another may have its number. */
+static void
+close_unless_closed(int fd, const struct stat *was)
+{
+	struct stat is;
+
+	if (fstat(fd, &is) == 0 && is.st_dev == was->st_dev && is.st_ino == was->st_ino)
+		close(fd);
+}
+
 struct http *
 http_start(int fd, metrics_look_fn *look, void *arg)
 {
 	struct http *h = mem_zalloc(sizeof(*h));
+	struct stat socket = {.st_ino = 0};
 	char *policy = html_policy();
 
 	h->look = look;
@@ -249,6 +283,7 @@ http_start(int fd, metrics_look_fn *look, void *arg)
 	pthread_mutex_init(&h->lock, NULL);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		h->guests[i].fd = -1;
+	(void)fstat(fd, &socket);
 	h->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC |
 					 MHD_USE_ERROR_LOG,
 	    0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_trouble, NULL,
@@ -261,7 +296,7 @@ http_start(int fd, metrics_look_fn *look, void *arg)
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (h->daemon != NULL)
 		return h;
-	/* Where it is the thread that is missing the socket was closed. */
+	close_unless_closed(fd, &socket);
 	http_free(h);
 	return NULL;
 }

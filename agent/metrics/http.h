@@ -11,8 +11,8 @@
  */
 struct http;
 
-/* fd is the socket, and goes with it. NULL: there is no thread to be had; fd is closed.
- */
+/* fd is the socket, and goes with it. NULL: there is no thread or no descriptor to be
+ * had; fd is closed. */
 struct http *http_start(int fd, metrics_look_fn *look, void *arg);
 /* As metrics_expire(). Takes NULL. */
 void http_expire(struct http *http, unsigned age_ms);

@@ -143,7 +143,9 @@ metrics_commit(struct metrics_change *change)
 		}
 		l->http = start(m, l->fd);
 		if (l->http == NULL)
-			log_error("metrics", "listen=%s error=\"no thread\"",
+			log_error("metrics",
+			    "listen=%s error=\"no thread, or no descriptor\" "
+			    "text=\"it is tried again\"",
 			    addr_print(&l->addr, text));
 		l->fd = -1;
 	}
@@ -153,6 +155,27 @@ metrics_commit(struct metrics_change *change)
 	m->listeners = change->listeners;
 	m->n = change->n;
 	free(change);
+}
+
+void
+metrics_mend(struct metrics *m)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct listener *l = &m->listeners[i];
+		struct err_where where = {0};
+		if (l->http != NULL)
+			continue;
+		if (open_socket(l, &where) == OK)
+			l->http = start(m, l->fd);
+		else if (l->fd >= 0)
+			close(l->fd);
+		l->fd = -1;
+		if (l->http != NULL)
+			log_info("metrics", "listen=%s text=\"there is a thread now\"",
+			    addr_print(&l->addr, text));
+	}
 }
 
 void

@@ -35,15 +35,17 @@ void metrics_free(struct metrics *m);
 /*
  * Other addresses. metrics_prepare opens the sockets that are new; ERR_IO: one cannot
  * be, where says which, and all is as it was. metrics_commit puts them in place and
- * closes those that are not in the list; it, or metrics_cancel, frees change. Fails
- * with ERR_IO as well when there is no thread to be had, which is logged and where
- * nobody listens then.
+ * closes those that are not in the list; it, or metrics_cancel, frees change. Where
+ * there is no thread to be had, or no descriptor, nobody listens then, which is
+ * logged: metrics_mend tries again.
  */
 NODISCARD enum err metrics_prepare(struct metrics *m, const struct addr *listen,
     size_t n, struct err_where *where, struct metrics_change **change);
 void metrics_cancel(struct metrics_change *change); /* takes NULL */
 void metrics_commit(struct metrics_change *change);
 
+/* Listens where it could not yet. To be called now and then. */
+void metrics_mend(struct metrics *m);
 /* Ends the connections that are as old: whoever sends or reads an octet now and then
  * is not silent, and would keep others out for ever. To be called now and then. */
 void metrics_expire(struct metrics *m, unsigned age_ms);

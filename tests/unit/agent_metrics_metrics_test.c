@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/metrics/facts.h"
@@ -299,6 +301,89 @@ metrics__other_addresses__old_ones_are_closed(void **state)
 	metrics_free(m);
 }
 
+/* -- no descriptors --------------------------------------------------------------- */
+
+/* The next one that would be opened. */
+static int
+next_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+	assert_true(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+/* So many more may be opened, at the most; -1: as before. */
+static void
+allow(int n)
+{
+	static struct rlimit before;
+	struct rlimit limit;
+	if (before.rlim_cur == 0)
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	if (n >= 0)
+		limit.rlim_cur = (rlim_t)(next_descriptor() + n);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void
+metrics__no_descriptor_at_the_start__listens_when_there_is(void **state)
+{
+	struct addr any = any_port(), addr;
+	struct metrics_change *change;
+	struct err_where where = {0};
+	(void)state;
+	struct metrics *m = metrics_new(look, NULL);
+	int before = next_descriptor();
+	/* Enough for the socket, and for nothing that goes with its thread. */
+	assert_int_equal(metrics_prepare(m, &any, 1, &where, &change), OK);
+	allow(0);
+	metrics_commit(change);
+	addr = *metrics_address(m, 0);
+	metrics_mend(m);
+	allow(-1);
+	assert_int_equal(next_descriptor(), before);
+	assert_int_equal(connect_to(&addr), -1);
+	metrics_mend(m);
+	addr = *metrics_address(m, 0);
+	EXPECT(&addr, "GET /metrics" HEAD, "HTTP/1.1 200 ");
+	metrics_mend(m);
+	assert_true(addr_equal(metrics_address(m, 0), &addr));
+	metrics_free(m);
+}
+
+static double
+cpu_s(void)
+{
+	struct timespec ts;
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts), 0);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Nobody else is there whose end could give one back. */
+static void
+metrics__no_descriptor_for_who_comes__waits_without_haste(void **state)
+{
+	struct addr addr;
+	char byte;
+	(void)state;
+	struct metrics *m = start(&addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	double begun = cpu_s();
+	allow(0);
+	assert_int_equal(connect(fd, &addr.u.sa, addr_size(&addr)), 0);
+	assert_true(send(fd, "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL) == 18);
+	poll(NULL, 0, 2000);
+	double used = cpu_s() - begun;
+	allow(-1);
+	assert_true(used < 0.2);
+	assert_int_equal(recv(fd, &byte, 1, 0), 1);
+	close(fd);
+	metrics_free(m);
+}
+
 static void *
 fetch_often(void *arg)
 {
@@ -338,6 +423,9 @@ main(void)
 	    cmocka_unit_test(metrics__many_silent_connections__do_not_keep_it),
 	    cmocka_unit_test(metrics__slow_requests__are_ended),
 	    cmocka_unit_test(metrics__other_addresses__old_ones_are_closed),
+	    cmocka_unit_test(
+		metrics__no_descriptor_at_the_start__listens_when_there_is),
+	    cmocka_unit_test(metrics__no_descriptor_for_who_comes__waits_without_haste),
 	    cmocka_unit_test(metrics__many_at_once__each_has_an_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
