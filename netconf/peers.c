@@ -56,7 +56,8 @@ peers_add(struct gateway *gw, struct nc_session *nc)
 	const char *name = nc_session_get_username(nc);
 	const struct conf_user *user = name ? conf_find_user(gw->conf, name) : NULL;
 	if (!user) {
-		log_warn("session", "user=%s refused=no-such-user", name ? name : "-");
+		log_warn("session", "user=\"%s\" refused=no-such-user",
+		    name ? name : "-");
 		return NULL;
 	}
 	struct peer *p = mem_zalloc(sizeof(*p));

@@ -25,7 +25,7 @@ AGENT_TLS=$(free_port)
 sed -i "s|^listen .*|&\nlisten-tls = 127.0.0.1@$AGENT_TLS\ntls-cert = $T/nc-server.pem\ntls-key = $T/nc-server.tlskey|" "$T/nsherd.conf"
 agent_down
 agent_up
-netconf_cert mallory mallory
+netconf_cert mallory "mallory user=alice"
 NETCONF_BY_NAME=1
 NETCONF_SERVER="server = 127.0.0.1@$AGENT_TLS
 server-tls = localhost
@@ -36,6 +36,9 @@ for name in common-name san-dns; do
 	nc netconf_names.py || fail "users by $name"
 	netconf_down
 done
+# what stands in a certificate passes for nothing else in the log
+[ "$(grep -c 'user="mallory user=alice" refused=no-such-user' "$T/netconfd.log")" -eq 2 ] ||
+	fail "mallory: $(grep mallory "$T/netconfd.log")"
 NETCONF_SERVER="${NETCONF_SERVER/= localhost/= other.example}"
 netconf_up
 nc netconf_names.py --other && fail "an agent by another name"
