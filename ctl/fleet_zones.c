@@ -75,7 +75,8 @@ static void
 take_for(struct zone_look *l, size_t i, const struct rr *rr)
 {
 	const struct order *o = &l->all->orders->items[i];
-	bool there = has_no_backend(rr) || await_is_there(rr, o, l->all->end);
+	bool no_backend = has_no_backend(rr);
+	bool there = no_backend || await_is_there(rr, o, l->all->end);
 
 	mark(l, i, SEEN | (there ? 0 : WRONG));
 	if ((there && !l->all->keep_all) || l->n_rows >= rows_max(l->all))
@@ -83,11 +84,11 @@ take_for(struct zone_look *l, size_t i, const struct rr *rr)
 	l->rows = mem_grow(l->rows, l->n_rows, &l->rows_room, sizeof(*l->rows));
 	l->rows[l->n_rows++] = (struct zone_row){
 	    .at = i,
-	    .backend = keep(l, rr, "backend"),
-	    .state = keep(l, rr, "state"),
+	    .backend = no_backend ? NULL : keep(l, rr, "backend"),
+	    .state = no_backend ? NULL : keep(l, rr, "state"),
 	    .serial = keep(l, rr, "serial"),
 	    .pattern = keep(l, rr, "pattern"),
-	    .error = keep_error(l, rr),
+	    .error = no_backend ? "has no backends" : keep_error(l, rr),
 	    .is_there = there,
 	};
 }

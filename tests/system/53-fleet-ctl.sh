@@ -120,6 +120,9 @@ rc 0 fctl fleet status --diff
 says_out '^no differences'
 rc 0 fctl fleet status a.example
 [ "$(grep -c '^a.example .*serving' "$T/out")" = 3 ] || { cat "$T/out"; fail "fleet status ZONE"; }
+grep -q pending "$T/out" && { cat "$T/out"; fail "pending where nobody will ever serve it"; }
+says_out '^a.example  *hub .*has no backends'
+rc 0 fctl fleet status a.example --wait=60
 # without -s, the file knows the hub
 SERVER='' rc 0 fctl fleet set a.example -p primary --fleet "$T/fleet" --wait=60
 sed -i 's/ hub$//' "$T/fleet"
