@@ -277,7 +277,9 @@ knot_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 	    {.field = {[KNOT_CMD] = "conf-read",
 		 [KNOT_SECTION] = "zone",
 		 [KNOT_ITEM] = "template"}},
-	    {.field = {[KNOT_CMD] = "conf-list", [KNOT_FLAGS] = "z"}},
+	    {.field = {[KNOT_CMD] = "conf-list",
+		 [KNOT_FLAGS] = "z",
+		 [KNOT_FILTER] = "z"}},
 	    {.field = {[KNOT_CMD] = "conf-list", [KNOT_SECTION] = "zone"}},
 	};
 	struct knot *k = ctx;
@@ -290,6 +292,8 @@ knot_inventory(void *ctx, backend_zone_fn *fn, void *arg, struct backend_error *
 	if (err != OK)
 		return err;
 	err = knot_txn_settle(k, why);
+	if (err == ERR_BUSY) /* it is left for who would begin another */
+		err = OK;
 	buf_init(&units, 0);
 	for (size_t i = 0; err == OK && i < sizeof(requests) / sizeof(requests[0]);
 	     i++) {

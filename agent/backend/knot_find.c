@@ -114,7 +114,7 @@ static void
 note_status(struct find *f, size_t i, const struct knot_unit *unit)
 {
 	const char *kind = unit->field[KNOT_KIND], *data = unit->field[KNOT_DATA];
-	const char *flags = unit->field[KNOT_FLAGS];
+	const char *flags = knot_unit_flags(unit);
 
 	f->served[i] = true;
 	if (kind == NULL || strcmp(kind, "catalog") != 0 || data == NULL)
@@ -172,7 +172,8 @@ static enum err
 read_lists(struct knot *k, struct find *f, struct backend_error *why)
 {
 	static const struct knot_unit served = {
-	    .field = {[KNOT_CMD] = "conf-list", [KNOT_FLAGS] = "z"}};
+	    .field =
+		{[KNOT_CMD] = "conf-list", [KNOT_FLAGS] = "z", [KNOT_FILTER] = "z"}};
 	static const struct knot_unit configured = {
 	    .field = {[KNOT_CMD] = "conf-list", [KNOT_SECTION] = "zone"}};
 	enum err err;

@@ -364,6 +364,8 @@ knot_native_make(const struct settings *s, const char *zone_dir,
 		if (strcmp(s->options[i].driver, "knot") == 0)
 			err = put_option(n, s->options[i].text, why);
 	}
+	if (err == OK)
+		err = knot_sense_check(n, why);
 	if (err != OK) {
 		knot_native_free(n);
 		return err;

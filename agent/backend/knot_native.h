@@ -49,6 +49,9 @@ struct knot_native {
 /* ERR_INVALID: why tells what Knot, or we, cannot do. Free with knot_native_free. */
 NODISCARD enum err knot_native_make(const struct settings *s, const char *zone_dir,
     struct knot_native **native, struct backend_error *why);
+/* knot_sense.c, part of that: what knotd would refuse when it is too late. */
+NODISCARD enum err knot_sense_check(const struct knot_native *n,
+    struct backend_error *why);
 void knot_native_free(struct knot_native *native); /* takes NULL */
 
 /* The first one, or NULL. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/backend/knot.h"
@@ -24,6 +26,11 @@
  *
  * The file need not be on disk: a machine that stops takes the transaction
  * along.
+ *
+ * From 3.4 on knotd serves connections side by side. Of one that was cut, what it
+ * had sent last may yet be run behind the first words of the next; and only the
+ * thread that began a transaction ends it: when its connection has ended, it is
+ * given the next one. Who comes before that gets another thread, and "busy".
  */
 
 const char knot_txn_foreign[] =
@@ -31,6 +38,7 @@ const char knot_txn_foreign[] =
     "(`knotc conf-commit` or `conf-abort` ends it)";
 
 static const char token_acl[] = "nsherd-transaction";
+static const char other_thread[] = "requested resource is busy";
 
 enum {
 	MARK_FILE_MAX = 192,
@@ -38,7 +46,9 @@ enum {
 	REOPEN_MS = 1500,
 	WATCH_MS = 1000,
 	STEP_MS = 50,
-	SLOW_MS = 2000, /* of a commit; then, for so long, workers are watched */
+	AGAIN_MOST = 20, /* times STEP_MS */
+	OVER_S = 10,     /* what a connection sent that was cut so long ago is done */
+	SLOW_MS = 2000,  /* of a commit; then, for so long, workers are watched */
 	SLOW_AGAIN_MS = 60000,
 	WAIT_MS = 10000
 };
@@ -66,6 +76,17 @@ remove_mark(const struct knot *k)
 		log_warn("knot", "backend=%s file=%s error=\"%s\"", k->conf.name, path,
 		    mem_errno_text(errno));
 	free(path);
+}
+
+static bool
+is_mark_old(const struct knot *k)
+{
+	char *path = mark_path(k);
+	struct stat st;
+	bool old = stat(path, &st) == 0 && time(NULL) - st.st_mtime > OVER_S;
+
+	free(path);
+	return old;
 }
 
 static enum err
@@ -128,7 +149,7 @@ static enum err
 take_difference(void *arg, const struct knot_unit *unit)
 {
 	struct difference *d = arg;
-	const char *flags = unit->field[KNOT_FLAGS], *data = unit->field[KNOT_DATA];
+	const char *flags = knot_unit_flags(unit), *data = unit->field[KNOT_DATA];
 
 	d->n++;
 	if (flags != NULL && strcmp(flags, "+") == 0 && data != NULL &&
@@ -180,7 +201,17 @@ is_ours(struct knot *k, const char *token, bool *open, bool *ours,
 	return err;
 }
 
-/* What an earlier life may have left open. *busy: it is somebody else's. */
+static enum err
+connect_anew(struct knot *k, struct backend_error *why)
+{
+	knot_ctl_close(&k->ctl);
+	return knot_ctl_open(&k->ctl, why);
+}
+
+/*
+ * What an earlier life may have left open. *busy: it is somebody else's. If there is
+ * none the mark stays: what began it may be on its way.
+ */
 static enum err
 settle_leftover(struct knot *k, const char *token, bool *busy,
     struct backend_error *why)
@@ -191,12 +222,17 @@ settle_leftover(struct knot *k, const char *token, bool *busy,
 	if (err != OK)
 		return err;
 	if (ours) {
+		err = knot_txn_abort(k, why);
+		if (err != OK)
+			return err;
 		log_info("knot", "backend=%s transaction=left-over aborted",
 		    k->conf.name);
-		return knot_txn_abort(k, why);
+		/* While we have that thread, nobody else is let in. */
+		return connect_anew(k, why);
 	}
 	*busy = open;
-	remove_mark(k);
+	if (open)
+		remove_mark(k);
 	return OK;
 }
 
@@ -254,39 +290,61 @@ put_token(struct knot *k, struct backend_error *why)
 				   knot_fault_print(&fault, text));
 }
 
+/* *busy: there is one already. */
+static enum err
+begin_marked(struct knot *k, bool *busy, struct backend_error *why)
+{
+	struct knot_fault fault;
+	enum err err;
+
+	make_token(k);
+	err = write_mark(k, why);
+	if (err == OK)
+		err = knot_ctl_command(&k->ctl, "conf-begin", &fault, why);
+	if (err != OK)
+		return err;
+	*busy = fault.is && strcmp(fault.text, "too many transactions") == 0;
+	if (fault.is)
+		remove_mark(k);
+	return fault.is && !*busy
+		   ? backend_fail(why, ERR_BUSY, "knot: conf-begin: %s", fault.text)
+		   : OK;
+}
+
 enum err
 knot_txn_begin(struct knot *k, bool *busy, struct backend_error *why)
 {
 	char token[KNOT_TOKEN_MAX];
-	struct knot_fault fault;
+	bool left = read_mark(k, token);
 	enum err err = OK;
 
 	*busy = false;
-	if (read_mark(k, token))
+	if (left)
 		err = settle_leftover(k, token, busy, why);
 	if (err == OK && !*busy)
 		err = look_for_acl(k, why);
 	if (err != OK || *busy)
 		return err;
-	make_token(k);
-	err = write_mark(k, why);
-	if (err != OK)
-		return err;
-	err = knot_ctl_command(&k->ctl, "conf-begin", &fault, why);
-	if (err != OK)
-		return err;
-	if (fault.is) {
-		remove_mark(k);
-		*busy = strcmp(fault.text, "too many transactions") == 0;
-		return *busy ? OK
-			     : backend_fail(why, ERR_BUSY, "knot: conf-begin: %s",
-				   fault.text);
+	err = begin_marked(k, busy, why);
+	if (err == OK && *busy && left) { /* it came after we had looked */
+		*busy = false;
+		err = settle_leftover(k, token, busy, why);
+		if (err == OK && !*busy)
+			err = begin_marked(k, busy, why);
 	}
+	if (err != OK || *busy)
+		return err;
 	k->in_txn = true;
 	return put_token(k, why);
 }
 
 /* -- ending ------------------------------------------------------------------- */
+
+static bool
+is_elsewhere(const struct knot_fault *fault)
+{
+	return fault->is && strcmp(fault->text, other_thread) == 0;
+}
 
 enum err
 knot_txn_abort(struct knot *k, struct backend_error *why)
@@ -295,7 +353,18 @@ knot_txn_abort(struct knot *k, struct backend_error *why)
 	enum err err = knot_ctl_command(&k->ctl, "conf-abort", &fault, why);
 
 	k->in_txn = false;
-	if (err == OK && fault.is)
+	for (unsigned i = 0; err == OK && is_elsewhere(&fault) && i < AGAIN_MOST; i++) {
+		err = chan_sleep(k->ctl.chan.cancel_fd, STEP_MS, why);
+		if (err == OK)
+			err = connect_anew(k, why);
+		if (err == OK)
+			err = knot_ctl_command(&k->ctl, "conf-abort", &fault, why);
+	}
+	if (err == OK && is_elsewhere(&fault))
+		err = backend_fail(why, ERR_BUSY,
+		    "knotd cannot end a configuration transaction that it refused "
+		    "to commit, as versions from 3.4.0 to 3.4.9 cannot: restart it");
+	else if (err == OK && fault.is)
 		err = backend_fail(why, ERR_BUSY, "knot: conf-abort: %s", fault.text);
 	if (err == OK)
 		remove_mark(k);
@@ -330,7 +399,7 @@ static enum err
 abort_anew(struct knot *k, struct backend_error *why)
 {
 	bool busy = false;
-	enum err err = knot_ctl_open(&k->ctl, why);
+	enum err err = connect_anew(k, why);
 
 	return err == OK ? settle_leftover(k, k->token, &busy, why) : err;
 }
@@ -362,8 +431,11 @@ knot_txn_settle(struct knot *k, struct backend_error *why)
 {
 	char token[KNOT_TOKEN_MAX];
 	bool busy = false;
+	enum err err = read_mark(k, token) ? settle_leftover(k, token, &busy, why) : OK;
 
-	return read_mark(k, token) ? settle_leftover(k, token, &busy, why) : OK;
+	if (err == OK && is_mark_old(k))
+		remove_mark(k);
+	return err;
 }
 
 /* -- background workers ------------------------------------------------------- */

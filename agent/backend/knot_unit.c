@@ -40,6 +40,13 @@ knot_unit_put_conf(struct buf *out, const char *cmd, const char *section,
 	knot_unit_put(out, &unit);
 }
 
+const char *
+knot_unit_flags(const struct knot_unit *unit)
+{
+	return unit->field[KNOT_FILTER] != NULL ? unit->field[KNOT_FILTER]
+						: unit->field[KNOT_FLAGS];
+}
+
 /* -- reading ------------------------------------------------------------------ */
 
 void

@@ -40,6 +40,10 @@ struct knot_unit {
 	const char *field[KNOT_N_FIELDS];
 };
 
+/* Of a reply. Most flags, in requests too, are filters from Knot 3.4.1 on: what is to
+ * be understood by all has both. */
+const char *knot_unit_flags(const struct knot_unit *unit);
+
 /* Adds a DATA unit; fields of more than 65535 octets make out fail. */
 void knot_unit_put(struct buf *out, const struct knot_unit *unit);
 

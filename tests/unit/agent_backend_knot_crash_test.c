@@ -311,6 +311,18 @@ knot_apply__agent_killed_in_mid_batch__next_one_goes_on(void **state)
 	settings_unref(s);
 }
 
+/* From 3.4.0 to 3.4.9 it is stuck with what it refused to commit. */
+static bool
+sticks(struct fixture *f)
+{
+	struct backend_identity id;
+	struct backend_error why;
+	unsigned patch = 0;
+
+	assert_int_equal(f->driver->identify(f->ctx, &id, &why), OK);
+	return sscanf(id.version, "3.4.%u", &patch) == 1 && patch < 10;
+}
+
 static void
 knot_apply__refused_by_the_commit__pattern_is_rejected_and_the_rest_done(void **state)
 {
@@ -320,20 +332,37 @@ knot_apply__refused_by_the_commit__pattern_is_rejected_and_the_rest_done(void **
 	struct backend_error why = {""};
 
 	NEED_SERVER(f);
+	expect_knotc(f, "conf-begin", "OK");
+	free(knotc(f, mem_strdup("conf-set 'remote[up]'")));
+	free(knotc(f, mem_strdup("conf-set 'remote[up].address' 127.0.0.1@9")));
+	free(knotc(f, mem_strdup("conf-set 'policy[mute]'")));
+	free(knotc(f, mem_strdup("conf-set 'policy[mute].cds-cdnskey-publish' none")));
+	expect_knotc(f, "conf-commit", "OK");
 	s = primary("good", template);
 	bad = primary("bad", template);
-	put_option(bad, "knot",
-	    "zonefile-load: difference-no-serial"); /* needs journal: all */
+	bad->dnssec = mem_strdup("mute");
+	put_option(bad, "knot", "ds-push: up"); /* of what is not published */
 	prepare_one(f, s, RESULT_OK);
 	prepare_one(f, bad, RESULT_OK); /* only a zone shows it */
 	ops = make_ops(40, OP_ADD, "mix.example", s);
 	for (int i = 0; i < 40; i += 4)
 		ops[i].settings = bad;
 	assert_int_equal(f->driver->apply(f->ctx, ops, 40, &why), OK);
-	for (int i = 0; i < 40; i++)
-		assert_int_equal(ops[i].result,
-		    i % 4 == 0 ? RESULT_REJECTED : RESULT_OK);
-	assert_non_null(strstr(ops[0].text, "journal-content"));
+	if (sticks(f)) {
+		assert_int_equal(ops[1].result, RESULT_RETRY);
+		assert_non_null(strstr(ops[1].text, "restart"));
+		assert_int_equal(inventory(f).n, 0);
+		server_stop(&f->server, SIGTERM);
+		server_start(&f->server);
+		wait_up(f);
+		apply_one(f, OP_ADD, "z39.mix.example", s, RESULT_OK);
+	} else {
+		for (int i = 1; i < 40; i++)
+			assert_int_equal(ops[i].result,
+			    i % 4 == 0 ? RESULT_REJECTED : RESULT_OK);
+	}
+	assert_int_equal(ops[0].result, RESULT_REJECTED);
+	assert_non_null(strstr(ops[0].text, "DS push"));
 	wait_rcode(f, "z39.mix.example", NOERROR);
 	wait_rcode(f, "z0.mix.example", REFUSED);
 	expect_alive(f);
