@@ -130,6 +130,9 @@ check_dir(const struct check *c, const char *option, const char *dir)
 			    "0123456789._-+@=/")] != '\0')
 		return check_fault(c, option, dir,
 		    "is not an absolute path of [A-Za-z0-9._+@=/-]");
+	if (stat(dir, &st) == -1 && errno == ENOENT)
+		return check_fault(c, option, dir,
+		    "No such file or directory: make it, for the agent's user to write in");
 	if (stat(dir, &st) == -1)
 		return deny_way(c, option, dir);
 	if (!S_ISDIR(st.st_mode))
@@ -174,7 +177,8 @@ check_file(const struct check *c, const char *option, const char *path, bool sec
 		return deny(c, option, path, &st);
 	if (secret && (st.st_mode & S_IRWXO) != 0 && st.st_size > 0)
 		return check_fault(c, option, path,
-		    "holds secrets and can be read or written by others");
+		    "holds secrets and can be read or written by others: give it the "
+		    "agent's group, and the mode 640");
 	return OK;
 }
 

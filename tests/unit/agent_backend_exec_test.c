@@ -357,6 +357,16 @@ check__what_may_not_be_run__is_named(void **state)
 	expect_fault(f, "3600 seconds");
 	f->options[1] = (struct backend_option){"config", "/nonesuch", "f", 1};
 	expect_fault(f, "No such file");
+	chmod(f->program, 0704); /* not empty, and anybody may read it */
+	f->options[1] = (struct backend_option){"config", f->program, "f", 1};
+	expect_fault(f, "holds secrets");
+	expect_fault(f, "and the mode 640");
+	chmod(f->program, 0700);
+	f->conf.n_options = 1;
+	f->conf.zone_dir = "/nonesuch";
+	expect_fault(f, "No such file or directory: make it");
+	f->conf.zone_dir = NULL;
+	f->conf.n_options = 2;
 	f->options[1] = (struct backend_option){"arguments",
 	    "a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a", "f", 1};
 	expect_fault(f, "too many");
