@@ -57,7 +57,8 @@ struct msg {
  * where they could be read, the question are set, so that FORMERR can be sent;
  * the rest is not. QDCOUNT other than 1 is ERR_FORM (a reply, QR set, may have
  * 0), and so are trailing octets, a TSIG that is not last or not alone, more
- * than one OPT, and any broken name or length. RDATA is not interpreted.
+ * than one OPT, and any broken name or length. RDATA is not interpreted. The SOA
+ * of an NXDOMAIN may be uncounted in the header; in count it is not.
  */
 NODISCARD enum err msg_frame(const uint8_t *wire, size_t size, struct msg *msg);
 

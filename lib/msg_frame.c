@@ -165,6 +165,53 @@ frame_records(struct wire_in *in, struct msg *msg, const uint16_t count[static 4
 	return in->pos == in->size ? OK : ERR_FORM;
 }
 
+/* What was found beyond the question cannot be relied on. */
+static void
+forget_records(struct msg *msg)
+{
+	msg->tsig_at = msg->opt_at = 0;
+	msg->has_opt = false;
+	msg->ext_rcode = msg->edns_version = 0;
+	msg->udp_size = 512;
+}
+
+/*
+ * yadifad 3.0.0 to 3.0.2, of which Debian 13 has the last, does not count the SOA
+ * that its NXDOMAIN has in the authority section. The header is signed as it is.
+ */
+static bool
+may_have_uncounted_soa(const struct msg *msg, const uint16_t count[static 4])
+{
+	return (msg->flags & FLAG_QR) != 0 && msg_opcode(msg) == OPCODE_QUERY &&
+	       (msg->flags & 15) == RCODE_NXDOMAIN && count[MSG_AUTHORITY] == 0;
+}
+
+static bool
+has_soa_at(const struct msg *msg, size_t at)
+{
+	struct wire_in in;
+
+	wire_in_init(&in, msg->wire, msg->size);
+	in.pos = at;
+	wire_skip_name(&in);
+	return wire_get_u16(&in) == RR_SOA && in.err == OK;
+}
+
+/* in: at the first record. count becomes what there is. */
+static enum err
+frame_all(struct wire_in in, struct msg *msg, uint16_t count[static 4])
+{
+	struct wire_in again = in;
+	enum err err = frame_records(&in, msg, count);
+
+	if (err == OK || !may_have_uncounted_soa(msg, count))
+		return err;
+	forget_records(msg);
+	count[MSG_AUTHORITY] = 1;
+	err = frame_records(&again, msg, count);
+	return err == OK && has_soa_at(msg, msg->start[MSG_AUTHORITY]) ? OK : ERR_FORM;
+}
+
 enum err
 msg_frame(const uint8_t *wire, size_t size, struct msg *msg)
 {
@@ -187,13 +234,9 @@ msg_frame(const uint8_t *wire, size_t size, struct msg *msg)
 
 	enum err err = size > MSG_MAX ? ERR_FORM : frame_question(&in, msg, count[0]);
 	if (err == OK)
-		err = frame_records(&in, msg, count);
+		err = frame_all(in, msg, count);
 	if (err != OK) {
-		/* What was found beyond the question cannot be relied on. */
-		msg->tsig_at = msg->opt_at = 0;
-		msg->has_opt = false;
-		msg->ext_rcode = msg->edns_version = 0;
-		msg->udp_size = 512;
+		forget_records(msg);
 		return ERR_FORM;
 	}
 	memcpy(msg->count, count, sizeof(count));

@@ -117,8 +117,7 @@ if [ -f "$T/server.yadifa" ]; then # it has no check tool: start it
 		"$T/server.yadifa" >"$T/yadifad.conf"
 	yadifad -c "$T/yadifad.conf" >"$T/yadifad.log" 2>&1 &
 	PIDS+=($!)
-	until_ok 15 yadifa ctrl -s "127.0.0.1 port $port" -y hmac-sha256:control.example:c2VjcmV0 \
-		-t ZONECFGRELOAD || fail "the lines for yadifad.conf"
+	until_ok 15 yadifa_reload "$port" c2VjcmV0 || fail "the lines for yadifad.conf"
 	[ -s "$R/run/yadifa/yadifad.pid" ] || fail "yadifad wrote no pid file"
 	stop_pid "${PIDS[-1]}"
 fi

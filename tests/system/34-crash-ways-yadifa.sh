@@ -128,7 +128,7 @@ way "reloads by the operator"
 add_many h 200 shared
 for _ in 1 2 3 4 5 6; do
 	kill -HUP "$SAME_PID"
-	yadifa_reload >/dev/null 2>&1
+	yadifa_reload "$SERVER_PORT" "$(key_secret control.example)" >/dev/null 2>&1
 	sleep 0.1
 done
 many h 200 | soa served 60 || fail "$WAY: not served"

@@ -74,6 +74,13 @@ ctl del one.example --wait=30 || fail remove
 absent one.example || fail "one.example is still served"
 echo one.example >>"$T/removed"
 
+step below a zone that is served
+ctl add below.static.example -p primary --wait=30 || fail "add: $(status_of below.static.example)"
+served below.static.example static.example || fail "below.static.example"
+ctl del below.static.example --wait=30 || fail "remove: $(status_of below.static.example)"
+absent below.static.example || fail "below.static.example is still served"
+echo below.static.example >>"$T/removed"
+
 step a duplicate
 ctl add two.example -p primary --wait=30 || fail add
 id=$(status_of two.example | sed -n 's/.*"id=\([^"]*\)".*/\1/p')

@@ -171,6 +171,74 @@ msg_frame__malformed__is_told_with_its_question(void **state)
 	}
 }
 
+#define NXDOMAIN(flags, n_authority, n_additional) \
+	"\x12\x34" flags "\0\1\0\0\0" n_authority "\0" n_additional
+#define SOA_RR \
+	"\xc0\x0c\0\6\0\1\0\0\0\0\0\x16\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+
+static void
+msg_frame__nxdomain_with_an_uncounted_soa__is_counted(void **state)
+{
+	static const struct bad_message good[] = {
+	    BAD(NXDOMAIN("\x84\3", "\0", "\0"), SOA_RR),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\1"), SOA_RR OPT_RR),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\1"), SOA_RR TSIG_RR),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\2"), SOA_RR OPT_RR TSIG_RR),
+	    BAD(NXDOMAIN("\x84\3", "\1", "\1"), SOA_RR TSIG_RR),
+	};
+	static struct draft d;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		unsigned additional = (uint8_t)good[i].header[11];
+		struct msg msg;
+
+		start(&d, good[i].header);
+		put(&d, good[i].records, good[i].size);
+		if (frame(&d, &msg) != OK)
+			fail_msg("case %zu was not taken", i);
+		assert_int_equal(msg.count[MSG_AUTHORITY], 1);
+		assert_int_equal(msg.count[MSG_ADDITIONAL], additional);
+		assert_int_equal(msg.start[MSG_AUTHORITY], MSG_HEADER + 7);
+		assert_int_equal(msg.has_opt, i == 1 || i == 3);
+		assert_int_equal(msg.tsig_at != 0, i >= 2);
+	}
+}
+
+static void
+msg_frame__anything_else_uncounted__is_malformed(void **state)
+{
+	static const struct bad_message bad[] = {
+	    /* NOERROR, a query, an UPDATE */
+	    BAD(NXDOMAIN("\x84\0", "\0", "\0"), SOA_RR),
+	    BAD(NXDOMAIN("\4\3", "\0", "\0"), SOA_RR),
+	    BAD(NXDOMAIN("\xac\3", "\0", "\0"), SOA_RR),
+	    /* not SOA, two of it, one beside another, and what is no record */
+	    BAD(NXDOMAIN("\x84\3", "\0", "\0"), PTR_RR),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\1"), PTR_RR OPT_RR),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\0"), SOA_RR SOA_RR),
+	    BAD(NXDOMAIN("\x84\3", "\1", "\0"), SOA_RR SOA_RR),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\0"), SOA_RR "x"),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\0"), "x"),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\0"), SOA_RR TSIG_RR),
+	    BAD(NXDOMAIN("\x84\3", "\0", "\1"), TSIG_RR SOA_RR),
+	};
+	static struct draft d;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct msg msg;
+
+		start(&d, bad[i].header);
+		put(&d, bad[i].records, bad[i].size);
+		if (frame(&d, &msg) != ERR_FORM)
+			fail_msg("case %zu was taken", i);
+		assert_int_equal(msg.tsig_at, 0);
+		assert_false(msg.has_opt);
+		assert_int_equal(msg.count[MSG_AUTHORITY], 0);
+	}
+}
+
 /* -- pointers ------------------------------------------------------------ */
 
 enum { RR_FIXED = 10 };
@@ -332,6 +400,8 @@ main(void)
 	    cmocka_unit_test(msg_frame__shorter_than_a_header__is_out_of_range),
 	    cmocka_unit_test(msg_frame__every_cut__is_malformed),
 	    cmocka_unit_test(msg_frame__malformed__is_told_with_its_question),
+	    cmocka_unit_test(msg_frame__nxdomain_with_an_uncounted_soa__is_counted),
+	    cmocka_unit_test(msg_frame__anything_else_uncounted__is_malformed),
 	    cmocka_unit_test(msg_frame__chain_of_pointers__127_hops_and_no_more),
 	    cmocka_unit_test(msg_frame__name_in_parts__255_octets_and_no_more),
 	    cmocka_unit_test(msg_frame__thousands_of_long_chains__end_at_once),
