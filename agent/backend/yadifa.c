@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,7 @@
 #include "lib/rr.h"
 
 /*
- * The driver of YADIFA, written against 2.6.4.
+ * The driver of YADIFA, 2.6.4 and 3.0.2.
  *
  * yadifad has no command to add a zone and none to list them. What it serves is
  * what its configuration says, and it reads that again when it is told so. So all
@@ -112,29 +111,6 @@ yadifa_open(const struct backend_conf *conf, struct err_where *where, void **ctx
 
 /* -- the server ------------------------------------------------------------ */
 
-/*
- * Each reload has several threads of yadifad count, without a lock, who uses the
- * access lists of <main>. When too few are counted, the lists go while they are
- * used: yadifad aborts, or refuses everybody. On one processor the threads do not
- * meet.
- */
-static void
-advise(struct yadifa *y, const char *process)
-{
-	cpu_set_t set;
-
-	if (strcmp(process, y->advised_process) == 0)
-		return;
-	snprintf(y->advised_process, sizeof(y->advised_process), "%s", process);
-	if (sched_getaffinity((pid_t)strtol(process, NULL, 10), sizeof(set), &set) ==
-		0 &&
-	    CPU_COUNT(&set) > 1)
-		log_warn("yadifa",
-		    "backend=%s processors=%d text=\"yadifad may crash over many zones unless "
-		    "it is kept on one processor (CPUAffinity= of systemd)\"",
-		    y->conf.name, CPU_COUNT(&set));
-}
-
 static enum err
 yadifa_identify(void *ctx, struct backend_identity *id, struct backend_error *why)
 {
@@ -154,7 +130,7 @@ yadifa_identify(void *ctx, struct backend_identity *id, struct backend_error *wh
 		*why = later;
 	if (err == OK && yadifa_look(y, process) == YADIFA_ALIVE) {
 		snprintf(id->process, sizeof(id->process), "%.40s", process);
-		advise(y, process);
+		yadifa_advise(y, process, id->version);
 	}
 	/* Of a file that somebody edited the deploying side has to hear. */
 	if (err == OK && y->edits > 0) {

@@ -146,6 +146,12 @@ NODISCARD enum err yadifa_ask_version(struct yadifa *y, char version[static 32],
     struct backend_error *why);
 void yadifa_hang_up(struct yadifa *y);
 
+/* -- yadifa_advice.c ------------------------------------------------------- */
+
+/* To the log, once for each process; version: what it says of itself. */
+void yadifa_advise(struct yadifa *y, const char *process, const char *version);
+bool yadifa_breaks_mx(const char *version);
+
 /* -- yadifa_find.c: what it has -------------------------------------------- */
 
 enum yadifa_state {

@@ -35,6 +35,25 @@ write_file(struct fixture *f, const char *fmt, ...)
 	free(path);
 }
 
+/* -- versions -------------------------------------------------------------- */
+
+static void
+breaks_mx__versions__are_told_apart(void **state)
+{
+	(void)state;
+	assert_true(yadifa_breaks_mx("3.0.0-11620"));
+	assert_true(yadifa_breaks_mx("3.0.2-11672"));
+	assert_true(yadifa_breaks_mx("3.0.4-11800"));
+	assert_false(yadifa_breaks_mx("3.0.5-11900"));
+	assert_false(yadifa_breaks_mx("3.0.10-12000"));
+	assert_false(yadifa_breaks_mx("3.1.0-12000"));
+	assert_false(yadifa_breaks_mx("2.6.4-10892"));
+	assert_false(yadifa_breaks_mx(""));
+	assert_false(yadifa_breaks_mx("3.0.2"));
+	assert_false(yadifa_breaks_mx("3.0.2x"));
+	assert_false(yadifa_breaks_mx("none-of-your-business"));
+}
+
 /* -- servers --------------------------------------------------------------- */
 
 static const char soa_text[] = "$TTL 60\n@ SOA ns.invalid. h.invalid. 7 60 60 600 60\n"
@@ -294,11 +313,17 @@ identify__running__says_what_it_is(void **state)
 	struct fixture *f = *state;
 	struct backend_identity id, again;
 	struct backend_error why = {""};
+	char version[32];
+	FILE *said;
 
 	NEED_SERVER(f);
+	said = popen("/usr/sbin/yadifad -V", "r");
+	assert_non_null(said);
+	assert_int_equal(fscanf(said, "yadifad %31s", version), 1);
+	pclose(said);
 	assert_int_equal(f->driver->identify(f->ctx, &id, &why), OK);
 	assert_string_equal(id.product, "YADIFA");
-	assert_string_equal(id.version, "2.6.4-10892");
+	assert_string_equal(id.version, version);
 	assert_true(strtol(id.process, NULL, 10) == f->server.pid);
 	assert_int_equal(f->driver->identify(f->ctx, &again, &why), OK);
 	assert_string_equal(id.process, again.process);
@@ -1514,6 +1539,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(include__written__reads_back),
 	    cmocka_unit_test(check__faults__are_named),
+	    cmocka_unit_test(breaks_mx__versions__are_told_apart),
 	    REAL(identify__running__says_what_it_is),
 	    REAL(add__primary__is_served_and_goes),
 	    cmocka_unit_test_setup_teardown(add__operators_zone__is_a_conflict,
