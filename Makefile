@@ -1,6 +1,6 @@
 # nsherd: add, change and remove zones on running name servers.
 #
-#   make            build nsherdd, nsherdctl and, where libnetconf2, libyang and
+#   make            build nsherdd, nsherdctl and, where libnetconf2 2.x, libyang and
 #                   libssh are there, nsherd-netconfd into build/; NETCONF= without
 #   make demo       the main job, end to end, on real name servers on loopback
 #                   (KEEP=1 leaves it running and prints commands to try)
@@ -71,8 +71,9 @@ AGENT_LDLIBS := -llmdb -luv -lmicrohttpd -lpthread -ljansson $(LIB_LDLIBS)
 CTL_LDLIBS   := -ljansson $(LIB_LDLIBS)
 
 # The NETCONF gateway is built where its libraries are; `make NETCONF=` leaves it out.
+# From 3.0 on libnetconf2 is set up in another way, which the gateway does not know.
 # libnetconf2's headers include those of libssh, which its package does not ask for.
-NETCONF ?= $(shell pkg-config --exists libnetconf2 libyang libssh && echo yes)
+NETCONF ?= $(shell pkg-config --exists 'libnetconf2 < 3' libyang libssh && echo yes)
 NETCONF_LDLIBS := -lnetconf2 -lyang -lssh -lpthread $(LIB_LDLIBS)
 
 # The architecture: one archive per room, lowest layer first. What a room's
@@ -95,6 +96,9 @@ PROGRAMS := $(B)/nsherdd $(B)/nsherdctl $(if $(NETCONF),$(B)/nsherd-netconfd)
         install uninstall deb clean deps FORCE
 
 all: $(PROGRAMS)
+ifeq ($(origin NETCONF)$(NETCONF),file)
+	@echo "without nsherd-netconfd: it needs libnetconf2 2.x, libyang and libssh"
+endif
 nsherdd: $(B)/nsherdd
 nsherdctl: $(B)/nsherdctl
 nsherd-netconfd: $(B)/nsherd-netconfd

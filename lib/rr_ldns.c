@@ -30,7 +30,12 @@ const char *
 rr_ldns_type_name(uint16_t type)
 {
 	const ldns_rr_descriptor *known = ldns_rr_descript(type);
-	return known && known->_type == type ? known->_name : NULL;
+	uint16_t back;
+	if (!known || known->_type != type || !known->_name)
+		return NULL;
+	/* ldns 1.8.4 calls type 262 by the name of another. */
+	return rr_ldns_type(known->_name, &back) == OK && back == type ? known->_name
+								       : NULL;
 }
 
 /* -- parsing ------------------------------------------------------------- */

@@ -19,8 +19,8 @@ reconfigured
 add_many z 20 shared
 knot_sound
 
-# backend-knot.md 1.1, 2.3: knotd serves one control connection at a time, and an
-# idle one for 5 s. The agent holds none between its orders.
+# backend-knot.md 1.1, 2.3: knotd before 3.4 serves one control connection at a time,
+# and an idle one for 5 s. The agent holds none between its orders.
 way "an idle control connection"
 for i in 1 2 3 4 5; do
 	ctl add idle$i.example -p shared --wait=30 >/dev/null || fail "$WAY: add"
@@ -36,7 +36,9 @@ time.sleep(8)
 P
 holder=$!
 sleep 0.3
-timeout 2 knotc -s "$SERVER_DIR/knot.sock" status >/dev/null && fail "$WAY: the way is not one any more"
+case $(knotd -V) in *' '3.[0-3].*) # from 3.4 on it serves several
+	timeout 2 knotc -s "$SERVER_DIR/knot.sock" status >/dev/null && fail "$WAY: the way is not one any more" ;;
+esac
 ctl add held.example -p shared >/dev/null || fail "$WAY: the agent does not take orders"
 served held.example
 wait $holder

@@ -1074,7 +1074,7 @@ nsd_identify__server_restarted__is_another_process(void **state)
 	apply_one(f, OP_ADD, "a.example", s, RESULT_OK);
 	assert_int_equal(f->driver->identify(f->ctx, &before, &why), OK);
 	assert_string_equal(before.product, "NSD");
-	assert_string_equal(before.version, "4.6.1");
+	assert_int_equal(strncmp(before.version, "4.", 2), 0);
 	assert_int_equal(f->driver->identify(f->ctx, &after, &why), OK);
 	assert_string_equal(before.process, after.process);
 	stop_process(&f->server.pid, SIGTERM);
@@ -1394,7 +1394,7 @@ nsd_apply__over_tls__works_and_needs_the_right_keys(void **state)
 
 	NEED_SERVER(f);
 	assert_int_equal(f->driver->identify(f->ctx, &id, &why), OK);
-	assert_string_equal(id.version, "4.6.1");
+	assert_int_equal(strncmp(id.version, "4.", 2), 0);
 	assert_non_null(strchr(id.process, '@'));
 	s = secondary("tls", "127.0.0.1@9");
 	prepare_one(f, s, RESULT_OK);
