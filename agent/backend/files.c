@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/backend/files.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/backend/spool.h"
 #include "lib/mem.h"
@@ -53,4 +56,17 @@ files_component_max(const char *path)
 			max = n;
 	}
 	return max;
+}
+
+bool
+files_reject_missing(int dir_fd, const char *zone_dir, struct backend_op *op)
+{
+	char *path = settings_zonefile(op->settings, &op->zone);
+	bool missing = faccessat(dir_fd, path, F_OK, 0) == -1 && errno == ENOENT;
+
+	if (missing)
+		op_settle(op, RESULT_REJECTED, "%.80s/%.120s: %s", zone_dir, path,
+		    mem_errno_text(ENOENT));
+	free(path);
+	return missing;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "agent/backend/backend.h"
 #include "lib/dname.h"
 #include "lib/err.h"
 #include "lib/settings.h"
@@ -26,5 +27,12 @@ NODISCARD enum err files_unlink(int dir_fd, const char *path, const char *suffix
 
 /* The length of its longest component: servers and file systems have limits. */
 size_t files_component_max(const char *path);
+
+/*
+ * Before a server that serves a primary is made to read its file again, or another one:
+ * if there is none it would lose the zone, so the operation ends as REJECTED. Returns
+ * whether it did.
+ */
+bool files_reject_missing(int dir_fd, const char *zone_dir, struct backend_op *op);
 
 #endif

@@ -426,13 +426,37 @@ write_data(struct batch *b, struct task *t)
 	    "write %s", t->name);
 }
 
+/*
+ * NSD would read the file of a primary anew, and serve nothing if there is none: it
+ * must not lose what it serves. (The file of one that was a secondary until now NSD
+ * is about to write.)
+ */
+static bool
+lacks_file(const struct batch *b, const struct task *t)
+{
+	const struct nsd_native *had = nsd_include_find(&b->nsd->inc, t->found.mark);
+	const struct settings *s = t->op->settings;
+	int dir_fd;
+	bool lacks;
+
+	if (s->role != ROLE_PRIMARY || had == NULL || !nsd_native_is_primary(had) ||
+	    spool_open(b->nsd->conf.zone_dir, &dir_fd) != OK)
+		return false;
+	lacks = files_reject_missing(dir_fd, b->nsd->conf.zone_dir, t->op);
+	close(dir_fd);
+	return lacks;
+}
+
 static enum err
 change(struct batch *b, struct task *t)
 {
 	char mark[MARK_MAX];
 	struct nsd_single single;
-	enum err err = write_data(b, t);
+	enum err err;
 
+	if (lacks_file(b, t))
+		return OK;
+	err = write_data(b, t);
 	if (err != OK)
 		return err;
 	mark_print(t->op->settings, mark);

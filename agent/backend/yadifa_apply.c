@@ -316,6 +316,17 @@ starts_anew(const struct yadifa_task *t)
 	return t->plan == PLAN_ADD || !yadifa_native_is_secondary(t->had);
 }
 
+/* A primary stays one, and must not be lost by that. */
+static void
+check_file(struct yadifa_batch *b, struct yadifa_task *t)
+{
+	if (op_is_open(t->op) && t->plan == PLAN_REPLACE &&
+	    !yadifa_native_is_secondary(t->want) &&
+	    !yadifa_native_is_secondary(t->had) &&
+	    files_reject_missing(b->y->zone_fd, b->y->conf.zone_dir, t->op))
+		t->plan = PLAN_NONE;
+}
+
 static void
 make_files(struct yadifa_batch *b)
 {
@@ -336,9 +347,10 @@ make_files(struct yadifa_batch *b)
 			YADIFA_FILE_MODE));
 	}
 	err = spool_batch_end(&files);
-	for (size_t i = 0; err != OK && i < b->n; i++) {
-		if (needs_files(&b->tasks[i]))
+	for (size_t i = 0; i < b->n; i++) {
+		if (err != OK && needs_files(&b->tasks[i]))
 			settle_file(b, &b->tasks[i], err);
+		check_file(b, &b->tasks[i]);
 	}
 }
 

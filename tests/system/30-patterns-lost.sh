@@ -13,6 +13,7 @@ cp "$T/patterns/primary.ini" "$T/patterns/syntax.ini"
 cp "$T/patterns/shared.ini" "$T/patterns/unknown.ini"
 cp "$T/patterns/primary.ini" "$T/patterns/above.ini"
 printf '[pattern]\nextends = above\n' >"$T/patterns/below.ini"
+printf '[pattern]\nrole = primary\nzonefile = filed.zone\n' >"$T/patterns/filed.ini"
 mkdir "$T/good" && cp "$T"/patterns/*.ini "$T/good"
 start_cloud
 for kind in $SERVER_KINDS; do shared_zone "${ZONES[$kind]}/shared.zone"; done
@@ -98,6 +99,19 @@ for how in signal verb restart; do
 		ctl del "$how-$p.example" >/dev/null || fail "del"
 	done
 done
+
+# Knot goes on with what it has by itself
+step a file that is not there
+ctl add file.example -p primary --wait=60 >/dev/null || fail "add"
+ctl set file.example -p filed >/dev/null || fail "set"
+for kind in nsd bind yadifa; do
+	until_ok 30 served_but $kind file.example 'error=.*filed.zone: No such file' || fail "$kind: $(status_of file.example)"
+done
+each 5 "lost with the file that is not there" is_there file.example
+for kind in $SERVER_KINDS; do shared_zone "${ZONES[$kind]}/filed.zone"; done
+ctl reconcile --wait=60 >/dev/null || fail "reconcile"
+each 60 "not well with the file" well file.example
+each 10 "not served with the file" is_there file.example
 
 step accept-zones narrowed
 agent_down
