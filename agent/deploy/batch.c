@@ -9,6 +9,7 @@
 #include "agent/deploy/outcome.h"
 #include "agent/deploy/reconcile.h"
 #include "agent/deploy/repattern.h"
+#include "agent/store/ledger.h"
 #include "agent/store/members.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -47,6 +48,21 @@ batch_views(struct batch *b)
 }
 
 /* -- gathering -------------------------------------------------------------- */
+
+/* The server's list has it with another mark than we have on record, such as for a
+ * file that is gone. Who is under way with it, asking whether it is served, say, does
+ * not find that out. */
+static bool
+is_contradicted(struct batch *b, const struct item *in)
+{
+	struct ledger_entry entry;
+
+	return in->source == FROM_WALK && in->presence == PRESENCE_OURS &&
+	       ledger_get(batch_views(b)->catalog, b->engine->conf->nr, &in->zone,
+		   &entry) == OK &&
+	       entry.state == LEDGER_OWNED &&
+	       strcmp(entry.mark, in->presence_mark) != 0;
+}
 
 /* It is under way: whoever finishes with it looks at it again. */
 static void
@@ -243,6 +259,10 @@ batch_gather(struct batch *b, const struct item *in)
 	if (w != NULL && w->kind == WATCH_BATCH)
 		return gather_once_more(b, w, in);
 	if (w != NULL) {
+		if (is_contradicted(b, in)) {
+			watch_again(&e->watch, w, 0);
+			w->look = true;
+		}
 		defer(&e->watch, w, in);
 		return GATHER_DONE;
 	}
