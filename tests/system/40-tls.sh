@@ -9,7 +9,8 @@ mkdir "$P"
 ec="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 make_ca() { # NAME
 	# shellcheck disable=SC2086
-	openssl req -x509 $ec -keyout "$P/$1.key" -out "$P/$1.pem" -days 30 -subj "/CN=$1" 2>/dev/null
+	openssl req -x509 $ec -keyout "$P/$1.key" -out "$P/$1.pem" -days 30 -subj "/CN=$1" \
+		-addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
 }
 make_cert() { # FILE CA HOW-LONG SUBJECT-ALT-NAME
 	# shellcheck disable=SC2086
