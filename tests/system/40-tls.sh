@@ -253,7 +253,7 @@ agent_down
 rm -rf "$T/state"
 write_tls_agent
 agent_up
-subject() { openssl s_client -connect "127.0.0.1:$TLS_PORT" -alpn dot </dev/null 2>/dev/null | sed -n 's/^subject=.*CN = //p'; }
+subject() { openssl s_client -connect "127.0.0.1:$TLS_PORT" -alpn dot </dev/null 2>/dev/null | sed -n 's/^subject=.*CN *= *//p'; }
 [ "$(subject)" = hub ] || fail "not the certificate of hub"
 for i in $(seq 60000); do echo "m$i.example"; done >"$T/many"
 rc 0 tctl add -p primary --from "$T/many"
