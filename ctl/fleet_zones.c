@@ -32,6 +32,28 @@ is_wanted(const struct order *o)
 	return o->state == ORDER_DONE || o->state == ORDER_OPEN;
 }
 
+/* -- judging zones ---------------------------------------------------------- */
+
+static bool
+is_there(const struct zone_look *l, size_t i)
+{
+	unsigned m = marks_of(l, i);
+	if (l->all->end == AWAIT_GONE)
+		return !(m & WRONG);
+	return m == SEEN;
+}
+
+/* They are served everywhere, as far as it was seen. */
+static bool
+has_all(const struct zone_look *l)
+{
+	const struct orders *orders = l->all->orders;
+	for (size_t i = 0; i < orders->n; i++)
+		if (is_wanted(&orders->items[i]) && !is_there(l, i))
+			return false;
+	return l->arrived;
+}
+
 /* -- records ---------------------------------------------------------------- */
 
 static const char *
@@ -63,6 +85,22 @@ has_no_backend(const struct rr *rr)
 	return backend && strcmp(backend, "-") == 0;
 }
 
+static void
+note_backend(struct zone_look *l, const struct rr *rr)
+{
+	char value[OBSERVED_VALUE_MAX];
+	const char *backend = observed_get(rr, "backend", value);
+	if (!backend || strlen(backend) > DNAME_LABEL_MAX)
+		return;
+	const struct label name = label_of(backend);
+	for (size_t i = 0; i < l->n_backends; i++)
+		if (label_equal(&l->backends[i], &name))
+			return;
+	l->backends = mem_grow(l->backends, l->n_backends, &l->backends_room,
+	    sizeof(*l->backends));
+	l->backends[l->n_backends++] = name;
+}
+
 /* An agent may send what it likes. */
 static size_t
 rows_max(const struct fleet_zones *z)
@@ -79,6 +117,8 @@ take_for(struct zone_look *l, size_t i, const struct rr *rr)
 	bool there = no_backend || await_is_there(rr, o, l->all->end);
 
 	mark(l, i, SEEN | (there ? 0 : WRONG));
+	if (!no_backend)
+		note_backend(l, rr);
 	if ((there && !l->all->keep_all) || l->n_rows >= rows_max(l->all))
 		return;
 	l->rows = mem_grow(l->rows, l->n_rows, &l->rows_room, sizeof(*l->rows));
@@ -119,6 +159,27 @@ take_transferred(void *arg, enum observed_kind kind, const struct dname *name,
 	const struct order *o = orders_find(orders, &zone);
 	if (o && is_wanted(o))
 		take_for(l, (size_t)(o - orders->items), rr);
+	return OK;
+}
+
+/* Of an answer about a backend. */
+static enum err
+take_backend(void *arg, enum observed_kind kind, const struct dname *name,
+    const struct rr *rr)
+{
+	struct zone_look *l = arg;
+	char state[OBSERVED_VALUE_MAX], backend[DNAME_TEXT_MAX];
+	const char *is = observed_get(rr, "state", state);
+	if (kind != OBSERVED_BACKEND || !is || strcmp(is, "down") != 0)
+		return OK;
+	l->n_down++;
+	l->rows = mem_grow(l->rows, l->n_rows, &l->rows_room, sizeof(*l->rows));
+	l->rows[l->n_rows++] = (struct zone_row){
+	    .at = SIZE_MAX,
+	    .backend = pool_strdup(&l->pool, dname_print_short(name, backend)),
+	    .state = "down",
+	    .error = keep(l, rr, "error"),
+	};
 	return OK;
 }
 
@@ -168,6 +229,7 @@ begin(void *arg, struct session *s)
 	pool_fini(&l->pool);
 	memset(l->marks, 0, z->orders->n / 4 + 1);
 	l->n_rows = l->n_asked = l->n_answered = 0;
+	l->n_backends = l->n_backends_asked = l->n_down = 0;
 	l->arrived = l->has_serial = l->answered = l->transferring = false;
 	l->begun_ms = clock_ms();
 	/* The SOA of C goes first: what comes later is of that version at least. */
@@ -196,7 +258,11 @@ take_answer(struct zone_look *l, struct session *s, const struct msg *msg)
 		i++;
 	l->n_answered++;
 	if (i == l->n_asked)
-		return OK; /* cannot be: exchange knows what it asked */
+		return OK;             /* cannot be: exchange knows what it asked */
+	if (l->n_backends_asked > 0) { /* a key that is narrowed is not told */
+		enum err e = observed_read(s, msg, take_backend, l);
+		return e == ERR_NOTFOUND || e == ERR_DENIED ? OK : e;
+	}
 	if (l->asked[i] == SIZE_MAX) {
 		take_serial(l, msg);
 		return OK;
@@ -221,6 +287,24 @@ go_on_transferring(struct zone_look *l, struct session *s)
 	return session_transfer_go_on(s);
 }
 
+/* The next of them, which is all in nearly every case. */
+static enum err
+ask_backends(struct zone_look *l, struct session *s)
+{
+	const struct label under = label_of("_backend");
+	struct dname backends, owner;
+	enum err e = dname_prepend(&under, &s->status, &backends);
+
+	l->n_asked = l->n_answered = 0;
+	while (!e && l->n_asked < OBSERVED_FEW && l->n_backends_asked < l->n_backends) {
+		const struct label *name = &l->backends[l->n_backends_asked++];
+		e = dname_prepend(name, &backends, &owner);
+		if (!e)
+			e = ask_next(l, s, &owner, RR_TXT, 0);
+	}
+	return e ? e : ERR_BUSY;
+}
+
 static enum err
 go_on(void *arg, struct session *s)
 {
@@ -236,21 +320,16 @@ go_on(void *arg, struct session *s)
 	if (e == ERR_TIMEOUT)
 		return ERR_BUSY;
 	/* Before the change has come the rest says nothing. */
-	if (e || !is_by_transfer(l->all, s) || (!l->all->keep_all && !l->arrived))
-		return e;
-	return go_on_transferring(l, s);
+	if (!e && l->n_backends_asked == 0 && is_by_transfer(l->all, s) &&
+	    (l->all->keep_all || l->arrived))
+		e = go_on_transferring(l, s);
+	if (!e && l->all->end != AWAIT_GONE && l->n_backends_asked < l->n_backends &&
+	    has_all(l))
+		e = ask_backends(l, s);
+	return e;
 }
 
 /* -- judging ---------------------------------------------------------------- */
-
-static bool
-is_there(const struct zone_look *l, size_t i)
-{
-	unsigned m = marks_of(l, i);
-	if (l->all->end == AWAIT_GONE)
-		return !(m & WRONG);
-	return m == SEEN;
-}
 
 /* Answers come in any order. */
 static int
@@ -264,13 +343,9 @@ compare_rows(const void *a, const void *b)
 static void
 judge(struct zone_look *l)
 {
-	const struct orders *orders = l->all->orders;
-	size_t n_there = 0;
 	if (l->n_rows > 1)
 		qsort(l->rows, l->n_rows, sizeof(*l->rows), compare_rows);
-	for (size_t i = 0; i < orders->n; i++)
-		n_there += is_wanted(&orders->items[i]) && is_there(l, i);
-	l->is_done = l->arrived && n_there == l->all->n_wanted;
+	l->is_done = has_all(l) && l->n_down == 0;
 }
 
 static int64_t
@@ -340,6 +415,7 @@ fleet_zones_fini(struct fleet_zones *z)
 	for (size_t i = 0; z->looks && i < z->fleet->n; i++) {
 		free(z->looks[i].rows);
 		free(z->looks[i].marks);
+		free(z->looks[i].backends);
 		pool_fini(&z->looks[i].pool);
 	}
 	free(z->looks);
@@ -378,6 +454,21 @@ note_zone(const struct zone_look *l, size_t order, size_t row, struct await *a)
 		    marks_of(l, order) ? "too many to tell" : "not in its catalog");
 }
 
+static void
+note_down(const struct zone_look *l, struct await *a)
+{
+	char text[OBSERVED_VALUE_MAX + 32];
+
+	for (size_t i = 0; i < l->n_rows; i++) {
+		const struct zone_row *r = &l->rows[i];
+		if (r->at != SIZE_MAX)
+			continue;
+		snprintf(text, sizeof(text), "the server does not answer the agent%s%s",
+		    r->error ? ": " : "", r->error ? r->error : "");
+		await_note_missing(a, l->peer->name, NULL, r->backend, r->state, text);
+	}
+}
+
 /* The first of them each, the others as a number. */
 static void
 missing_at(const struct zone_look *l, struct await *a)
@@ -394,6 +485,7 @@ missing_at(const struct zone_look *l, struct await *a)
 		if (n++ < MISSING_MAX)
 			note_zone(l, i, row, a);
 	}
+	note_down(l, a);
 	if (n <= MISSING_MAX)
 		return;
 	snprintf(more, sizeof(more), "and %zu zones more", n - MISSING_MAX);

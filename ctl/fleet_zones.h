@@ -14,11 +14,13 @@
 /*
  * Some zones at every agent: what each backend answers for them, and waiting until
  * that is as it should be. Few zones are asked for one by one, many by a transfer.
+ * While a server is down its zones keep the state that they were seen in last, so the
+ * backends are asked for, too.
  */
 
 /* Of one zone on one backend; texts are of the look's pool, or NULL. */
 struct zone_row {
-	size_t at; /* the number of the order */
+	size_t at; /* the number of the order; SIZE_MAX: the backend itself */
 	const char *backend, *state, *serial, *pattern, *error;
 	bool is_there; /* as it should be */
 };
@@ -34,6 +36,9 @@ struct zone_look {
 	size_t n_rows, rows_room;
 	uint8_t *marks; /* of each order: seen, wrong */
 	struct pool pool;
+	struct label *backends; /* that have any of the zones */
+	size_t n_backends, backends_room;
+	size_t n_down; /* of them; if all zones are as they should be */
 	/* of the look that goes on */
 	bool transferring;
 	uint16_t ids[OBSERVED_FEW + 1];
@@ -41,6 +46,7 @@ struct zone_look {
 	size_t asked[OBSERVED_FEW + 1]; /* orders */
 	struct observed_reading reading;
 	size_t reading_at; /* the order whose answer is read */
+	size_t n_backends_asked;
 	int64_t begun_ms, pause_ms;
 };
 

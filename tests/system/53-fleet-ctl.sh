@@ -3,6 +3,8 @@
 . "$(dirname "$0")/follow.sh"
 
 write_patterns
+# ${serial} is the second in which an agent makes a file: they would differ by chance
+sed -i 's/\${serial}/1/' "$T/patterns/primary.template"
 make_key stranger.example
 # agent NAME [BACKEND]: of node, with patterns of its own and that backend, or none
 agent() {
@@ -177,6 +179,18 @@ cp "$T/patterns/shared.ini" "$T/ams2.patterns/" && kill -HUP "${PID[ams2]}"
 rc 0 fctl fleet wait --timeout 60
 rc 0 fctl fleet status --diff
 says_out '^no differences'
+
+# -- a server is down: its zones keep the state that they were seen in last ------------------
+
+nsd_down # that of ams3
+until_ok 30 sh -c "dig @127.0.0.1 -p ${PORT[ams3]} -k $T/ctl.example.key nsd-ams3._backend._status.$C TXT +short | grep -q state=down" ||
+	fail "the server of ams3 is down, and nobody noticed"
+rc 4 fctl fleet wait a.example --timeout 2
+says_err '^nsherdctl: ams3: nsd-ams3: the server does not answer the agent'
+grep -q 'ams[12]' "$T/err" && { cat "$T/err"; fail "others are said to be down"; }
+rc 4 fctl fleet status a.example --wait=2
+nsd_up
+rc 0 fctl fleet wait a.example --timeout 60
 
 # -- one dead, one silent, one that trickles ---------------------------------------------
 
