@@ -263,7 +263,7 @@ cat >"$T/renew.sh" <<N
 kill -HUP $AGENT_PID
 for _ in \$(seq 600); do grep -q "reload: tls-cert=" $T/nsherdd.log && break; sleep 0.05; done
 openssl s_client -connect 127.0.0.1:$TLS_PORT -alpn dot </dev/null 2>/dev/null |
-	grep -q '^subject=.*CN = renewed'
+	grep -q '^subject=.*CN *= *renewed'
 N
 n=$($TOOL paused "$TLS_PORT" "$P/ca.pem" hub.example "$T/ctl.example.key" $C "bash $T/renew.sh") ||
 	fail "a transfer, and a new certificate in the middle of it"
